@@ -1,0 +1,149 @@
+//! The tables a rollout writes: shifted, settled, home. Pure functions of the table before it and the new version.
+
+use crate::Timestamp;
+use crate::table::{
+    Affinity, AffinityBy, Draft, Lease, PREVIOUS_MAX, Previous, ReleaseId, Revision, RoutingTable, Variant, Weight,
+};
+
+use super::{Canary, valid};
+
+/// Where a rollout starts from and what it brings.
+#[derive(Clone, Debug)]
+pub(super) struct Tables {
+    base: Option<RoutingTable>,
+    canary: Canary,
+    release: ReleaseId,
+}
+
+/// Why a rollout cannot start from a table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotStart {
+    /// Weights are shifted already.
+    #[error("revision {revision} gives `{variant}` {weight} although `{stable}` is stable")]
+    AlreadyShifted {
+        /// The table's revision.
+        revision: Revision,
+        /// Who has weight.
+        variant: String,
+        /// How much.
+        weight: Weight,
+        /// Who should have all of it.
+        stable: String,
+    },
+    /// The new version would overwrite the one that serves visitors.
+    #[error("`{0}` is stable: a new version goes to an idle slot")]
+    CanaryIsStable(String),
+    /// The table belongs to another environment.
+    #[error("the table is of environment `{0}`")]
+    OtherEnvironment(String),
+}
+
+impl Tables {
+    pub(super) fn new(
+        base: Option<RoutingTable>,
+        canary: Canary,
+        release: ReleaseId,
+    ) -> Result<Self, CannotStart> {
+        if let Some(base) = &base {
+            let stable = base.stable();
+            if *base.environment() != canary.environment {
+                return Err(CannotStart::OtherEnvironment(base.environment().to_string()));
+            }
+            if stable.name == canary.name {
+                return Err(CannotStart::CanaryIsStable(canary.name.to_string()));
+            }
+            let shifted = |variant: &&Variant| variant.name != stable.name && variant.weight > Weight::ZERO;
+            if let Some(variant) = base.variants().iter().find(shifted) {
+                return Err(CannotStart::AlreadyShifted {
+                    revision: base.revision(),
+                    variant: variant.name.to_string(),
+                    weight: variant.weight,
+                    stable: stable.name.to_string(),
+                });
+            }
+        }
+        Ok(Self { base, canary, release })
+    }
+
+    pub(super) fn base_revision(&self) -> Option<Revision> {
+        self.base.as_ref().map(RoutingTable::revision)
+    }
+
+    pub(super) const fn release(&self) -> &ReleaseId {
+        &self.release
+    }
+
+    /// The canary has `weight`, stable the rest, until the lease runs out. Without a table before it the canary is
+    /// stable at once and there is no lease: there is nowhere to go home to.
+    pub(super) fn shifted(
+        &self,
+        weight: Weight,
+        revision: Revision,
+        now: Timestamp,
+        lease_ends: Timestamp,
+    ) -> RoutingTable {
+        let Some(base) = &self.base else { return self.settled(revision, now) };
+        let stable = Variant { weight: weight.rest(), ..base.stable().clone() };
+        valid(RoutingTable::new(Draft {
+            stable: stable.name.clone(),
+            variants: vec![stable, self.canary.variant(weight)],
+            lease: Some(Lease { expires_at: lease_ends }),
+            ..self.draft(revision, now)
+        }))
+    }
+
+    /// The canary is stable and has everybody; the version before stays listed without visitors.
+    pub(super) fn settled(&self, revision: Revision, now: Timestamp) -> RoutingTable {
+        let before = self.base.as_ref().map(|base| Variant { weight: Weight::ZERO, ..base.stable().clone() });
+        let canary = self.canary.variant(Weight::TOTAL);
+        valid(RoutingTable::new(Draft {
+            stable: canary.name.clone(),
+            variants: before.into_iter().chain([canary]).collect(),
+            ..self.draft(revision, now)
+        }))
+    }
+
+    /// The table before the rollout, as a new revision. `None` when there was none.
+    pub(super) fn home(&self, revision: Revision, now: Timestamp) -> Option<RoutingTable> {
+        let base = self.base.as_ref()?;
+        Some(valid(RoutingTable::new(Draft {
+            revision,
+            release: self.release.clone(),
+            updated_at: now,
+            lease: None,
+            ..base.draft()
+        })))
+    }
+
+    fn draft(&self, revision: Revision, now: Timestamp) -> Draft {
+        Draft {
+            environment: self.canary.environment.clone(),
+            revision,
+            release: self.release.clone(),
+            updated_at: now,
+            stable: self.canary.name.clone(),
+            variants: Vec::new(),
+            lease: None,
+            previous: self.previous(),
+            affinity: Affinity { by: AffinityBy::Cookie, salt: self.release.to_string() },
+        }
+    }
+
+    /// What the canary's slot held before, and what was older still, newest first.
+    fn previous(&self) -> Vec<Previous> {
+        let Some(base) = &self.base else { return Vec::new() };
+        let replaced = base
+            .variant(&self.canary.name)
+            .map(|variant| Previous { origin: variant.origin.clone(), version: variant.version.clone() });
+        let mut previous: Vec<Previous> = Vec::new();
+        for older in replaced.into_iter().chain(base.previous().iter().cloned()) {
+            let listed = older.origin == self.canary.origin
+                || older.origin == base.stable().origin
+                || previous.iter().any(|newer| newer.origin == older.origin);
+            if !listed && previous.len() < PREVIOUS_MAX {
+                previous.push(older);
+            }
+        }
+        previous
+    }
+}

@@ -1,0 +1,446 @@
+//! The machine against a scripted world, and against any sequence of answers.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::table::{Affinity, AffinityBy, Draft, Environment, Origin, Version};
+
+const RELEASE: &str = "rel-new";
+
+fn base() -> RoutingTable {
+    let variant = |name: &str, weight| Variant {
+        name: VariantName::new("name", name).unwrap(),
+        origin: Origin::new("origin", &format!("https://{name}.example.com")).unwrap(),
+        version: Version::new("version", name).unwrap(),
+        weight,
+    };
+    RoutingTable::new(Draft {
+        environment: Environment::new("environment", "production").unwrap(),
+        revision: Revision::new(7).unwrap(),
+        release: ReleaseId::new("release", "rel-old").unwrap(),
+        updated_at: Timestamp::from_millis(0),
+        stable: VariantName::new("stable", "blue").unwrap(),
+        variants: vec![variant("blue", Weight::TOTAL), variant("green", Weight::ZERO)],
+        lease: None,
+        previous: Vec::new(),
+        affinity: Affinity { by: AffinityBy::Cookie, salt: "rel-old".into() },
+    })
+    .unwrap()
+}
+
+fn canary() -> Canary {
+    Canary {
+        environment: Environment::new("environment", "production").unwrap(),
+        name: VariantName::new("name", "green").unwrap(),
+        origin: Origin::new("origin", "https://new.example.com").unwrap(),
+        version: Version::new("version", "2").unwrap(),
+    }
+}
+
+fn plan(steps: &[(u16, u64)]) -> Plan {
+    let steps = steps
+        .iter()
+        .map(|(percent, hold)| Step {
+            weight: Weight::new(percent * 100).unwrap(),
+            hold: Duration::from_secs(*hold),
+        })
+        .collect();
+    Plan::new(steps, Limits::default()).unwrap()
+}
+
+fn release() -> ReleaseId {
+    ReleaseId::new("release", RELEASE).unwrap()
+}
+
+/// A world in which everything succeeds unless the scenario says otherwise. Answers given by the scenario are used up
+/// first, each for the next effect of its kind.
+struct Scenario {
+    rollout: Rollout,
+    now: Timestamp,
+    publishes: VecDeque<Event>,
+    look_ups: VecDeque<Event>,
+    confirms: VecDeque<Event>,
+    measures: VecDeque<Event>,
+    waits: VecDeque<Event>,
+    /// (canary's weight in basis points, has a lease) of every table sent.
+    sent: Vec<(u16, bool)>,
+    tables: Vec<RoutingTable>,
+    effects: usize,
+    each_effect_takes: Duration,
+}
+
+impl Scenario {
+    fn new(steps: &[(u16, u64)]) -> Self {
+        Self::from(Rollout::new(plan(steps), Some(base()), canary(), release()).unwrap())
+    }
+
+    fn from(rollout: Rollout) -> Self {
+        Self {
+            rollout,
+            now: Timestamp::from_millis(1_000_000),
+            publishes: VecDeque::new(),
+            look_ups: VecDeque::new(),
+            confirms: VecDeque::new(),
+            measures: VecDeque::new(),
+            waits: VecDeque::new(),
+            sent: Vec::new(),
+            tables: Vec::new(),
+            effects: 0,
+            each_effect_takes: Duration::from_millis(200),
+        }
+    }
+
+    fn measured(mut self, verdicts: impl IntoIterator<Item = Verdict>) -> Self {
+        self.measures.extend(verdicts.into_iter().map(Event::Measured));
+        self
+    }
+
+    fn published(mut self, answers: impl IntoIterator<Item = Result<(), WriteFailure>>) -> Self {
+        self.publishes.extend(answers.into_iter().map(Event::Published));
+        self
+    }
+
+    fn run(&mut self) -> Outcome {
+        let mut event = Event::Started;
+        loop {
+            self.effects += 1;
+            assert!(self.effects < 5_000, "a rollout is bounded");
+            let effect = self.rollout.handle(self.now, event);
+            self.now = self.now.plus(self.each_effect_takes);
+            event = match effect {
+                Effect::Finish(outcome) => return outcome,
+                Effect::Publish { table, .. } => {
+                    let green = table.variants().iter().find(|variant| variant.version.as_str() == "2");
+                    let weight = green.map_or(0, |variant| variant.weight.basis_points());
+                    self.sent.push((weight, table.lease().is_some()));
+                    self.tables.push(table);
+                    self.publishes.pop_front().unwrap_or(Event::Published(Ok(())))
+                }
+                Effect::LookUp => self.look_ups.pop_front().unwrap_or_else(|| {
+                    let last = self.tables.last().unwrap();
+                    Event::LookedUp(Found::Table { revision: last.revision(), release: release() })
+                }),
+                Effect::Confirm(_) => {
+                    self.confirms.pop_front().unwrap_or(Event::Confirmed(Confirmation::Served))
+                }
+                Effect::Measure { .. } => self.measures.pop_front().unwrap_or(Event::Measured(Verdict::Pass)),
+                Effect::WaitUntil(time) => self.waits.pop_front().unwrap_or_else(|| {
+                    self.now = self.now.max(time);
+                    Event::Woke
+                }),
+            };
+        }
+    }
+}
+
+fn fail() -> Verdict {
+    Verdict::Fail("basic: status 503".into())
+}
+
+#[test]
+fn blue_green_switches_verifies_and_settles() {
+    let mut scenario = Scenario::new(&[(100, 0)]);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(scenario.sent, [(10_000, true), (10_000, false)]);
+    let [shifted, settled] = scenario.tables.as_slice() else { panic!() };
+    assert_eq!(shifted.stable().name.as_str(), "blue", "until it settles a lapsed lease goes home to blue");
+    assert_eq!(settled.stable().name.as_str(), "green");
+    assert_eq!(settled.revision().number(), 9);
+    let before = settled.variant(&VariantName::new("", "blue").unwrap()).unwrap();
+    assert_eq!(before.weight, Weight::ZERO, "the version before stays listed, to go back to");
+    assert_eq!(settled.previous()[0].version.as_str(), "green", "what the slot held before serves its assets");
+}
+
+#[test]
+fn weights_rise_step_by_step() {
+    let mut scenario = Scenario::new(&[(5, 60), (25, 60), (100, 0)]);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    let weights: Vec<u16> = scenario.sent.iter().map(|(weight, _)| *weight).collect();
+    assert_eq!(
+        weights.iter().copied().collect::<std::collections::BTreeSet<_>>(),
+        [500, 2500, 10_000].into()
+    );
+    assert!(weights.is_sorted());
+}
+
+#[test]
+fn a_failed_measurement_brings_traffic_home() {
+    let mut scenario = Scenario::new(&[(100, 0)]).measured([fail()]);
+    let Outcome::RolledBack(Reason::MeasurementFailed { why, .. }) = scenario.run() else { panic!() };
+    assert_eq!(why, "basic: status 503");
+    assert_eq!(scenario.sent, [(10_000, true), (0, false)]);
+    let home = scenario.tables.last().unwrap();
+    assert_eq!(home.variants(), base().variants(), "home is the table before, under a new revision");
+    assert_eq!(home.revision().number(), 9);
+}
+
+#[test]
+fn what_could_not_be_measured_is_neither_pass_nor_fail() {
+    let error = || Verdict::Error("no network".into());
+    let mut scenario = Scenario::new(&[(100, 0)]).measured([error(), error(), error(), error()]);
+    assert_eq!(scenario.run(), Outcome::Promoted, "four in a row are tolerated, then it passes");
+
+    let mut scenario = Scenario::new(&[(100, 0)]).measured((0..5).map(|_| error()));
+    let Outcome::RolledBack(Reason::CouldNotMeasure { times: 5, .. }) = scenario.run() else { panic!() };
+}
+
+#[test]
+fn a_write_with_unknown_result_is_looked_up_before_it_is_repeated() {
+    let unknown = || Err(WriteFailure::Unknown("the answer was lost".into()));
+    let mut scenario = Scenario::new(&[(100, 0)]).published([unknown()]);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(scenario.sent.len(), 2, "it had been applied, so it was not sent again");
+
+    let mut scenario = Scenario::new(&[(100, 0)]).published([unknown()]);
+    let base = Found::Table { revision: base().revision(), release: base().release().clone() };
+    scenario.look_ups.push_back(Event::LookedUp(base));
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(scenario.sent.len(), 3, "it had not been applied, so it was sent once more");
+    assert_eq!(scenario.tables[0].revision(), scenario.tables[1].revision());
+}
+
+#[test]
+fn a_foreign_revision_stops_us_and_nothing_more_is_written() {
+    let foreign = Err(WriteFailure::Superseded("revision 8 of rel-other".into()));
+    let mut scenario = Scenario::new(&[(5, 0), (100, 0)]).published([Ok(()), foreign]);
+    assert_eq!(scenario.run(), Outcome::Superseded("revision 8 of rel-other".into()));
+    assert_eq!(scenario.sent.len(), 2);
+
+    let mut scenario = Scenario::new(&[(100, 0)]);
+    scenario.confirms.push_back(Event::Confirmed(Confirmation::Superseded("revision 9 of rel-other".into())));
+    assert_eq!(scenario.run(), Outcome::Superseded("revision 9 of rel-other".into()));
+    assert_eq!(scenario.sent.len(), 1);
+}
+
+#[test]
+fn a_refused_first_write_starts_nothing() {
+    let refused = Err(WriteFailure::Refused("403".into()));
+    let mut scenario = Scenario::new(&[(100, 0)]).published([refused]);
+    assert_eq!(scenario.run(), Outcome::NotStarted(Reason::WriteFailed("403".into())));
+    assert_eq!(scenario.sent.len(), 1, "there is nothing to bring home");
+}
+
+#[test]
+fn a_first_write_that_may_have_happened_is_brought_home() {
+    let mut scenario = Scenario::new(&[(100, 0)])
+        .published([Err(WriteFailure::Unknown("reset".into())), Err(WriteFailure::Refused("403".into()))]);
+    scenario.look_ups.push_back(Event::LookedUp(Found::Unreadable("503".into())));
+    let Outcome::RolledBack(Reason::WriteFailed(_)) = scenario.run() else { panic!() };
+    assert_eq!(scenario.tables.last().unwrap().revision().number(), 9, "newer than what may be in KV");
+}
+
+#[test]
+fn cancelling_brings_traffic_home_from_anywhere() {
+    let cancelled = || Event::Cancelled("SIGTERM".into());
+    let gone_home = |mut scenario: Scenario, where_: &str| {
+        let outcome = scenario.run();
+        assert_eq!(outcome, Outcome::RolledBack(Reason::Cancelled("SIGTERM".into())), "{where_}");
+        assert_eq!(scenario.sent.last(), Some(&(0, false)), "{where_}");
+    };
+    let mut scenario = Scenario::new(&[(100, 0)]);
+    scenario.publishes.push_back(cancelled());
+    gone_home(scenario, "writing");
+    let mut scenario = Scenario::new(&[(100, 0)]);
+    scenario.confirms.push_back(cancelled());
+    gone_home(scenario, "confirming");
+    let mut scenario = Scenario::new(&[(100, 0)]);
+    scenario.measures.push_back(cancelled());
+    gone_home(scenario, "measuring");
+    let mut scenario = Scenario::new(&[(50, 600), (100, 0)]);
+    scenario.waits.push_back(cancelled());
+    gone_home(scenario, "holding");
+    let mut scenario = Scenario::new(&[(100, 0)]).published([Ok(())]);
+    scenario.publishes.push_back(cancelled());
+    gone_home(scenario, "settling");
+}
+
+#[test]
+fn cancelling_before_the_first_write_starts_nothing() {
+    let mut rollout = Rollout::new(plan(&[(100, 0)]), Some(base()), canary(), release()).unwrap();
+    let effect = rollout.handle(Timestamp::from_millis(1), Event::Cancelled("SIGINT".into()));
+    assert_eq!(effect, Effect::Finish(Outcome::NotStarted(Reason::Cancelled("SIGINT".into()))));
+}
+
+#[test]
+fn a_second_cancellation_does_not_stop_going_home() {
+    let mut scenario = Scenario::new(&[(100, 0)]).measured([fail()]).published([Ok(())]);
+    scenario.publishes.push_back(Event::Cancelled("SIGTERM".into()));
+    let Outcome::RolledBack(Reason::MeasurementFailed { .. }) = scenario.run() else { panic!() };
+}
+
+#[test]
+fn the_lease_is_renewed_while_a_step_is_held() {
+    let mut scenario = Scenario::new(&[(50, 600), (100, 0)]);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    let limits = Limits::default();
+    let held: Vec<_> = scenario.tables.iter().filter(|table| table.lease().is_some()).collect();
+    assert!(held.len() >= 10, "600 s of holding, a renewal every 60 s");
+    for pair in held.windows(2) {
+        let gap = pair[1].updated_at().since(pair[0].updated_at());
+        assert!(gap + limits.propagation < limits.lease, "{gap:?} without a renewal");
+    }
+}
+
+#[test]
+fn a_hold_begins_when_the_revision_is_seen_served() {
+    let mut scenario = Scenario::new(&[(50, 100), (100, 0)]);
+    // Sixty looks, a second apart, before the edge serves it.
+    let not_yet = Event::Confirmed(Confirmation::NotYet("revision 7".into()));
+    scenario.confirms.extend(std::iter::repeat_n(not_yet, 60));
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    let step = |weight| {
+        let index = scenario.sent.iter().position(|(sent, _)| *sent == weight).unwrap();
+        scenario.tables[index].updated_at()
+    };
+    assert!(step(10_000).since(step(5000)) >= Duration::from_secs(160));
+}
+
+#[test]
+fn an_edge_that_never_serves_it_is_brought_home() {
+    let mut scenario = Scenario::new(&[(100, 0)]);
+    let not_yet = Event::Confirmed(Confirmation::NotYet("revision 7".into()));
+    scenario.confirms.extend(std::iter::repeat_n(not_yet, 151));
+    let Outcome::RolledBack(Reason::NotConfirmed { .. }) = scenario.run() else { panic!() };
+}
+
+#[test]
+fn home_that_cannot_be_written_is_stuck_and_says_when_the_lease_ends() {
+    let busy = || Err(WriteFailure::NotWritten("no route to host".into()));
+    let mut scenario = Scenario::new(&[(100, 0)]).measured([fail()]).published([Ok(())]);
+    scenario.publishes.extend((0..60).map(|_| Event::Published(busy())));
+    let Outcome::Stuck { traffic: Traffic::HomeNotWritten { lease_ends, .. }, .. } = scenario.run() else {
+        panic!()
+    };
+    assert_eq!(lease_ends, Some(scenario.tables[0].lease().unwrap().expires_at));
+}
+
+#[test]
+fn the_first_release_ever_has_nowhere_to_go_back_to() {
+    let first = || Scenario::from(Rollout::new(plan(&[(5, 9), (100, 0)]), None, canary(), release()).unwrap());
+    let mut scenario = first();
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(scenario.tables[0].revision(), Revision::FIRST);
+    assert!(scenario.sent.iter().all(|(weight, lease)| *weight == 10_000 && !lease));
+
+    let mut scenario = first().measured([fail()]);
+    let Outcome::Stuck { traffic: Traffic::NothingToReturnTo, .. } = scenario.run() else { panic!() };
+}
+
+#[test]
+fn a_rollout_does_not_start_from_shifted_weights_or_onto_stable() {
+    let mut shifted = base().draft();
+    shifted.variants[0].weight = Weight::new(9000).unwrap();
+    shifted.variants[1].weight = Weight::new(1000).unwrap();
+    let shifted = RoutingTable::new(shifted).unwrap();
+    let error = Rollout::new(plan(&[(100, 0)]), Some(shifted), canary(), release()).unwrap_err();
+    assert_eq!(error.to_string(), "revision 7 gives `green` 10 % although `blue` is stable");
+
+    let onto_stable = Canary { name: VariantName::new("", "blue").unwrap(), ..canary() };
+    let error = Rollout::new(plan(&[(100, 0)]), Some(base()), onto_stable, release()).unwrap_err();
+    assert_eq!(error, CannotStart::CanaryIsStable("blue".into()));
+}
+
+#[test]
+fn a_plan_rises_to_everybody_and_its_lease_outlives_its_renewal() {
+    let step = |percent: u16| Step { weight: Weight::new(percent * 100).unwrap(), hold: Duration::ZERO };
+    let limits = Limits::default();
+    assert_eq!(Plan::new(vec![], limits), Err(PlanError::NoSteps));
+    assert!(matches!(Plan::new(vec![step(50)], limits), Err(PlanError::LastNotFull(_))));
+    assert!(matches!(
+        Plan::new(vec![step(50), step(50), step(100)], limits),
+        Err(PlanError::NotRising { index: 1, .. })
+    ));
+    let short = Limits { lease: Duration::from_secs(150), ..limits };
+    assert!(matches!(Plan::new(vec![step(100)], short), Err(PlanError::LeaseTooShort { .. })));
+}
+
+/// Any answer that fits the effect.
+fn answer(effect: &Effect, draw: u8, rollout: &Rollout, last: Option<&RoutingTable>) -> Event {
+    let text = String::new;
+    if draw >= 250 {
+        return Event::Cancelled("SIGINT".into());
+    }
+    match effect {
+        Effect::Publish { .. } => Event::Published(match draw {
+            0..=15 => Err(WriteFailure::Unknown(text())),
+            16..=31 => Err(WriteFailure::NotWritten(text())),
+            32..=35 => Err(WriteFailure::Refused(text())),
+            36..=37 => Err(WriteFailure::Superseded(text())),
+            38.. => Ok(()),
+        }),
+        Effect::LookUp => Event::LookedUp(match draw {
+            0..=99 => Found::Unreadable(text()),
+            100..=179 => Found::Table { revision: base().revision(), release: base().release().clone() },
+            180.. => Found::Table {
+                revision: last.unwrap().revision(),
+                release: rollout.tables.release().clone(),
+            },
+        }),
+        Effect::Confirm(_) => Event::Confirmed(match draw {
+            0..=120 => Confirmation::NotYet(text()),
+            121..=122 => Confirmation::Superseded(text()),
+            123.. => Confirmation::Served,
+        }),
+        Effect::Measure { .. } => Event::Measured(match draw {
+            0..=9 => Verdict::Fail(text()),
+            10..=60 => Verdict::Error(text()),
+            61.. => Verdict::Pass,
+        }),
+        Effect::WaitUntil(_) | Effect::Finish(_) => Event::Woke,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn whatever_happens_the_rules_hold(draws in prop::collection::vec(any::<u8>(), 1..400), start: u8) {
+        let mut rollout =
+            Rollout::new(plan(&[(5, 120), (50, 300), (100, 0)]), Some(base()), canary(), release()).unwrap();
+        let mut now = Timestamp::from_millis(1_000_000 + i64::from(start));
+        let mut draws = draws.into_iter().cycle();
+        let (mut event, mut sent, mut home_begun) = (Event::Started, Vec::<RoutingTable>::new(), false);
+        let mut passed_since_step = false;
+        let mut finished = false;
+        for _ in 0..20_000 {
+            let effect = rollout.handle(now, event);
+            now = now.plus(Duration::from_millis(150));
+            match &effect {
+                Effect::Publish { table, urgent, base } => {
+                    let weight = |table: &RoutingTable| table.variants()[1].weight;
+                    let is_home = table.variants() == super::tests::base().variants();
+                    prop_assert_eq!(*urgent, is_home);
+                    prop_assert_eq!(*base, Some(super::tests::base().revision()));
+                    prop_assert!(!home_begun || is_home, "weights never rise after going home has begun");
+                    home_begun |= is_home;
+                    let settled = table.stable().name.as_str() == "green";
+                    prop_assert_eq!(table.lease().is_some(), !is_home && !settled);
+                    if let Some(last) = sent.last() {
+                        prop_assert!(table.revision() >= last.revision());
+                        prop_assert!(table.revision() > last.revision() || table == last, "one revision, one content");
+                        let next_step = !is_home && (weight(table) > weight(last) || settled != (last.stable().name.as_str() == "green"));
+                        prop_assert!(!next_step || passed_since_step, "no step is left without a pass");
+                        if next_step { passed_since_step = false; }
+                    }
+                    sent.push(table.clone());
+                }
+                Effect::WaitUntil(time) => now = now.max(*time),
+                Effect::Finish(outcome) => {
+                    if matches!(outcome, Outcome::NotStarted(_)) {
+                        prop_assert!(sent.len() <= 5 && !home_begun);
+                    }
+                    if matches!(outcome, Outcome::RolledBack(_)) { prop_assert!(home_begun); }
+                    if matches!(outcome, Outcome::Promoted) { prop_assert!(!home_begun); }
+                    finished = true;
+                    break;
+                }
+                Effect::LookUp | Effect::Confirm(_) | Effect::Measure { .. } => {}
+            }
+            event = answer(&effect, draws.next().unwrap(), &rollout, sent.last());
+            if event == Event::Measured(Verdict::Pass) { passed_since_step = true; }
+        }
+        prop_assert!(finished, "a rollout is bounded");
+    }
+}

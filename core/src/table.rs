@@ -1,0 +1,302 @@
+//! The routing table: the one small document that decides who answers a visitor.
+//!
+//! In: the JSON under the KV key `routing:<environment>`. Out: a [`RoutingTable`] that satisfies every invariant below,
+//! or a [`TableError`] that names the field, its value and what is wrong with it. The runner checks a table by the same
+//! code before writing it as the router does after reading it.
+//!
+//! # Invariants
+//!
+//! 1. `schema` is [`SCHEMA`]; a table of a newer schema is refused as a whole.
+//! 2. `revision` is at least 1 and grows by one with every write.
+//! 3. There are 1 to [`VARIANTS_MAX`] variants with different names, and `stable` names one of them.
+//! 4. Each weight is 0 to [`Weight::TOTAL`] basis points and together they make exactly [`Weight::TOTAL`].
+//! 5. An origin is `https://host[:port]` and nothing more; plain `http` is for loopback hosts.
+//! 6. Names, versions and releases can stand in an HTTP header: printable ASCII without quotes and backslashes.
+//! 7. `previous` lists at most [`PREVIOUS_MAX`] older releases.
+//!
+//! Fields that this version does not know are ignored, so that an old router reads a newer runner's table.
+
+use serde::Serialize;
+
+use crate::Timestamp;
+
+mod error;
+mod name;
+mod origin;
+mod read;
+mod weight;
+
+pub use error::{Problem, TableError};
+pub use name::{Environment, ReleaseId, VariantName, Version};
+pub use origin::Origin;
+pub use weight::Weight;
+
+/// The schema that this version reads and writes.
+pub const SCHEMA: u64 = 1;
+/// The most variants a table may have.
+pub const VARIANTS_MAX: usize = 16;
+/// The most older releases kept for their assets.
+pub const PREVIOUS_MAX: usize = 5;
+
+/// A routing table that satisfies every invariant of this module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoutingTable {
+    schema: u64,
+    environment: Environment,
+    revision: Revision,
+    release: ReleaseId,
+    updated_at: Timestamp,
+    stable: VariantName,
+    variants: Vec<Variant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lease: Option<Lease>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    previous: Vec<Previous>,
+    affinity: Affinity,
+}
+
+/// What a table is made of, before its invariants are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Whose traffic this is.
+    pub environment: Environment,
+    /// The number of this write.
+    pub revision: Revision,
+    /// Who writes it.
+    pub release: ReleaseId,
+    /// When it is written.
+    pub updated_at: Timestamp,
+    /// The variant that everything falls back to.
+    pub stable: VariantName,
+    /// All destinations.
+    pub variants: Vec<Variant>,
+    /// Until when the weights hold; `None` when nothing is in flight.
+    pub lease: Option<Lease>,
+    /// Older releases, newest first, for their assets only.
+    pub previous: Vec<Previous>,
+    /// How visitors are recognised and spread.
+    pub affinity: Affinity,
+}
+
+/// The number of a write: 1, 2, 3, …
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// The number of the first write.
+    pub const FIRST: Self = Self(1);
+
+    /// A revision by its number; `None` for 0, which no write has.
+    pub const fn new(number: u64) -> Option<Self> {
+        if number == 0 { None } else { Some(Self(number)) }
+    }
+
+    /// The number.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The revision of the write after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl std::fmt::Display for Revision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Variant {
+    /// The slot or instance: `blue`, `green`, …
+    pub name: VariantName,
+    /// Where its requests go.
+    pub origin: Origin,
+    /// What is deployed there.
+    pub version: Version,
+    /// Its share of the visitors.
+    pub weight: Weight,
+}
+
+/// How long the weights hold without anybody's further word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Lease {
+    /// From this millisecond on every router sends all visitors to `stable`.
+    pub expires_at: Timestamp,
+}
+
+/// An older release that pages loaded before a deploy may still need files of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Previous {
+    /// Where it is.
+    pub origin: Origin,
+    /// What it was.
+    pub version: Version,
+}
+
+/// How visitors are recognised and spread.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Affinity {
+    /// What recognises a visitor.
+    pub by: AffinityBy,
+    /// Changes who is among the first; a new one with every release.
+    pub salt: String,
+}
+
+/// What recognises a visitor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AffinityBy {
+    /// A cookie with an opaque id; before the first answer, the client's address and browser.
+    Cookie,
+}
+
+impl RoutingTable {
+    /// Checks the invariants.
+    ///
+    /// # Errors
+    /// The first field that breaks one, with its value.
+    pub fn new(draft: Draft) -> Result<Self, TableError> {
+        let Draft {
+            environment,
+            revision,
+            release,
+            updated_at,
+            stable,
+            variants,
+            lease,
+            previous,
+            affinity,
+        } = draft;
+        if variants.is_empty() || variants.len() > VARIANTS_MAX {
+            return Err(TableError::new("variants", variants.len(), Problem::VariantCount));
+        }
+        for (index, variant) in variants.iter().enumerate() {
+            if variants[..index].iter().any(|earlier| earlier.name == variant.name) {
+                return Err(TableError::new(
+                    format!("variants[{index}].name"),
+                    &variant.name,
+                    Problem::DuplicateName,
+                ));
+            }
+        }
+        let sum: u32 = variants.iter().map(|variant| u32::from(variant.weight.basis_points())).sum();
+        if sum != u32::from(Weight::TOTAL.basis_points()) {
+            return Err(TableError::new("variants[].weight", sum, Problem::WeightSum));
+        }
+        if !variants.iter().any(|variant| variant.name == stable) {
+            return Err(TableError::new("stable", &stable, Problem::StableUnknown));
+        }
+        if previous.len() > PREVIOUS_MAX {
+            return Err(TableError::new("previous", previous.len(), Problem::PreviousCount));
+        }
+        if !name::fits_a_header(&affinity.salt) {
+            return Err(TableError::new("affinity.salt", &affinity.salt, Problem::NotAWord));
+        }
+        Ok(Self {
+            schema: SCHEMA,
+            environment,
+            revision,
+            release,
+            updated_at,
+            stable,
+            variants,
+            lease,
+            previous,
+            affinity,
+        })
+    }
+
+    /// Reads the JSON document.
+    ///
+    /// # Errors
+    /// The first field that is missing, of the wrong type or breaks an invariant, with its value.
+    pub fn parse(json: &[u8]) -> Result<Self, TableError> {
+        read::draft(json).and_then(Self::new)
+    }
+
+    /// The JSON document, as it is stored under the KV key.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a table holds only strings, numbers and lists of them")
+    }
+
+    /// The KV key of an environment's table.
+    pub fn key(environment: &Environment) -> String {
+        format!("routing:{environment}")
+    }
+
+    /// A copy to change and check again with [`RoutingTable::new`].
+    pub fn draft(&self) -> Draft {
+        Draft {
+            environment: self.environment.clone(),
+            revision: self.revision,
+            release: self.release.clone(),
+            updated_at: self.updated_at,
+            stable: self.stable.clone(),
+            variants: self.variants.clone(),
+            lease: self.lease,
+            previous: self.previous.clone(),
+            affinity: self.affinity.clone(),
+        }
+    }
+
+    /// Whose traffic this is.
+    pub const fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The number of this write.
+    pub const fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Who wrote it.
+    pub const fn release(&self) -> &ReleaseId {
+        &self.release
+    }
+
+    /// When it was written.
+    pub const fn updated_at(&self) -> Timestamp {
+        self.updated_at
+    }
+
+    /// All destinations, at least one.
+    pub fn variants(&self) -> &[Variant] {
+        &self.variants
+    }
+
+    /// The variant of that name.
+    pub fn variant(&self, name: &VariantName) -> Option<&Variant> {
+        self.variants.iter().find(|variant| variant.name == *name)
+    }
+
+    /// The variant that everything falls back to.
+    pub fn stable(&self) -> &Variant {
+        self.variant(&self.stable).expect("`stable` names one of the variants")
+    }
+
+    /// Until when the weights hold; `None` when nothing is in flight.
+    pub const fn lease(&self) -> Option<Lease> {
+        self.lease
+    }
+
+    /// Whether the lease has run out, so that all visitors belong to `stable`.
+    pub fn lapsed(&self, now: Timestamp) -> bool {
+        self.lease.is_some_and(|lease| now >= lease.expires_at)
+    }
+
+    /// Older releases, newest first.
+    pub fn previous(&self) -> &[Previous] {
+        &self.previous
+    }
+
+    /// How visitors are recognised and spread.
+    pub const fn affinity(&self) -> &Affinity {
+        &self.affinity
+    }
+}

@@ -1,0 +1,70 @@
+//! The words of a table: what may stand in a KV key, a header, a report.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Problem, TableError};
+
+/// Whether a text can stand in a quoted HTTP header string as it is: printable ASCII, no `"` and no `\`, 1 to 128 long.
+pub(super) fn fits_a_header(text: &str) -> bool {
+    const LENGTH_MAX: usize = 128;
+    (1..=LENGTH_MAX).contains(&text.len())
+        && text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\')
+}
+
+/// Whether a text is a name: 1 to 32 of `a-z`, `0-9`, `-`, not beginning with `-`.
+fn is_name(text: &str) -> bool {
+    const LENGTH_MAX: usize = 32;
+    (1..=LENGTH_MAX).contains(&text.len())
+        && !text.starts_with('-')
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+macro_rules! word {
+    ($(#[$doc:meta])* $type:ident, $valid:expr, $problem:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $type(String);
+
+        impl $type {
+            /// Checks the text.
+            ///
+            /// # Errors
+            /// Names `field` and the text when it is not one.
+            pub fn new(field: &str, text: impl Into<String>) -> Result<Self, TableError> {
+                let text = text.into();
+                if $valid(&text) { Ok(Self(text)) } else { Err(TableError::new(field, text, $problem)) }
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+word!(
+    /// The name of an environment: `production`, `staging`.
+    Environment, is_name, Problem::NotAName
+);
+word!(
+    /// The name of a variant: `blue`, `green`, an instance.
+    VariantName, is_name, Problem::NotAName
+);
+word!(
+    /// What is deployed, in its authors' own words: `1.5.0`, a commit.
+    Version, fits_a_header, Problem::NotAWord
+);
+word!(
+    /// One run of the program: `rel-…`.
+    ReleaseId, fits_a_header, Problem::NotAWord
+);

@@ -1,0 +1,129 @@
+//! JSON to [`Draft`]: each field by hand, so that an error can say which one and what stood there.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Affinity, AffinityBy, Draft, Environment, Lease, Origin, Previous, Problem, ReleaseId, Revision, SCHEMA,
+    TableError, Variant, VariantName, Version, Weight,
+};
+use crate::Timestamp;
+
+pub(super) fn draft(json: &[u8]) -> Result<Draft, TableError> {
+    let document: Value = serde_json::from_slice(json)
+        .map_err(|error| TableError::new("(document)", error, Problem::NotJson))?;
+    let root = Object::new(String::new(), &document)?;
+
+    let schema = root.integer("schema")?;
+    if schema != SCHEMA {
+        return Err(TableError::new("schema", schema, Problem::NewerSchema));
+    }
+    let revision = root.integer("revision")?;
+    Ok(Draft {
+        environment: Environment::new("environment", root.text("environment")?)?,
+        revision: Revision::new(revision)
+            .ok_or_else(|| TableError::new("revision", revision, Problem::RevisionZero))?,
+        release: ReleaseId::new("release", root.text("release")?)?,
+        updated_at: root.time("updated_at")?,
+        stable: VariantName::new("stable", root.text("stable")?)?,
+        variants: root.list("variants")?.map(variant).collect::<Result<_, _>>()?,
+        lease: match root.optional("lease") {
+            Some(value) => Some(Lease { expires_at: Object::new("lease".into(), value)?.time("expires_at")? }),
+            None => None,
+        },
+        previous: match root.optional("previous") {
+            Some(_) => root.list("previous")?.map(previous).collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        },
+        affinity: affinity(&Object::new("affinity".into(), root.field("affinity")?)?)?,
+    })
+}
+
+fn variant((path, value): (String, &Value)) -> Result<Variant, TableError> {
+    let object = Object::new(path, value)?;
+    let weight = object.integer("weight")?;
+    Ok(Variant {
+        name: VariantName::new(&object.path("name"), object.text("name")?)?,
+        origin: Origin::new(&object.path("origin"), object.text("origin")?)?,
+        version: Version::new(&object.path("version"), object.text("version")?)?,
+        weight: u16::try_from(weight)
+            .ok()
+            .and_then(Weight::new)
+            .ok_or_else(|| TableError::new(object.path("weight"), weight, Problem::WeightRange))?,
+    })
+}
+
+fn previous((path, value): (String, &Value)) -> Result<Previous, TableError> {
+    let object = Object::new(path, value)?;
+    Ok(Previous {
+        origin: Origin::new(&object.path("origin"), object.text("origin")?)?,
+        version: Version::new(&object.path("version"), object.text("version")?)?,
+    })
+}
+
+fn affinity(object: &Object<'_>) -> Result<Affinity, TableError> {
+    let by = match object.text("by")? {
+        "cookie" => AffinityBy::Cookie,
+        other => return Err(TableError::new("affinity.by", other, Problem::UnknownAffinity)),
+    };
+    Ok(Affinity { by, salt: object.text("salt")?.to_owned() })
+}
+
+/// A JSON object and where it stands in the document.
+struct Object<'a> {
+    at: String,
+    fields: &'a Map<String, Value>,
+}
+
+impl<'a> Object<'a> {
+    fn new(at: String, value: &'a Value) -> Result<Self, TableError> {
+        match value {
+            Value::Object(fields) => Ok(Self { at, fields }),
+            other => {
+                let at = if at.is_empty() { "(document)".into() } else { at };
+                Err(TableError::new(at, other, Problem::WrongType("an object")))
+            }
+        }
+    }
+
+    fn path(&self, field: &str) -> String {
+        if self.at.is_empty() { field.to_owned() } else { format!("{}.{field}", self.at) }
+    }
+
+    /// `null` counts as absent: it is how many writers say so.
+    fn optional(&self, field: &str) -> Option<&'a Value> {
+        self.fields.get(field).filter(|value| !value.is_null())
+    }
+
+    fn field(&self, field: &str) -> Result<&'a Value, TableError> {
+        self.optional(field).ok_or_else(|| TableError::missing(self.path(field)))
+    }
+
+    fn text(&self, field: &str) -> Result<&'a str, TableError> {
+        let value = self.field(field)?;
+        value.as_str().ok_or_else(|| TableError::new(self.path(field), value, Problem::WrongType("a string")))
+    }
+
+    fn integer(&self, field: &str) -> Result<u64, TableError> {
+        let value = self.field(field)?;
+        value
+            .as_u64()
+            .ok_or_else(|| TableError::new(self.path(field), value, Problem::WrongType("a whole number, 0 or more")))
+    }
+
+    fn time(&self, field: &str) -> Result<Timestamp, TableError> {
+        let text = self.text(field)?;
+        Timestamp::parse(text).ok_or_else(|| TableError::new(self.path(field), text, Problem::NotATime))
+    }
+
+    fn list(&self, field: &str) -> Result<impl Iterator<Item = (String, &'a Value)>, TableError> {
+        let value = self.field(field)?;
+        let path = self.path(field);
+        match value {
+            Value::Array(items) => Ok(items
+                .iter()
+                .enumerate()
+                .map(move |(index, item)| (format!("{path}[{index}]"), item))),
+            other => Err(TableError::new(path, other, Problem::WrongType("a list"))),
+        }
+    }
+}
