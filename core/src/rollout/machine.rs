@@ -249,7 +249,7 @@ impl Rollout {
     }
 
     fn give_up(&mut self, now: Timestamp, write: Write) -> Effect {
-        let trouble = write.trouble.unwrap_or(Trouble { why: "no answer".into(), maybe_applied: true });
+        let trouble = write.trouble.clone().unwrap_or(Trouble { why: "no answer".into(), maybe_applied: true });
         let nothing_written = self.revision == self.tables.base_revision() && !trouble.maybe_applied;
         if trouble.maybe_applied {
             self.leave_behind(&write);
