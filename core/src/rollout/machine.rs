@@ -92,14 +92,14 @@ impl Rollout {
             (State::Measuring(watch), Event::Measured(verdict)) => self.measured(now, watch, verdict),
             (State::Pausing(watch), Event::Woke) => self.watch(now, watch),
 
-            // Going home is what a cancellation asks for.
+            // Going home is what a cancellation asks for: it goes on, within the same bounds.
             (State::Writing(write) | State::WritePause(write) | State::ReadingBack(write), Event::Cancelled(_))
                 if matches!(write.goal, Goal::Home(_)) =>
             {
-                self.repeat(write)
+                self.pause_or_give_up(now, write)
             }
             (State::Confirming { goal: goal @ Goal::Home(_), revision, since, seen }, Event::Cancelled(_)) => {
-                self.confirm(now, goal, revision, since, seen)
+                self.confirmed(now, goal, revision, since, Confirmation::NotYet(seen))
             }
             (State::Writing(write) | State::WritePause(write) | State::ReadingBack(write), Event::Cancelled(why)) => {
                 self.leave_behind(&write);
@@ -251,9 +251,7 @@ impl Rollout {
     fn give_up(&mut self, now: Timestamp, write: Write) -> Effect {
         let trouble = write.trouble.clone().unwrap_or(Trouble { why: "no answer".into(), maybe_applied: true });
         let nothing_written = self.revision == self.tables.base_revision() && !trouble.maybe_applied;
-        if trouble.maybe_applied {
-            self.leave_behind(&write);
-        }
+        self.leave_behind(&write);
         match write.goal {
             Goal::Home(reason) => {
                 let lease_ends = (self.renewed_at.as_millis() > 0)
@@ -268,7 +266,7 @@ impl Rollout {
         }
     }
 
-    /// Counts a write that may have been applied as applied: the next table must be of a revision that no router has
+    /// Counts a write as applied, whatever its answer was: the next table must be of a revision that no router can have
     /// seen with other content.
     fn leave_behind(&mut self, write: &Write) {
         self.revision = Some(write.table.revision());
