@@ -110,6 +110,11 @@ impl Assignment {
         &self.table
     }
 
+    /// Whether visitors are split at all: more than one variant has a weight.
+    pub fn is_split(&self) -> bool {
+        self.draws.len() > 1
+    }
+
     /// Who answers this visitor now.
     pub fn choose(&self, visitor: VisitorId, now: Timestamp) -> Choice {
         if self.table.lapsed(now) {

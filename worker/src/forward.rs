@@ -1,0 +1,148 @@
+//! The way to an origin and back. In: a visitor's request. Out: the origin's answer, streamed, with our header on it.
+//!
+//! The incoming request is the new one's init object: method, headers, body stream and `redirect: "manual"` go over in
+//! one call and nothing is read.
+
+use crossfade_core::Timestamp;
+use crossfade_core::assign::Assignment;
+use crossfade_core::table::{Origin, Variant};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Headers, Request, RequestInit, Response, ResponseInit};
+use worker::{Result, console_error, js_sys::futures::JsFuture};
+
+use crate::answer;
+use crate::visitor::{Visitor, set_cookie};
+
+/// Names the variant that answered, as a Structured Field dictionary (RFC 9651).
+pub(crate) const RESPONSE_HEADER: &str = "crossfade";
+/// Request headers that are between the maintainers and the router, not for the origin to see.
+const PRIVATE_HEADERS: [&str; 2] = ["crossfade-token", "crossfade-variant"];
+
+/// A request's URL, cut where the path begins. The path stays byte for byte as it came.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    origin: &'a str,
+    rest: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// Cuts `https://host/path?query`. `None` when it is no such URL.
+    pub(crate) fn parse(url: &'a str) -> Option<Self> {
+        let host = url.find("://")? + 3;
+        let path = url.get(host..)?.find('/').map_or(url.len(), |at| host + at);
+        let (origin, rest) = url.split_at_checked(path)?;
+        Some(Self { origin, rest })
+    }
+
+    /// The path without the query; empty only for a URL without one.
+    pub(crate) fn path(&self) -> &'a str {
+        self.rest.split(['?', '#']).next().unwrap_or_default()
+    }
+
+    fn secure(&self) -> bool {
+        self.origin.starts_with("https://")
+    }
+
+    fn host(&self) -> &'a str {
+        self.origin.split_once("://").map_or("", |(_, host)| host)
+    }
+
+    /// The same path at another origin. It always begins with a slash, so no path can change the host.
+    fn at(&self, origin: &Origin) -> String {
+        let slash = if self.rest.starts_with('/') { "" } else { "/" };
+        format!("{origin}{slash}{}", self.rest)
+    }
+}
+
+/// Sends a request to the variant that the table gives this visitor.
+pub(crate) async fn to_variant(
+    request: &Request,
+    target: Target<'_>,
+    assignment: &Assignment,
+    now: Timestamp,
+) -> Result<Response> {
+    let visitor = Visitor::of(&request.headers(), target.secure());
+    let choice = assignment.choose(visitor.id, now);
+    let table = assignment.table();
+    let Some(variant) = table.variants().get(choice.variant) else { return answer::no_table() };
+    let lapsed = if choice.lapsed { ", lapsed" } else { "" };
+    let name = format!(
+        "variant=\"{}\", version=\"{}\", revision={}{lapsed}",
+        variant.name,
+        variant.version,
+        table.revision()
+    );
+    let response = match send(request, target, &variant.origin).await {
+        Ok(response) => response,
+        Err(error) => return unreachable_origin(variant, &name, &error),
+    };
+    let response = with_header(response, &name)?;
+    // While one variant has everybody there is nothing to remember, and no cookie.
+    if !visitor.remembered && !choice.lapsed && assignment.is_split() && response.status() != 101 {
+        response.headers().append("set-cookie", &set_cookie(visitor.id, target.secure()))?;
+    }
+    home_redirect(&response, target, &variant.origin)?;
+    Ok(response)
+}
+
+/// Sends a request to the origin that answers while there is no table.
+pub(crate) async fn to_default(request: &Request, target: Target<'_>, origin: &Origin) -> Result<Response> {
+    match send(request, target, origin).await {
+        Ok(response) => {
+            let response = with_header(response, "variant=\"default\", version=\"\", revision=0")?;
+            home_redirect(&response, target, origin)?;
+            Ok(response)
+        }
+        Err(error) => {
+            console_error!("crossfade: DEFAULT_ORIGIN {origin}: {error:?}");
+            answer::no_table()
+        }
+    }
+}
+
+async fn send(request: &Request, target: Target<'_>, origin: &Origin) -> Result<Response, JsValue> {
+    // The runtime reads the same properties of a `Request` as of an init object.
+    let outgoing = Request::new_with_str_and_init(&target.at(origin), request.unchecked_ref::<RequestInit>())?;
+    let headers: Headers = outgoing.headers();
+    headers.set("x-forwarded-host", target.host())?;
+    headers.set("x-forwarded-proto", if target.secure() { "https" } else { "http" })?;
+    for name in PRIVATE_HEADERS {
+        headers.delete(name)?;
+    }
+    let global: web_sys::WorkerGlobalScope = js_sys::global().unchecked_into();
+    JsFuture::from(global.fetch_with_request(&outgoing)).await?.dyn_into()
+}
+
+/// The same answer with headers that can be changed, and ours among them. A 101 is left alone: it carries a socket that
+/// only the original object holds.
+fn with_header(response: Response, name: &str) -> Result<Response> {
+    const SWITCHING_PROTOCOLS: u16 = 101;
+    if response.status() == SWITCHING_PROTOCOLS {
+        return Ok(response);
+    }
+    let init = response.unchecked_ref::<ResponseInit>();
+    let changed = Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), init)?;
+    changed.headers().set(RESPONSE_HEADER, name)?;
+    Ok(changed)
+}
+
+/// A redirect to the origin's own host would show it to the visitor and lead past the router.
+fn home_redirect(response: &Response, target: Target<'_>, origin: &Origin) -> Result<()> {
+    if !(300..400).contains(&response.status()) {
+        return Ok(());
+    }
+    let headers = response.headers();
+    if let Some(rest) = headers.get("location")?.as_deref().and_then(|location| location.strip_prefix(origin.as_str()))
+        && (rest.is_empty() || rest.starts_with(['/', '?', '#']))
+    {
+        headers.set("location", &format!("{}{rest}", target.origin))?;
+    }
+    Ok(())
+}
+
+fn unreachable_origin(variant: &Variant, name: &str, error: &JsValue) -> Result<Response> {
+    console_error!("crossfade: variant {} at {}: {error:?}", variant.name, variant.origin);
+    let response = answer::unreachable(variant)?;
+    response.headers().set(RESPONSE_HEADER, name)?;
+    Ok(response)
+}

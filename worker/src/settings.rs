@@ -1,0 +1,76 @@
+//! The Worker's variables and secrets, read once an isolate.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crossfade_core::table::{Environment, Origin};
+use worker::{Env, console_error};
+
+/// The least that KV accepts as `cacheTtl`
+/// (<https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>), and our default.
+const REFRESH_DEFAULT: Duration = Duration::from_secs(30);
+
+thread_local! {
+    static SETTINGS: OnceCell<Rc<Settings>> = const { OnceCell::new() };
+}
+
+/// What the Worker was deployed with.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The environment's name, and so its key in KV.
+    pub(crate) environment: String,
+    /// Who answers while there is no table at all.
+    pub(crate) default_origin: Option<Origin>,
+    /// The age from which a table is read anew in the background.
+    pub(crate) refresh: Duration,
+    /// Opens the control endpoints; `None` keeps them shut.
+    pub(crate) token: Option<String>,
+}
+
+impl Settings {
+    /// The settings of this isolate. A variable that makes no sense is reported and its default taken.
+    pub(crate) fn of(env: &Env) -> Rc<Self> {
+        SETTINGS.with(|cell| Rc::clone(cell.get_or_init(|| Rc::new(Self::read(env)))))
+    }
+
+    fn read(env: &Env) -> Self {
+        let variable = |name: &str| env.var(name).ok().map(|value| value.to_string()).filter(|text| !text.is_empty());
+        let environment = match variable("ENVIRONMENT").map(|text| Environment::new("ENVIRONMENT", text)) {
+            Some(Ok(name)) => name.to_string(),
+            Some(Err(error)) => {
+                console_error!("crossfade: {error}; using `production`");
+                "production".to_owned()
+            }
+            None => "production".to_owned(),
+        };
+        let default_origin = match variable("DEFAULT_ORIGIN").map(|text| Origin::new("DEFAULT_ORIGIN", &text)) {
+            Some(Ok(origin)) => Some(origin),
+            Some(Err(error)) => {
+                console_error!("crossfade: {error}; there is no default origin");
+                None
+            }
+            None => None,
+        };
+        let refresh = match variable("REFRESH_SECONDS").map(|text| text.parse::<u32>()) {
+            Some(Ok(seconds @ 1..=3600)) => Duration::from_secs(seconds.into()),
+            Some(_) => {
+                console_error!("crossfade: REFRESH_SECONDS must be 1 to 3600; using {REFRESH_DEFAULT:?}");
+                REFRESH_DEFAULT
+            }
+            None => REFRESH_DEFAULT,
+        };
+        let token = env.secret("CROSSFADE_TOKEN").ok().map(|secret| secret.to_string()).filter(|text| !text.is_empty());
+        Self { environment, default_origin, refresh, token }
+    }
+
+    /// The KV key of this environment's table.
+    pub(crate) fn key(&self) -> String {
+        format!("routing:{}", self.environment)
+    }
+
+    /// How long a location may answer KV reads from its own cache, in seconds.
+    pub(crate) fn cache_seconds(&self) -> u64 {
+        self.refresh.max(REFRESH_DEFAULT).as_secs()
+    }
+}
