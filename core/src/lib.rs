@@ -15,8 +15,10 @@
 pub mod assign;
 pub mod probe;
 pub mod rollout;
+mod span;
 pub mod table;
 mod time;
 
+pub use span::Span;
 pub use table::RoutingTable;
 pub use time::Timestamp;

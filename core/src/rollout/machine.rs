@@ -93,10 +93,13 @@ impl Rollout {
             (State::Pausing(watch), Event::Woke) => self.watch(now, watch),
 
             // Going home is what a cancellation asks for: it goes on, within the same bounds.
-            (State::Writing(write) | State::WritePause(write) | State::ReadingBack(write), Event::Cancelled(_))
+            (State::Writing(write) | State::ReadingBack(write), Event::Cancelled(_))
                 if matches!(write.goal, Goal::Home(_)) =>
             {
                 self.pause_or_give_up(now, write)
+            }
+            (State::WritePause(write), Event::Cancelled(_)) if matches!(write.goal, Goal::Home(_)) => {
+                self.repeat(write)
             }
             (State::Confirming { goal: goal @ Goal::Home(_), revision, since, seen }, Event::Cancelled(_)) => {
                 self.confirmed(now, goal, revision, since, Confirmation::NotYet(seen))

@@ -2,7 +2,8 @@
 
 use crate::Timestamp;
 use crate::table::{
-    Affinity, AffinityBy, Draft, Lease, PREVIOUS_MAX, Previous, ReleaseId, Revision, RoutingTable, Variant, Weight,
+    Affinity, AffinityBy, Draft, Environment, Lease, PREVIOUS_MAX, Previous, ReleaseId, Revision, RoutingTable,
+    Variant, VariantName, Weight,
 };
 
 use super::{Canary, valid};
@@ -38,6 +39,32 @@ pub enum CannotStart {
     OtherEnvironment(String),
 }
 
+impl CannotStart {
+    /// Whether a new version in slot `canary` can be released from this table.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn check(base: &RoutingTable, environment: &Environment, canary: &VariantName) -> Result<(), Self> {
+        let stable = base.stable();
+        if base.environment() != environment {
+            return Err(Self::OtherEnvironment(base.environment().to_string()));
+        }
+        if stable.name == *canary {
+            return Err(Self::CanaryIsStable(canary.to_string()));
+        }
+        let shifted = |variant: &&Variant| variant.name != stable.name && variant.weight > Weight::ZERO;
+        match base.variants().iter().find(shifted) {
+            Some(variant) => Err(Self::AlreadyShifted {
+                revision: base.revision(),
+                variant: variant.name.to_string(),
+                weight: variant.weight,
+                stable: stable.name.to_string(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Tables {
     pub(super) fn new(
         base: Option<RoutingTable>,
@@ -45,22 +72,7 @@ impl Tables {
         release: ReleaseId,
     ) -> Result<Self, CannotStart> {
         if let Some(base) = &base {
-            let stable = base.stable();
-            if *base.environment() != canary.environment {
-                return Err(CannotStart::OtherEnvironment(base.environment().to_string()));
-            }
-            if stable.name == canary.name {
-                return Err(CannotStart::CanaryIsStable(canary.name.to_string()));
-            }
-            let shifted = |variant: &&Variant| variant.name != stable.name && variant.weight > Weight::ZERO;
-            if let Some(variant) = base.variants().iter().find(shifted) {
-                return Err(CannotStart::AlreadyShifted {
-                    revision: base.revision(),
-                    variant: variant.name.to_string(),
-                    weight: variant.weight,
-                    stable: stable.name.to_string(),
-                });
-            }
+            CannotStart::check(base, &canary.environment, &canary.name)?;
         }
         Ok(Self { base, canary, release })
     }

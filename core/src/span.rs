@@ -1,0 +1,52 @@
+//! Lengths of time as people write them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// A length of time: `500ms`, `90s`, `5m`, `1h 30m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = || de::Error::custom(format!("`{text}` is not a duration such as 500ms, 90s, 5m or 1h 30m"));
+        let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+        Duration::try_from(duration).map(Self).map_err(|_| wrong())
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}ms", self.0.as_millis()))
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "examples": ["500ms", "90s", "5m", "1h 30m"] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        let read = |text: &str| serde_json::from_str::<Span>(&format!("{text:?}")).map(|span| span.0.as_millis());
+        for (text, millis) in [("500ms", 500), ("90s", 90_000), ("5m", 300_000), ("1h 30m", 5_400_000), ("0s", 0)] {
+            assert_eq!(read(text).unwrap(), millis, "{text}");
+        }
+        for text in ["", "5", "-5s", "soon", "5 parsecs"] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`{text}` is not a duration")), "{error}");
+        }
+    }
+}
