@@ -28,7 +28,8 @@ pub struct VisitorId(u128);
 impl VisitorId {
     /// Reads a cookie's value. `None` when it is not an id: then the visitor counts as a new one.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_hex = text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let is_hex =
+            text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if is_hex { u128::from_str_radix(text, 16).ok().map(Self) } else { None }
     }
 

@@ -70,7 +70,10 @@ impl fmt::Display for Mismatch {
 impl Observed {
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as JSON, if it is.
@@ -110,7 +113,8 @@ impl Expectation {
                     for (pointer, wanted) in &self.json {
                         let seen = document.pointer(pointer);
                         if !wanted.matches(seen) {
-                            let seen = seen.map_or_else(|| "absent".into(), |seen| shorten(seen.to_string().as_bytes()));
+                            let seen = seen
+                                .map_or_else(|| "absent".into(), |seen| shorten(seen.to_string().as_bytes()));
                             differ(format!("json {pointer}"), wanted.to_string(), seen);
                         }
                     }
@@ -142,12 +146,8 @@ fn excerpt(body: &[u8]) -> Option<String> {
 fn shorten(text: &[u8]) -> String {
     const SHOWN_MAX: usize = 120;
     let text = String::from_utf8_lossy(text);
-    let mut shown: String = text
-        .trim()
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(SHOWN_MAX)
-        .collect();
+    let mut shown: String =
+        text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_MAX).collect();
     if text.trim().chars().count() > SHOWN_MAX {
         shown.push('…');
     }
@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn html_where_json_was_expected_is_one_mismatch() {
-        let mismatches = check(serde_json::json!({ "json": { "/a": 1, "/b": 2 } }), &observed(200, "<!doctype html>"));
+        let mismatches =
+            check(serde_json::json!({ "json": { "/a": 1, "/b": 2 } }), &observed(200, "<!doctype html>"));
         assert_eq!(mismatches, ["body is `<!doctype html>`, expected JSON"]);
     }
 

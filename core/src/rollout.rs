@@ -301,7 +301,12 @@ pub struct Canary {
 
 impl Canary {
     fn variant(&self, weight: Weight) -> Variant {
-        Variant { name: self.name.clone(), origin: self.origin.clone(), version: self.version.clone(), weight }
+        Variant {
+            name: self.name.clone(),
+            origin: self.origin.clone(),
+            version: self.version.clone(),
+            weight,
+        }
     }
 }
 

@@ -11,7 +11,8 @@ pub struct Span(pub Duration);
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let wrong = || de::Error::custom(format!("`{text}` is not a duration such as 500ms, 90s, 5m or 1h 30m"));
+        let wrong =
+            || de::Error::custom(format!("`{text}` is not a duration such as 500ms, 90s, 5m or 1h 30m"));
         let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
         Duration::try_from(duration).map(Self).map_err(|_| wrong())
     }
@@ -40,8 +41,11 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_people_write_them() {
-        let read = |text: &str| serde_json::from_str::<Span>(&format!("{text:?}")).map(|span| span.0.as_millis());
-        for (text, millis) in [("500ms", 500), ("90s", 90_000), ("5m", 300_000), ("1h 30m", 5_400_000), ("0s", 0)] {
+        let read =
+            |text: &str| serde_json::from_str::<Span>(&format!("{text:?}")).map(|span| span.0.as_millis());
+        for (text, millis) in
+            [("500ms", 500), ("90s", 90_000), ("5m", 300_000), ("1h 30m", 5_400_000), ("0s", 0)]
+        {
             assert_eq!(read(text).unwrap(), millis, "{text}");
         }
         for text in ["", "5", "-5s", "soon", "5 parsecs"] {

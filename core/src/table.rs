@@ -162,17 +162,8 @@ impl RoutingTable {
     /// # Errors
     /// The first field that breaks one, with its value.
     pub fn new(draft: Draft) -> Result<Self, TableError> {
-        let Draft {
-            environment,
-            revision,
-            release,
-            updated_at,
-            stable,
-            variants,
-            lease,
-            previous,
-            affinity,
-        } = draft;
+        let Draft { environment, revision, release, updated_at, stable, variants, lease, previous, affinity } =
+            draft;
         if variants.is_empty() || variants.len() > VARIANTS_MAX {
             return Err(TableError::new("variants", variants.len(), Problem::VariantCount));
         }

@@ -1,2 +1,9 @@
-//! Placeholder.
-fn main() {}
+//! Arguments in, exit code out.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    crossfade::cli::run()
+}

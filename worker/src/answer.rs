@@ -13,7 +13,10 @@ pub(crate) fn no_table() -> Result<Response> {
 
 /// The variant's origin could not be reached.
 pub(crate) fn unreachable(variant: &Variant) -> Result<Response> {
-    retry_later(502, &format!("Crossfade: version {} did not answer. Please try again shortly.", variant.version))
+    retry_later(
+        502,
+        &format!("Crossfade: version {} did not answer. Please try again shortly.", variant.version),
+    )
 }
 
 /// A line of plain text.

@@ -102,7 +102,8 @@ pub(crate) async fn to_default(request: &Request, target: Target<'_>, origin: &O
 
 async fn send(request: &Request, target: Target<'_>, origin: &Origin) -> Result<Response, JsValue> {
     // The runtime reads the same properties of a `Request` as of an init object.
-    let outgoing = Request::new_with_str_and_init(&target.at(origin), request.unchecked_ref::<RequestInit>())?;
+    let outgoing =
+        Request::new_with_str_and_init(&target.at(origin), request.unchecked_ref::<RequestInit>())?;
     let headers: Headers = outgoing.headers();
     headers.set("x-forwarded-host", target.host())?;
     headers.set("x-forwarded-proto", if target.secure() { "https" } else { "http" })?;
@@ -132,7 +133,8 @@ fn home_redirect(response: &Response, target: Target<'_>, origin: &Origin) -> Re
         return Ok(());
     }
     let headers = response.headers();
-    if let Some(rest) = headers.get("location")?.as_deref().and_then(|location| location.strip_prefix(origin.as_str()))
+    if let Some(rest) =
+        headers.get("location")?.as_deref().and_then(|location| location.strip_prefix(origin.as_str()))
         && (rest.is_empty() || rest.starts_with(['/', '?', '#']))
     {
         headers.set("location", &format!("{}{rest}", target.origin))?;

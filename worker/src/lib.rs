@@ -55,6 +55,9 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
 
 /// The Worker's clock, which stands still between I/O.
 fn now() -> Timestamp {
-    #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 are whole and far below 2^53")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "milliseconds since 1970 are whole and far below 2^53"
+    )]
     Timestamp::from_millis(js_sys::Date::now() as i64)
 }

@@ -35,7 +35,8 @@ impl Settings {
     }
 
     fn read(env: &Env) -> Self {
-        let variable = |name: &str| env.var(name).ok().map(|value| value.to_string()).filter(|text| !text.is_empty());
+        let variable =
+            |name: &str| env.var(name).ok().map(|value| value.to_string()).filter(|text| !text.is_empty());
         let environment = match variable("ENVIRONMENT").map(|text| Environment::new("ENVIRONMENT", text)) {
             Some(Ok(name)) => name.to_string(),
             Some(Err(error)) => {
@@ -44,7 +45,8 @@ impl Settings {
             }
             None => "production".to_owned(),
         };
-        let default_origin = match variable("DEFAULT_ORIGIN").map(|text| Origin::new("DEFAULT_ORIGIN", &text)) {
+        let default_origin = match variable("DEFAULT_ORIGIN").map(|text| Origin::new("DEFAULT_ORIGIN", &text))
+        {
             Some(Ok(origin)) => Some(origin),
             Some(Err(error)) => {
                 console_error!("crossfade: {error}; there is no default origin");
@@ -60,7 +62,11 @@ impl Settings {
             }
             None => REFRESH_DEFAULT,
         };
-        let token = env.secret("CROSSFADE_TOKEN").ok().map(|secret| secret.to_string()).filter(|text| !text.is_empty());
+        let token = env
+            .secret("CROSSFADE_TOKEN")
+            .ok()
+            .map(|secret| secret.to_string())
+            .filter(|text| !text.is_empty());
         Self { environment, default_origin, refresh, token }
     }
 

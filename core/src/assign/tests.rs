@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::table::{
-    Affinity, AffinityBy, Draft, Environment, Lease, Origin, ReleaseId, Revision, Variant, VariantName, Version, Weight,
+    Affinity, AffinityBy, Draft, Environment, Lease, Origin, ReleaseId, Revision, Variant, VariantName,
+    Version, Weight,
 };
 
 /// Enough visitors for a share of 1 basis point to be seen at all (12 expected).
@@ -70,7 +71,10 @@ fn shares_match_weights() {
         let seen = (0..VISITORS).filter(|visitor| choose(&assignment, *visitor) == 1).count() as u128;
         // 10.83 is the 99.9 % quantile of the chi-square distribution with one degree of freedom.
         let statistic = chi_square(seen, weight);
-        assert!(statistic < 10.83, "weight {weight}: {seen} of {VISITORS} visitors, chi-square {statistic:.2}");
+        assert!(
+            statistic < 10.83,
+            "weight {weight}: {seen} of {VISITORS} visitors, chi-square {statistic:.2}"
+        );
     }
 }
 

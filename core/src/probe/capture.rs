@@ -26,11 +26,13 @@ impl Capture {
     /// When it is not there.
     pub fn take(&self, observed: &Observed) -> Result<String, Missing> {
         match self {
-            Self::Json(pointer) => match observed.json().as_ref().and_then(|document| document.pointer(pointer)) {
-                Some(Value::String(text)) => Ok(text.clone()),
-                Some(value) => Ok(value.to_string()),
-                None => Err(Missing(format!("json {pointer}"))),
-            },
+            Self::Json(pointer) => {
+                match observed.json().as_ref().and_then(|document| document.pointer(pointer)) {
+                    Some(Value::String(text)) => Ok(text.clone()),
+                    Some(value) => Ok(value.to_string()),
+                    None => Err(Missing(format!("json {pointer}"))),
+                }
+            }
             Self::Header(name) => {
                 observed.header(name).map(str::to_owned).ok_or_else(|| Missing(format!("header {name}")))
             }
@@ -46,7 +48,8 @@ impl<'de> Deserialize<'de> for Capture {
         {
             return Ok(Self::Json(pointer.clone()));
         }
-        let header = value.as_object().filter(|object| object.len() == 1).and_then(|object| object.get("header"));
+        let header =
+            value.as_object().filter(|object| object.len() == 1).and_then(|object| object.get("header"));
         match header {
             Some(Value::String(name)) => Ok(Self::Header(name.clone())),
             Some(_) | None => Err(de::Error::custom(format!(

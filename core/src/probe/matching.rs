@@ -69,7 +69,9 @@ impl JsonMatch {
     pub(super) fn matches(&self, seen: Option<&Value>) -> bool {
         match self {
             Self::Equals(value) => seen == Some(value),
-            Self::Contains(text) => seen.and_then(Value::as_str).is_some_and(|seen| seen.contains(text.as_str())),
+            Self::Contains(text) => {
+                seen.and_then(Value::as_str).is_some_and(|seen| seen.contains(text.as_str()))
+            }
             Self::Exists(exists) => seen.is_some() == *exists,
         }
     }
@@ -124,10 +126,13 @@ impl<'de> Deserialize<'de> for StatusSet {
                 },
                 _ => None,
             };
-            found.ok_or_else(|| de::Error::custom(format!("`{value}` is not a status such as 200 or \"2xx\"")))
+            found
+                .ok_or_else(|| de::Error::custom(format!("`{value}` is not a status such as 200 or \"2xx\"")))
         };
         match Value::deserialize(deserializer)? {
-            Value::Array(items) if !items.is_empty() => items.iter().map(status).collect::<Result<_, _>>().map(Self),
+            Value::Array(items) if !items.is_empty() => {
+                items.iter().map(status).collect::<Result<_, _>>().map(Self)
+            }
             value => status(&value).map(|status| Self(vec![status])),
         }
     }
@@ -143,7 +148,9 @@ impl<'de> Deserialize<'de> for TextMatch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
         match (&value, single(&value)) {
-            (Value::String(text), _) | (_, Some(("equals", Value::String(text)))) => Ok(Self::Equals(text.clone())),
+            (Value::String(text), _) | (_, Some(("equals", Value::String(text)))) => {
+                Ok(Self::Equals(text.clone()))
+            }
             (_, Some(("contains", Value::String(text)))) => Ok(Self::Contains(text.clone())),
             (_, Some(("present", Value::Bool(present)))) => Ok(Self::Present(*present)),
             (_, _) => Err(de::Error::custom(format!(

@@ -99,7 +99,10 @@ mod tests {
     #[test]
     fn names_are_replaced_and_unknown_ones_named() {
         let variables = variables("b 1/ü");
-        assert_eq!(variables.fill("/b/{{id}}?x={{ id }}", Place::Url).unwrap(), "/b/b%201%2F%C3%BC?x=b%201%2F%C3%BC");
+        assert_eq!(
+            variables.fill("/b/{{id}}?x={{ id }}", Place::Url).unwrap(),
+            "/b/b%201%2F%C3%BC?x=b%201%2F%C3%BC"
+        );
         assert_eq!(variables.fill("no {{ end", Place::Text).unwrap(), "no {{ end");
         let error = variables.fill("{{token}}", Place::Text).unwrap_err();
         assert_eq!(error.to_string(), "`{{token}}` is not known here; known are id");

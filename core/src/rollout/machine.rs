@@ -3,9 +3,7 @@
 use crate::Timestamp;
 use crate::table::{Revision, RoutingTable};
 
-use super::{
-    Confirmation, Effect, Event, Found, Outcome, Reason, Rollout, Traffic, Verdict, WriteFailure,
-};
+use super::{Confirmation, Effect, Event, Found, Outcome, Reason, Rollout, Traffic, Verdict, WriteFailure};
 
 /// What is in flight, and what for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +76,9 @@ impl Rollout {
             (State::Ready, Event::Cancelled(why)) => self.finish(Outcome::NotStarted(Reason::Cancelled(why))),
 
             (State::Writing(write), Event::Published(Ok(()))) => self.written(now, write),
-            (State::Writing(write), Event::Published(Err(failure))) => self.not_acknowledged(now, write, failure),
+            (State::Writing(write), Event::Published(Err(failure))) => {
+                self.not_acknowledged(now, write, failure)
+            }
             (State::WritePause(write), Event::Woke) => self.repeat(write),
             (State::ReadingBack(write), Event::LookedUp(found)) => self.looked_up(now, write, found),
 
@@ -101,10 +101,14 @@ impl Rollout {
             (State::WritePause(write), Event::Cancelled(_)) if matches!(write.goal, Goal::Home(_)) => {
                 self.repeat(write)
             }
-            (State::Confirming { goal: goal @ Goal::Home(_), revision, since, seen }, Event::Cancelled(_)) => {
-                self.confirmed(now, goal, revision, since, Confirmation::NotYet(seen))
-            }
-            (State::Writing(write) | State::WritePause(write) | State::ReadingBack(write), Event::Cancelled(why)) => {
+            (
+                State::Confirming { goal: goal @ Goal::Home(_), revision, since, seen },
+                Event::Cancelled(_),
+            ) => self.confirmed(now, goal, revision, since, Confirmation::NotYet(seen)),
+            (
+                State::Writing(write) | State::WritePause(write) | State::ReadingBack(write),
+                Event::Cancelled(why),
+            ) => {
                 self.leave_behind(&write);
                 self.go_home(now, Reason::Cancelled(why))
             }
@@ -138,7 +142,9 @@ impl Rollout {
         let revision = self.revision.map_or(Revision::FIRST, Revision::next);
         let lease_ends = now.plus(self.plan.limits().lease);
         let table = match &goal {
-            Goal::Step(step) => self.tables.shifted(self.plan.steps()[*step].weight, revision, now, lease_ends),
+            Goal::Step(step) => {
+                self.tables.shifted(self.plan.steps()[*step].weight, revision, now, lease_ends)
+            }
             Goal::Renew(interrupted) => {
                 let weight = self.plan.steps()[step_of(interrupted)].weight;
                 self.tables.shifted(weight, revision, now, lease_ends)
@@ -182,7 +188,9 @@ impl Rollout {
     /// Goes on with what a renewal of the lease interrupted.
     fn resume(&mut self, now: Timestamp, interrupted: State) -> Effect {
         match interrupted {
-            State::Confirming { goal, revision, since, seen } => self.confirm(now, goal, revision, since, seen),
+            State::Confirming { goal, revision, since, seen } => {
+                self.confirm(now, goal, revision, since, seen)
+            }
             State::Pausing(watch) => self.watch(now, watch),
             state => {
                 debug_assert!(false, "{state:?} is never interrupted by a renewal");
@@ -202,9 +210,10 @@ impl Rollout {
                 let trouble = Some(Trouble { why, maybe_applied: applied_before });
                 self.pause_or_give_up(now, Write { trouble, ..write })
             }
-            WriteFailure::Refused(why) => {
-                self.give_up(now, Write { trouble: Some(Trouble { why, maybe_applied: applied_before }), ..write })
-            }
+            WriteFailure::Refused(why) => self.give_up(
+                now,
+                Write { trouble: Some(Trouble { why, maybe_applied: applied_before }), ..write },
+            ),
         }
     }
 
@@ -252,20 +261,23 @@ impl Rollout {
     }
 
     fn give_up(&mut self, now: Timestamp, write: Write) -> Effect {
-        let trouble = write.trouble.clone().unwrap_or(Trouble { why: "no answer".into(), maybe_applied: true });
+        let trouble =
+            write.trouble.clone().unwrap_or(Trouble { why: "no answer".into(), maybe_applied: true });
         let nothing_written = self.revision == self.tables.base_revision() && !trouble.maybe_applied;
         self.leave_behind(&write);
         match write.goal {
             Goal::Home(reason) => {
-                let lease_ends = (self.renewed_at.as_millis() > 0)
-                    .then(|| self.renewed_at.plus(self.plan.limits().lease));
+                let lease_ends =
+                    (self.renewed_at.as_millis() > 0).then(|| self.renewed_at.plus(self.plan.limits().lease));
                 let traffic = Traffic::HomeNotWritten { why: trouble.why, lease_ends };
                 self.finish(Outcome::Stuck { reason, traffic })
             }
             Goal::Step(_) if nothing_written => {
                 self.finish(Outcome::NotStarted(Reason::WriteFailed(trouble.why)))
             }
-            Goal::Step(_) | Goal::Renew(_) | Goal::Settle => self.go_home(now, Reason::WriteFailed(trouble.why)),
+            Goal::Step(_) | Goal::Renew(_) | Goal::Settle => {
+                self.go_home(now, Reason::WriteFailed(trouble.why))
+            }
         }
     }
 
@@ -276,7 +288,14 @@ impl Rollout {
     }
 
     /// Asks the edge for a revision; renews the lease first when it is time.
-    fn confirm(&mut self, now: Timestamp, goal: Goal, revision: Revision, since: Timestamp, seen: String) -> Effect {
+    fn confirm(
+        &mut self,
+        now: Timestamp,
+        goal: Goal,
+        revision: Revision,
+        since: Timestamp,
+        seen: String,
+    ) -> Effect {
         let renew = matches!(goal, Goal::Step(_)) && self.renewal_due(now);
         let state = State::Confirming { goal, revision, since, seen };
         if renew {
@@ -311,9 +330,8 @@ impl Rollout {
                 Effect::WaitUntil(now.plus(limits.confirm_every))
             }
             Confirmation::NotYet(seen) => match goal {
-                Goal::Home(reason) => {
-                    self.finish(Outcome::Stuck { reason, traffic: Traffic::HomeNotConfirmed { revision, seen } })
-                }
+                Goal::Home(reason) => self
+                    .finish(Outcome::Stuck { reason, traffic: Traffic::HomeNotConfirmed { revision, seen } }),
                 Goal::Step(_) | Goal::Settle | Goal::Renew(_) => {
                     self.go_home(now, Reason::NotConfirmed { revision, within: limits.confirm_within, seen })
                 }

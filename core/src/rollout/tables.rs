@@ -2,8 +2,8 @@
 
 use crate::Timestamp;
 use crate::table::{
-    Affinity, AffinityBy, Draft, Environment, Lease, PREVIOUS_MAX, Previous, ReleaseId, Revision, RoutingTable,
-    Variant, VariantName, Weight,
+    Affinity, AffinityBy, Draft, Environment, Lease, PREVIOUS_MAX, Previous, ReleaseId, Revision,
+    RoutingTable, Variant, VariantName, Weight,
 };
 
 use super::{Canary, valid};

@@ -151,7 +151,11 @@ fn blue_green_switches_verifies_and_settles() {
     assert_eq!(settled.revision().number(), 9);
     let before = settled.variant(&VariantName::new("", "blue").unwrap()).unwrap();
     assert_eq!(before.weight, Weight::ZERO, "the version before stays listed, to go back to");
-    assert_eq!(settled.previous()[0].version.as_str(), "green", "what the slot held before serves its assets");
+    assert_eq!(
+        settled.previous()[0].version.as_str(),
+        "green",
+        "what the slot held before serves its assets"
+    );
 }
 
 #[test]
@@ -319,7 +323,8 @@ fn home_that_cannot_be_written_is_stuck_and_says_when_the_lease_ends() {
 
 #[test]
 fn the_first_release_ever_has_nowhere_to_go_back_to() {
-    let first = || Scenario::from(Rollout::new(plan(&[(5, 9), (100, 0)]), None, canary(), release()).unwrap());
+    let first =
+        || Scenario::from(Rollout::new(plan(&[(5, 9), (100, 0)]), None, canary(), release()).unwrap());
     let mut scenario = first();
     assert_eq!(scenario.run(), Outcome::Promoted);
     assert_eq!(scenario.tables[0].revision(), Revision::FIRST);
@@ -374,10 +379,9 @@ fn answer(effect: &Effect, draw: u8, rollout: &Rollout, last: Option<&RoutingTab
         Effect::LookUp => Event::LookedUp(match draw {
             0..=99 => Found::Unreadable(text()),
             100..=179 => Found::Table { revision: base().revision(), release: base().release().clone() },
-            180.. => Found::Table {
-                revision: last.unwrap().revision(),
-                release: rollout.tables.release().clone(),
-            },
+            180.. => {
+                Found::Table { revision: last.unwrap().revision(), release: rollout.tables.release().clone() }
+            }
         }),
         Effect::Confirm(_) => Event::Confirmed(match draw {
             0..=120 => Confirmation::NotYet(text()),

@@ -18,7 +18,8 @@ impl TableError {
     pub(super) fn new(field: impl Into<String>, value: impl fmt::Display, problem: Problem) -> Self {
         /// Enough to recognise a value by; a table damaged by hand may hold a whole page.
         const SHOWN_MAX: usize = 80;
-        let value: String = value.to_string().chars().flat_map(char::escape_debug).take(SHOWN_MAX + 1).collect();
+        let value: String =
+            value.to_string().chars().flat_map(char::escape_debug).take(SHOWN_MAX + 1).collect();
         let value = match value.char_indices().nth(SHOWN_MAX) {
             Some((cut, _)) => format!("`{}…`", &value[..cut]),
             None => format!("`{value}`"),
@@ -84,10 +85,12 @@ impl fmt::Display for Problem {
             Self::NotAName => {
                 f.write_str("a name is 1 to 32 of a-z, 0-9 and `-`, beginning with a letter or digit")
             }
-            Self::NotAWord => f.write_str("it must be 1 to 128 printable ASCII characters except quotes and backslashes"),
-            Self::NotAnOrigin => {
-                f.write_str("an origin is `https://host[:port]` (or `http://` on a loopback host) without path")
+            Self::NotAWord => {
+                f.write_str("it must be 1 to 128 printable ASCII characters except quotes and backslashes")
             }
+            Self::NotAnOrigin => f.write_str(
+                "an origin is `https://host[:port]` (or `http://` on a loopback host) without path",
+            ),
             Self::NotATime => f.write_str("it must be an RFC 3339 date-time such as 2026-01-31T12:00:00Z"),
             Self::RevisionZero => f.write_str("revisions begin at 1"),
             Self::UnknownAffinity => f.write_str("visitors are recognised by `cookie`"),

@@ -27,7 +27,9 @@ pub(super) fn draft(json: &[u8]) -> Result<Draft, TableError> {
         stable: VariantName::new("stable", root.text("stable")?)?,
         variants: root.list("variants")?.map(variant).collect::<Result<_, _>>()?,
         lease: match root.optional("lease") {
-            Some(value) => Some(Lease { expires_at: Object::new("lease".into(), value)?.time("expires_at")? }),
+            Some(value) => {
+                Some(Lease { expires_at: Object::new("lease".into(), value)?.time("expires_at")? })
+            }
             None => None,
         },
         previous: match root.optional("previous") {
@@ -105,9 +107,9 @@ impl<'a> Object<'a> {
 
     fn integer(&self, field: &str) -> Result<u64, TableError> {
         let value = self.field(field)?;
-        value
-            .as_u64()
-            .ok_or_else(|| TableError::new(self.path(field), value, Problem::WrongType("a whole number, 0 or more")))
+        value.as_u64().ok_or_else(|| {
+            TableError::new(self.path(field), value, Problem::WrongType("a whole number, 0 or more"))
+        })
     }
 
     fn time(&self, field: &str) -> Result<Timestamp, TableError> {
@@ -119,10 +121,9 @@ impl<'a> Object<'a> {
         let value = self.field(field)?;
         let path = self.path(field);
         match value {
-            Value::Array(items) => Ok(items
-                .iter()
-                .enumerate()
-                .map(move |(index, item)| (format!("{path}[{index}]"), item))),
+            Value::Array(items) => {
+                Ok(items.iter().enumerate().map(move |(index, item)| (format!("{path}[{index}]"), item)))
+            }
             other => Err(TableError::new(path, other, Problem::WrongType("a list"))),
         }
     }

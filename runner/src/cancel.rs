@@ -1,0 +1,102 @@
+//! SIGINT, SIGTERM and SIGHUP in, one flag out.
+//!
+//! The first signal asks for the orderly way: traffic home first, niceties later. Further ones are ignored while that
+//! goes on; GitHub's runner sends SIGINT and, 7.5 seconds later, SIGTERM
+//! (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation>).
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Whether somebody wants it undone; shared by everything that waits.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    reason: Mutex<Option<String>>,
+    changed: Condvar,
+}
+
+impl Cancel {
+    /// Listens to the process's signals.
+    ///
+    /// # Errors
+    /// When the system refuses the handlers.
+    pub fn on_signals() -> std::io::Result<Self> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let cancel = Self::default();
+        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        let on_signal = cancel.clone();
+        std::thread::spawn(move || {
+            for signal in signals.forever() {
+                let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+                on_signal.cancel(name);
+            }
+        });
+        Ok(cancel)
+    }
+
+    /// Asks everything to be undone; the first reason stays.
+    pub fn cancel(&self, reason: &str) {
+        self.reason_slot().get_or_insert_with(|| reason.to_owned());
+        self.shared.changed.notify_all();
+    }
+
+    /// Why it is to be undone; `None` while nobody asked.
+    pub fn reason(&self) -> Option<String> {
+        self.reason_slot().clone()
+    }
+
+    /// Whether somebody asked.
+    pub fn is_cancelled(&self) -> bool {
+        self.reason_slot().is_some()
+    }
+
+    /// Waits for `duration`, or until somebody asks; says whether somebody did.
+    pub fn wait(&self, duration: Duration) -> bool {
+        let deadline = Instant::now() + duration;
+        let mut reason = self.reason_slot();
+        while reason.is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            reason = match self.shared.changed.wait_timeout(reason, left) {
+                Ok((reason, _)) => reason,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+        true
+    }
+
+    /// A panic elsewhere must not keep traffic from going home, so a poisoned lock is as good as any.
+    fn reason_slot(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.shared.reason.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_reason_stays() {
+        let cancel = Cancel::default();
+        assert!(!cancel.is_cancelled());
+        cancel.cancel("SIGINT");
+        cancel.cancel("SIGTERM");
+        assert_eq!(cancel.reason().as_deref(), Some("SIGINT"));
+    }
+
+    #[test]
+    fn a_wait_ends_when_somebody_asks() {
+        let cancel = Cancel::default();
+        let waiter = cancel.clone();
+        let waiting = std::thread::spawn(move || waiter.wait(Duration::from_secs(60)));
+        cancel.cancel("SIGTERM");
+        assert!(waiting.join().unwrap());
+        assert!(!Cancel::default().wait(Duration::from_millis(1)));
+    }
+}

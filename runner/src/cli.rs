@@ -1,0 +1,179 @@
+//! Arguments and environment variables in, a command out. Nothing of `clap` travels further.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::command;
+use crate::error::explain;
+use crate::report::Mode;
+
+/// Zero-downtime, reversible deploys to Cloudflare Pages.
+///
+/// A router Worker sends each visitor to a version of your site according to one small document in Workers KV. This
+/// program uploads a new version, checks it, moves visitors over and measures; when a measurement says so, it puts
+/// everything back.
+///
+/// Secrets come from the environment only: CLOUDFLARE_API_TOKEN (Pages: Edit, Workers KV Storage: Edit) and
+/// CROSSFADE_TOKEN (the router's).
+#[derive(Debug, Parser)]
+#[command(name = "crossfade", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  unexpected
+  2  usage or configuration
+  3  not started: a check failed before any visitor met the new version
+  4  rolled back: visitors are back on the version before
+  5  superseded: another release is in charge, nothing was touched
+  6  stuck: needs a person; the message says what traffic does";
+
+/// What all commands share.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        env = "CROSSFADE_CONFIG",
+        default_value = "crossfade.toml",
+        value_name = "FILE"
+    )]
+    pub(crate) config: PathBuf,
+    /// Which of the file's environments.
+    #[arg(
+        short,
+        long,
+        global = true,
+        env = "CROSSFADE_ENVIRONMENT",
+        default_value = "production",
+        value_name = "NAME"
+    )]
+    pub(crate) environment: String,
+    /// The Cloudflare account.
+    #[arg(long, global = true, env = "CLOUDFLARE_ACCOUNT_ID", value_name = "ID")]
+    pub(crate) account_id: Option<String>,
+    /// Where Cloudflare's API is; for the sandbox.
+    #[arg(
+        long,
+        global = true,
+        env = "CLOUDFLARE_API_BASE_URL",
+        default_value = "https://api.cloudflare.com/client/v4",
+        value_name = "URL",
+        hide_short_help = true
+    )]
+    pub(crate) api_base_url: String,
+    /// One JSON object a line, for programs.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+impl Global {
+    pub(crate) const fn mode(&self) -> Mode {
+        if self.json { Mode::Json } else { Mode::Lines }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Release a new version: build, upload, health checks, smoke tests, switch, verify, settle.
+    Deploy(Deploy),
+    /// Bring all visitors back to the version before, with one write.
+    Rollback(Rollback),
+    /// Show what serves visitors, what is in flight and what the edge says.
+    Status,
+    /// List the releases that ended, newest first.
+    History(History),
+    /// Set the weights by hand, with the same invariants as a release.
+    Weights(Weights),
+    /// Run the health checks and smoke tests against a URL, and nothing else.
+    Check(Check),
+    /// Check the configuration file, and nothing else.
+    Validate,
+    /// Print the JSON Schema of the configuration file.
+    Schema,
+    /// Print a completion script.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Deploy {
+    /// The build's output; default: `directory` of the configuration.
+    pub(crate) directory: Option<PathBuf>,
+    /// What the new version is called; default: what `git describe --always --dirty` says.
+    #[arg(long = "as", env = "CROSSFADE_VERSION", value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// What Cloudflare's dashboard calls the deployment.
+    #[arg(short, long, value_name = "TEXT")]
+    pub(crate) message: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// Also when a release is in charge; it will find that out and stop.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// How many.
+    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
+    pub(crate) limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Weights {
+    /// `NAME=PERCENT` for each variant, such as `stable=90 canary=10` or `blue=90 green=10`; together 100.
+    #[arg(required = true, value_name = "NAME=PERCENT")]
+    pub(crate) weights: Vec<String>,
+    /// Also when a release is in charge; it will find that out and stop.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The site; default: the environment's public URL.
+    pub(crate) url: Option<String>,
+    /// The health checks only.
+    #[arg(long)]
+    pub(crate) health_only: bool,
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    if let Command::Completions { shell } = cli.command {
+        clap_complete::generate(shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
+        return ExitCode::SUCCESS;
+    }
+    match command::run(&cli.global, &cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            use std::io::Write as _;
+            let _ = writeln!(anstream::stderr(), "{}", explain(&error));
+            error.to_exit()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_make_sense() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,270 @@
+//! Cloudflare's REST API. In: a call. Out: its `result`, or an error that says whether the call can have had an effect.
+//!
+//! An answer counts as success only with a 2xx status *and* `"success": true`
+//! (<https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls/>). Everything has a deadline.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http;
+
+mod error;
+pub mod kv;
+pub mod pages;
+
+pub use error::{Error, Fate};
+
+/// An API token. It is sent as a bearer and shown nowhere.
+#[derive(Clone)]
+pub struct ApiToken(String);
+
+impl ApiToken {
+    /// A token as it came from the environment.
+    pub const fn new(token: String) -> Self {
+        Self(token)
+    }
+}
+
+impl std::fmt::Debug for ApiToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ApiToken(…)")
+    }
+}
+
+/// A Cloudflare account.
+#[derive(Clone, Debug)]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// An account by its id.
+    pub const fn new(id: String) -> Self {
+        Self(id)
+    }
+}
+
+/// A client of one account; cheap to clone, usable from several threads.
+#[derive(Clone, Debug)]
+pub struct Cloudflare {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    agent: ureq::Agent,
+    base_url: String,
+    account: AccountId,
+    token: ApiToken,
+}
+
+/// Who a call claims to be.
+pub(crate) enum Bearer<'a> {
+    /// The account's API token.
+    Api,
+    /// The token that one upload was given.
+    Upload(&'a str),
+}
+
+/// What a call carries.
+pub(crate) enum Body<'a> {
+    None,
+    Json(&'a Value),
+    Bytes { content_type: &'a str, bytes: &'a [u8] },
+}
+
+impl Cloudflare {
+    /// A client. `base_url` includes `/client/v4`.
+    pub fn new(base_url: &str, account: AccountId, token: ApiToken) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(Duration::from_secs(5)))
+            .user_agent(concat!("crossfade/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        Self { shared: Arc::new(Shared { agent, base_url, account, token }) }
+    }
+
+    /// A KV namespace of the account, by its id.
+    pub fn namespace(&self, id: &str) -> kv::Namespace {
+        kv::Namespace::new(self.clone(), id)
+    }
+
+    /// A path below the account.
+    pub(crate) fn account_path(&self, rest: &str) -> String {
+        format!("/accounts/{}{rest}", self.shared.account.0)
+    }
+
+    /// One attempt of one call; its `result`.
+    pub(crate) fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        bearer: Bearer<'_>,
+        body: Body<'_>,
+        within: Duration,
+    ) -> Result<T, Error> {
+        let at = At::new(method, path);
+        let answer = self.send(&at, path, bearer, body, within)?;
+        let envelope = answer.envelope(&at)?;
+        serde_json::from_value(envelope.get("result").cloned().unwrap_or(Value::Null))
+            .map_err(|error| Error::Malformed { at, status: answer.status, why: error.to_string() })
+    }
+
+    /// One attempt of a call whose answer is no envelope; `None` when there is no such thing.
+    pub(crate) fn bytes(&self, path: &str, within: Duration) -> Result<Option<Vec<u8>>, Error> {
+        let at = At::new("GET", path);
+        let answer = self.send(&at, path, Bearer::Api, Body::None, within)?;
+        match answer.status {
+            200..300 => Ok(Some(answer.body)),
+            404 if answer.code() == Some(KEY_NOT_FOUND) => Ok(None),
+            _ => answer.envelope(&at).map(|_| None),
+        }
+    }
+
+    fn send(
+        &self,
+        at: &At,
+        path: &str,
+        bearer: Bearer<'_>,
+        body: Body<'_>,
+        within: Duration,
+    ) -> Result<Answer, Error> {
+        let token = match bearer {
+            Bearer::Api => &self.shared.token.0,
+            Bearer::Upload(token) => token,
+        };
+        let request = http::Request::builder()
+            .method(at.method.as_str())
+            .uri(format!("{}{path}", self.shared.base_url))
+            .header("authorization", format!("Bearer {token}"));
+        let (request, bytes) = match body {
+            Body::None => (request, Vec::new()),
+            Body::Json(json) => {
+                (request.header("content-type", "application/json"), json.to_string().into_bytes())
+            }
+            Body::Bytes { content_type, bytes } => {
+                (request.header("content-type", content_type), bytes.to_vec())
+            }
+        };
+        let sent = match bytes.is_empty() {
+            true => request
+                .body(())
+                .map_err(|error| Error::invalid(at, &error))
+                .and_then(|request| self.run(at, request, within)),
+            false => request
+                .body(bytes)
+                .map_err(|error| Error::invalid(at, &error))
+                .and_then(|request| self.run(at, request, within)),
+        };
+        let mut response = sent?;
+        let status = response.status().as_u16();
+        let header = |name: &str| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let retry_after = header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let challenged = header("cf-mitigated").is_some_and(|value| value == "challenge");
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(kv::VALUE_MAX)
+            .read_to_vec()
+            .map_err(|error| Error::from_transport(at, &error))?;
+        Ok(Answer { status, retry_after, challenged, body })
+    }
+
+    fn run<B: ureq::AsSendBody>(
+        &self,
+        at: &At,
+        request: http::Request<B>,
+        within: Duration,
+    ) -> Result<http::Response<ureq::Body>, Error> {
+        let agent = &self.shared.agent;
+        let request = agent
+            .configure_request(request)
+            .timeout_global(Some(within))
+            .allow_non_standard_methods(true)
+            .build();
+        agent.run(request).map_err(|error| Error::from_transport(at, &error))
+    }
+}
+
+/// KV's "key not found"; the number means other things elsewhere in the API.
+const KEY_NOT_FOUND: i64 = 10_009;
+
+/// Which call: method and path without its query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct At {
+    method: String,
+    path: String,
+}
+
+impl At {
+    fn new(method: &str, path: &str) -> Self {
+        let path = path.split('?').next().unwrap_or(path);
+        Self { method: method.to_owned(), path: path.to_owned() }
+    }
+}
+
+impl std::fmt::Display for At {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+struct Answer {
+    status: u16,
+    retry_after: Option<Duration>,
+    challenged: bool,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    fn code(&self) -> Option<i64> {
+        self.json()?.pointer("/errors/0/code")?.as_i64()
+    }
+
+    /// The envelope of a successful answer.
+    fn envelope(&self, at: &At) -> Result<Value, Error> {
+        let json = self.json();
+        let success = json.as_ref().and_then(|json| json.get("success")).and_then(Value::as_bool);
+        match (self.status, success, json) {
+            (200..300, Some(true), Some(json)) => Ok(json),
+            (204 | 205, None, None) if self.body.is_empty() => Ok(Value::Null),
+            (_, _, json) => Err(self.error(at, json.as_ref())),
+        }
+    }
+
+    fn error(&self, at: &At, json: Option<&Value>) -> Error {
+        let first = json.and_then(|json| json.pointer("/errors/0"));
+        let code = first.and_then(|error| error.get("code")).and_then(Value::as_i64);
+        let message = first
+            .and_then(|error| error.get("message"))
+            .and_then(Value::as_str)
+            .map_or_else(|| error::excerpt(&self.body), str::to_owned);
+        let (at, status) = (at.clone(), self.status);
+        match (status, code) {
+            (_, _) if self.challenged => Error::Refused {
+                at,
+                status,
+                code,
+                message: "Cloudflare's firewall answered with a challenge".into(),
+            },
+            (429, _) => Error::RateLimited { at, retry_after: self.retry_after },
+            (401 | 403, _) | (400, Some(10_000 | 6_003 | 6_111 | 9_109)) => {
+                Error::Unauthorised { at, status, code, message }
+            }
+            (404, _) => Error::NotFound { at, code, message },
+            (500.., _) => Error::Unavailable { at, status, code, message },
+            (400..500, _) => Error::Refused { at, status, code, message },
+            (_, Some(_)) => Error::Refused { at, status, code, message },
+            (_, None) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },
+        }
+    }
+}

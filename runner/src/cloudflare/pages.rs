@@ -1,0 +1,199 @@
+//! Cloudflare Pages over REST: projects, deployments and the asset store of Direct Upload.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::{Bearer, Body, Cloudflare, Error};
+
+/// A project, as far as we use it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Project {
+    /// The branch whose deployments are production's.
+    pub production_branch: Option<String>,
+}
+
+/// A deployment, as far as we use it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Deployment {
+    /// Its id.
+    pub id: String,
+    /// Where it alone is served.
+    pub url: String,
+    /// How far it is.
+    #[serde(default)]
+    pub latest_stage: Option<Stage>,
+    /// The service decided not to build it.
+    #[serde(default, deserialize_with = "null_is_false")]
+    pub is_skipped: bool,
+    /// What set it off.
+    #[serde(default)]
+    pub deployment_trigger: Option<Trigger>,
+}
+
+/// A stage of a deployment.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Stage {
+    /// `queued`, `initialize`, `clone_repo`, `build`, `deploy`.
+    pub name: String,
+    /// `idle`, `active`, `success`, `failure`, `canceled`.
+    pub status: String,
+}
+
+/// What set a deployment off.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Trigger {
+    /// What was said about it.
+    #[serde(default)]
+    pub metadata: Option<TriggerMetadata>,
+}
+
+/// What was said about a deployment when it was made.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TriggerMetadata {
+    /// The commit message; ours holds the release id.
+    #[serde(default)]
+    pub commit_message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct UploadToken {
+    jwt: String,
+}
+
+#[derive(Deserialize)]
+struct Logs {
+    #[serde(default)]
+    data: Vec<LogLine>,
+}
+
+#[derive(Deserialize)]
+struct LogLine {
+    line: String,
+}
+
+impl Cloudflare {
+    /// A project by its name.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn project(&self, name: &str, within: Duration) -> Result<Project, Error> {
+        self.call("GET", &self.project_path(name, ""), Bearer::Api, Body::None, within)
+    }
+
+    /// A token for one upload.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(crate) fn upload_token(&self, project: &str, within: Duration) -> Result<String, Error> {
+        let path = self.project_path(project, "/upload-token");
+        self.call::<UploadToken>("GET", &path, Bearer::Api, Body::None, within).map(|token| token.jwt)
+    }
+
+    /// Those of `hashes` that the asset store does not have.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(crate) fn missing_assets(
+        &self,
+        jwt: &str,
+        hashes: &[&str],
+        within: Duration,
+    ) -> Result<Vec<String>, Error> {
+        let body = json!({ "hashes": hashes });
+        self.call("POST", "/pages/assets/check-missing", Bearer::Upload(jwt), Body::Json(&body), within)
+    }
+
+    /// Stores assets; `payload` is a JSON array.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(crate) fn upload_assets(&self, jwt: &str, payload: &[u8], within: Duration) -> Result<(), Error> {
+        let body = Body::Bytes { content_type: "application/json", bytes: payload };
+        self.call::<Value>("POST", "/pages/assets/upload", Bearer::Upload(jwt), body, within).map(drop)
+    }
+
+    /// Tells the asset store which assets are in use.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(crate) fn upsert_hashes(&self, jwt: &str, hashes: &[&str], within: Duration) -> Result<(), Error> {
+        let body = json!({ "hashes": hashes });
+        self.call::<Value>(
+            "POST",
+            "/pages/assets/upsert-hashes",
+            Bearer::Upload(jwt),
+            Body::Json(&body),
+            within,
+        )
+        .map(drop)
+    }
+
+    /// Makes a deployment of uploaded assets.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(crate) fn create_deployment(
+        &self,
+        project: &str,
+        content_type: &str,
+        form: &[u8],
+        within: Duration,
+    ) -> Result<Deployment, Error> {
+        let body = Body::Bytes { content_type, bytes: form };
+        self.call("POST", &self.project_path(project, "/deployments"), Bearer::Api, body, within)
+    }
+
+    /// The newest deployments.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn deployments(&self, project: &str, within: Duration) -> Result<Vec<Deployment>, Error> {
+        let path = self.project_path(project, "/deployments?page=1&per_page=25");
+        self.call("GET", &path, Bearer::Api, Body::None, within)
+    }
+
+    /// A deployment by its id.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn deployment(&self, project: &str, id: &str, within: Duration) -> Result<Deployment, Error> {
+        self.call(
+            "GET",
+            &self.project_path(project, &format!("/deployments/{id}")),
+            Bearer::Api,
+            Body::None,
+            within,
+        )
+    }
+
+    /// The last line that a deployment logged.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn last_log_line(&self, project: &str, id: &str, within: Duration) -> Result<Option<String>, Error> {
+        let path = self.project_path(project, &format!("/deployments/{id}/history/logs"));
+        let logs: Logs = self.call("GET", &path, Bearer::Api, Body::None, within)?;
+        Ok(logs.data.into_iter().next_back().map(|line| line.line))
+    }
+
+    /// Removes a deployment; `force` also one that an alias points to. The live production deployment is refused.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn delete_deployment(&self, project: &str, id: &str, force: bool) -> Result<(), Error> {
+        const WITHIN: Duration = Duration::from_secs(15);
+        let query = if force { "?force=true" } else { "" };
+        let path = self.project_path(project, &format!("/deployments/{id}{query}"));
+        self.call::<Value>("DELETE", &path, Bearer::Api, Body::None, WITHIN).map(drop)
+    }
+
+    fn project_path(&self, name: &str, rest: &str) -> String {
+        self.account_path(&format!("/pages/projects/{name}{rest}"))
+    }
+}
+
+fn null_is_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Option::<bool>::deserialize(deserializer).map(Option::unwrap_or_default)
+}

@@ -1,0 +1,51 @@
+//! Each command: what it does is here, how it does it is below.
+
+use crate::cli::{Command, Global};
+use crate::config::Config;
+use crate::error::Error;
+
+mod check;
+mod deploy;
+mod history;
+mod rollback;
+mod session;
+mod status;
+mod weights;
+
+pub use session::Session;
+
+pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
+    match command {
+        Command::Deploy(arguments) => deploy::run(&Session::open(global)?, arguments),
+        Command::Rollback(arguments) => rollback::run(&Session::open(global)?, arguments),
+        Command::Status => status::run(&Session::open(global)?),
+        Command::History(arguments) => history::run(&Session::open(global)?, arguments),
+        Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
+        Command::Check(arguments) => check::run(global, arguments),
+        Command::Validate => validate(global),
+        Command::Schema => {
+            let schema = serde_json::to_string_pretty(&Config::schema()).unwrap_or_default();
+            print(&schema);
+            Ok(())
+        }
+        Command::Completions { .. } => Ok(()),
+    }
+}
+
+fn validate(global: &Global) -> Result<(), Error> {
+    let config = Config::read(&global.config)?;
+    print(&format!(
+        "{} is valid: {} environments, {} health checks, {} smoke tests",
+        global.config.display(),
+        config.environments.len(),
+        config.health.len(),
+        config.smoke.len()
+    ));
+    Ok(())
+}
+
+/// Prints what was asked for. A reader who left is no error.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(anstream::stdout(), "{text}");
+}

@@ -1,0 +1,40 @@
+//! `crossfade deploy`.
+
+use std::path::Path;
+use std::process::Command;
+
+use crossfade_core::table::Version;
+
+use super::Session;
+use crate::cli::Deploy;
+use crate::error::Error;
+use crate::release::{self, Request};
+
+pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
+    let directory = match &arguments.directory {
+        Some(given) => given.clone(),
+        None => session.root.join(&session.config.directory),
+    };
+    let version = match &arguments.version {
+        Some(given) => given.clone(),
+        None => git_version(&session.root)?,
+    };
+    let version = Version::new("--as", version)
+        .map_err(|error| Error::Usage(format!("the version is {}: {}", error.value, error.problem)))?;
+    release::deploy(session, &Request { directory, version, message: arguments.message.clone() })
+}
+
+/// What the sources call themselves.
+fn git_version(directory: &Path) -> Result<String, Error> {
+    let output =
+        Command::new("git").args(["describe", "--always", "--dirty"]).current_dir(directory).output();
+    match output {
+        Ok(output) if output.status.success() && !output.stdout.trim_ascii().is_empty() => {
+            Ok(String::from_utf8_lossy(output.stdout.trim_ascii()).into_owned())
+        }
+        Ok(_) | Err(_) => Err(Error::Missing {
+            what: "the new version's name",
+            hint: "give it with `--as 1.5.0` or CROSSFADE_VERSION; there is no git repository to ask".into(),
+        }),
+    }
+}

@@ -1,0 +1,28 @@
+//! `crossfade history`: the releases that ended.
+
+use super::{Session, print};
+use crate::cli::History;
+use crate::error::Error;
+use crate::report::Mode;
+
+pub(super) fn run(session: &Session, arguments: &History) -> Result<(), Error> {
+    let records = session.ledger.history(arguments.limit)?;
+    match session.reporter.mode() {
+        Mode::Json => {
+            for record in &records {
+                print(&serde_json::to_string(record).unwrap_or_default());
+            }
+        }
+        Mode::Lines if records.is_empty() => print("no release has ended yet"),
+        Mode::Lines => {
+            for record in &records {
+                let Some(ended) = &record.ended else { continue };
+                print(&format!(
+                    "{}  {:<8} {:<12} {:<12} {}",
+                    record.started_at, record.command, record.version, ended.outcome, ended.text
+                ));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! `crossfade rollback`: all visitors back to the version before, with one write.
+//!
+//! With a release in flight that version is `stable`; after one has settled it is the other slot, which stays listed
+//! without visitors for exactly this.
+
+use std::time::Duration;
+
+use crossfade_core::RoutingTable;
+use crossfade_core::table::{Draft, ReleaseId, Variant, Weight};
+
+use super::Session;
+use crate::cli::Rollback;
+use crate::edge::Edge;
+use crate::error::Error;
+use crate::record::{Ended, Record};
+use crate::release::{new_release_id, table_in_force, write_table};
+use crate::report;
+
+pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> {
+    let edge = session.edge()?;
+    let table = table_in_force(session)?
+        .ok_or_else(|| Error::Usage("there is no routing table yet, so nothing to roll back".into()))?;
+    refuse_while_in_charge(session, arguments.force)?;
+    let release = new_release_id();
+    let home = version_before(&table, &release)?;
+    let to = home.stable();
+    let mut record =
+        Record::begin(&release, &session.environment, "rollback", to.version.as_str(), to.name.as_str());
+    record.stable_version = Some(table.stable().version.to_string());
+    record.origin = Some(to.origin.to_string());
+
+    let phase = session.reporter.phase("home");
+    phase.progress(format!("revision {}: {} {} 100 %", home.revision(), to.name, to.version));
+    if let Err(error) = write_table(session, &home) {
+        phase.failed(error.to_string());
+        return Err(error);
+    }
+    let seen = wait_until_served(session, &edge, &home, &release);
+    let text = format!("{} {} serves everybody (revision {})", to.name, to.version, home.revision());
+    match &seen {
+        Ok(()) => phase.done(format!("{text}, served at the edge")),
+        Err(why) => phase.failed(format!("{text} is written, but {why}")),
+    }
+    let at = report::now();
+    let outcome = if seen.is_ok() { "promoted" } else { "stuck" };
+    record.ended = Some(Ended { at, outcome: outcome.into(), text: text.clone() });
+    record.phase = outcome.into();
+    if let Err(error) = session.ledger.close(&record) {
+        session.reporter.warn(format!("the history could not be written: {error}"));
+    }
+    session.reporter.finished(outcome, seen.is_ok(), text);
+    seen.map_err(|why| Error::Stuck {
+        why,
+        hint: "the table in KV is right; `crossfade status` shows what the edge serves".into(),
+    })
+}
+
+/// Refuses while a live runner is in charge, unless it is to be taken over.
+pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(), Error> {
+    match session.ledger.current()? {
+        Some(other) if other.in_charge(report::now()) && !force => Err(Error::Superseded(format!(
+            "release {} of {} is in charge ({}, {}); with --force it is taken over and stops by itself",
+            other.id, other.version, other.phase, other.runner
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn version_before(table: &RoutingTable, release: &ReleaseId) -> Result<RoutingTable, Error> {
+    let now = report::now();
+    let stable = &table.stable().name;
+    let shifted = |variant: &Variant| variant.name != *stable && variant.weight > Weight::ZERO;
+    if table.variants().iter().any(shifted) {
+        return Ok(table.at_rest(release.clone(), now));
+    }
+    let before = table.variants().iter().find(|variant| variant.name != *stable).ok_or_else(|| {
+        Error::Usage(format!("{} {} is the only version there is", stable, table.stable().version))
+    })?;
+    let draft = Draft { stable: before.name.clone(), ..table.draft() };
+    let swapped = RoutingTable::new(draft).map_err(Error::Weights)?;
+    Ok(swapped.at_rest(release.clone(), now))
+}
+
+/// Waits until the edge serves a table of ours.
+pub(super) fn wait_until_served(
+    session: &Session,
+    edge: &Edge,
+    table: &RoutingTable,
+    release: &ReleaseId,
+) -> Result<(), String> {
+    const ASK_WITHIN: Duration = Duration::from_secs(5);
+    const ASK_EVERY: Duration = Duration::from_millis(500);
+    let within = session.config.rollout.confirm_within.0;
+    let deadline = std::time::Instant::now() + within;
+    loop {
+        let seen = match edge.status(ASK_WITHIN) {
+            Ok(status) if status.release.as_deref() == Some(release.as_str()) => return Ok(()),
+            Ok(status) => format!("it serves revision {}", status.revision.unwrap_or(0)),
+            Err(error) => error.to_string(),
+        };
+        if std::time::Instant::now() >= deadline {
+            return Err(format!(
+                "the edge was not seen to serve revision {} within {} s: {seen}",
+                table.revision(),
+                within.as_secs()
+            ));
+        }
+        if session.cancel.wait(ASK_EVERY) {
+            return Err(format!("waiting for the edge was cancelled: {seen}"));
+        }
+    }
+}

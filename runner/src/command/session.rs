@@ -1,0 +1,126 @@
+//! What every command that talks to Cloudflare needs: configuration, client, environment, records.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crossfade_core::table::Environment;
+
+use crate::cancel::Cancel;
+use crate::cli::Global;
+use crate::cloudflare::kv::Namespace;
+use crate::cloudflare::{AccountId, ApiToken, Cloudflare};
+use crate::config::{Config, EnvironmentConfig};
+use crate::edge::{ControlToken, Edge};
+use crate::error::Error;
+use crate::record::Ledger;
+use crate::report::Reporter;
+
+/// A command's surroundings.
+pub struct Session {
+    /// The configuration.
+    pub config: Config,
+    /// The configuration's directory: hooks run there, paths begin there.
+    pub root: PathBuf,
+    /// Whose traffic.
+    pub environment: Environment,
+    /// That environment's settings.
+    pub settings: EnvironmentConfig,
+    /// Cloudflare's API.
+    pub client: Cloudflare,
+    /// The namespace that the router reads.
+    pub namespace: Namespace,
+    /// Who is in charge, and who was.
+    pub ledger: Ledger,
+    /// What people and programs read.
+    pub reporter: Reporter,
+    /// Signals.
+    pub cancel: Cancel,
+    /// The most one call to KV may take, retries included.
+    pub api_within: Duration,
+    control_token: Option<ControlToken>,
+}
+
+impl Session {
+    /// Reads the configuration and the secrets. Nothing is sent.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, the environment unknown or a secret missing.
+    pub(crate) fn open(global: &Global) -> Result<Self, Error> {
+        let config = Config::read(&global.config)?;
+        let settings = environment(&config, global)?.clone();
+        let environment = Environment::new("--environment", global.environment.as_str())
+            .map_err(|error| Error::Usage(format!("--environment is {}: {}", error.value, error.problem)))?;
+        let account =
+            global.account_id.clone().filter(|id| !id.is_empty()).ok_or_else(|| Error::Missing {
+                what: "the Cloudflare account id",
+                hint: "set CLOUDFLARE_ACCOUNT_ID (`wrangler whoami` shows it)".into(),
+            })?;
+        let token = secret("CLOUDFLARE_API_TOKEN").ok_or_else(|| Error::Missing {
+            what: "CLOUDFLARE_API_TOKEN",
+            hint: "create a token with the permissions \"Cloudflare Pages: Edit\" and \"Workers KV Storage: Edit\" at \
+                   https://dash.cloudflare.com/profile/api-tokens and set it in the environment"
+                .into(),
+        })?;
+        let client = Cloudflare::new(&global.api_base_url, AccountId::new(account), ApiToken::new(token));
+        let namespace = client.namespace(&settings.kv_namespace);
+        let cancel = Cancel::on_signals()
+            .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
+        Ok(Self {
+            root: root(&global.config),
+            ledger: Ledger::new(namespace.clone(), environment.clone()),
+            config,
+            environment,
+            settings,
+            client,
+            namespace,
+            reporter: Reporter::new(global.mode()),
+            cancel,
+            api_within: Duration::from_secs(20),
+            control_token: secret("CROSSFADE_TOKEN").map(ControlToken::new),
+        })
+    }
+
+    /// The Pages project of this environment.
+    pub fn project(&self) -> &str {
+        self.settings.project.as_deref().unwrap_or(&self.config.project)
+    }
+
+    /// The router at the public URL.
+    ///
+    /// # Errors
+    /// When CROSSFADE_TOKEN is not set.
+    pub fn edge(&self) -> Result<Edge, Error> {
+        let token = self.control_token.clone().ok_or_else(|| Error::Missing {
+            what: "CROSSFADE_TOKEN",
+            hint: "set the same secret here and at the router (`wrangler secret put CROSSFADE_TOKEN`); it opens \
+                   /__crossfade/status, which tells what the edge serves"
+                .into(),
+        })?;
+        Ok(Edge::new(&self.settings.url, token))
+    }
+}
+
+/// The settings of the chosen environment.
+pub(super) fn environment<'a>(config: &'a Config, global: &Global) -> Result<&'a EnvironmentConfig, Error> {
+    config.environments.get(&global.environment).ok_or_else(|| {
+        let known: Vec<&str> = config.environments.keys().map(String::as_str).collect();
+        Error::Usage(format!(
+            "environment `{}` is not in `{}`; it has {}",
+            global.environment,
+            global.config.display(),
+            known.join(", ")
+        ))
+    })
+}
+
+fn root(config: &Path) -> PathBuf {
+    match config.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
+/// A secret from the environment; empty counts as not set, which is how GitHub passes a secret that does not exist.
+fn secret(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -1,0 +1,308 @@
+//! `crossfade.toml` in, what to deploy, check and shift out. Unknown fields are errors that name line and column.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use crossfade_core::rollout::{Limits, Plan, PlanError, Step};
+use crossfade_core::table::Weight;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::health::HealthCheck;
+use crate::smoke::SmokeTest;
+
+mod value;
+
+pub use crossfade_core::Span;
+pub use value::Percent;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The Cloudflare Pages project that versions are uploaded to.
+    pub project: String,
+    /// The build's output, relative to this file. Default: `dist`.
+    #[serde(default = "default_directory")]
+    pub directory: std::path::PathBuf,
+    /// Where the site is public, one table an environment.
+    pub environments: BTreeMap<String, EnvironmentConfig>,
+    /// How a deployment tells which version it is.
+    #[serde(default)]
+    pub version: Option<VersionConfig>,
+    /// Commands around a release.
+    #[serde(default)]
+    pub hooks: Hooks,
+    /// How traffic is shifted.
+    #[serde(default)]
+    pub rollout: RolloutConfig,
+    /// Probes that must hold, all at once.
+    #[serde(default)]
+    pub health: Vec<HealthCheck>,
+    /// Scenarios that must work, one after the other.
+    #[serde(default)]
+    pub smoke: Vec<SmokeTest>,
+    /// What happens to old deployments.
+    #[serde(default)]
+    pub cleanup: Cleanup,
+}
+
+/// One environment.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentConfig {
+    /// The public URL, where the router answers.
+    pub url: String,
+    /// The id of the KV namespace bound to the router as ROUTING: 32 hexadecimal digits.
+    pub kv_namespace: String,
+    /// The Pages project of this environment, when it is not the file's.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// The branch that uploads are labelled with. Default: the project's production branch, so that a new version runs
+    /// with production's variables and bindings.
+    #[serde(default)]
+    pub branch: Option<String>,
+}
+
+/// How a deployment tells which version it is.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VersionConfig {
+    /// The path that is asked until it names the new version.
+    pub path: String,
+    /// Where in the JSON answer the version stands, as a JSON pointer. Default: `/version`.
+    #[serde(default = "default_pointer")]
+    pub json: String,
+    /// How long a fresh deployment may take to answer. Default: `2m`.
+    #[serde(default = "two_minutes")]
+    pub within: Span,
+}
+
+/// Commands around a release. They run in the file's directory with `CROSSFADE_VERSION`, `CROSSFADE_ENVIRONMENT`,
+/// `CROSSFADE_RELEASE` and `CROSSFADE_SLOT` set; later ones also with `CROSSFADE_DEPLOYMENT_URL`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hooks {
+    /// Makes the directory that is uploaded.
+    #[serde(default)]
+    pub build: Option<Hook>,
+    /// Before the upload, in order: caches, feature flags, whatever the new version needs.
+    #[serde(default)]
+    pub prepare: Vec<Hook>,
+    /// Brings the database to a state that the old and the new version both work with; runs after `prepare`.
+    #[serde(default)]
+    pub database: Option<Hook>,
+    /// After the release has settled. A failure is reported and changes nothing.
+    #[serde(default)]
+    pub settled: Vec<Hook>,
+    /// After traffic went home. A failure is reported and changes nothing.
+    #[serde(default)]
+    pub rolled_back: Vec<Hook>,
+}
+
+/// One command.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hook {
+    /// What the report calls it. Default: the command.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The command, for `sh -c`.
+    pub run: String,
+    /// How long it may take. Default: `10m`.
+    #[serde(default = "ten_minutes")]
+    pub timeout: Span,
+}
+
+/// How traffic is shifted.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RolloutConfig {
+    /// Which of the strategies.
+    pub strategy: Strategy,
+    /// Steps before everybody, each `{ weight = "5%", hold = "5m" }`. Default: none.
+    pub steps: Vec<StepConfig>,
+    /// How long the new version is watched with all visitors on it before it becomes stable. Default: `0s`, one passed
+    /// verification is enough.
+    pub watch: Span,
+    /// Whether the smoke tests run again through the public URL after the switch. Default: true.
+    pub verify_smoke: bool,
+    /// How long routers keep shifted weights when nothing more is heard of the runner. Default: `5m`.
+    pub lease: Span,
+    /// How often the lease is renewed. Default: `1m`.
+    pub renew_every: Span,
+    /// How long a write may take to be seen everywhere. Default: `90s`, KV's 60 and the routers' 30.
+    pub propagation: Span,
+    /// How long the edge may take to be seen serving a revision. Default: `3m`.
+    pub confirm_within: Span,
+    /// The time between two measurements of a step. Default: `30s`.
+    pub measure_every: Span,
+    /// Measurements in a row that may fail to be taken before traffic goes home. Default: 4.
+    pub errors_max: u32,
+    /// The two slots. Default: `["blue", "green"]`.
+    pub slots: [String; 2],
+}
+
+/// The strategies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// A second slot is deployed, checked, and then serves everybody.
+    BlueGreen,
+}
+
+/// One step.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StepConfig {
+    /// The new version's share, as `"5%"`.
+    pub weight: Percent,
+    /// How long it is watched, from when the edge is seen serving it.
+    pub hold: Span,
+}
+
+/// What happens to old deployments.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cleanup {
+    /// How many of this environment's releases keep their deployments. Those in the routing table always do. Default: 5.
+    pub keep: usize,
+}
+
+impl Default for Cleanup {
+    fn default() -> Self {
+        Self { keep: 5 }
+    }
+}
+
+impl Default for RolloutConfig {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            strategy: Strategy::BlueGreen,
+            steps: Vec::new(),
+            watch: Span(Duration::ZERO),
+            verify_smoke: true,
+            lease: Span(limits.lease),
+            renew_every: Span(limits.renew_every),
+            propagation: Span(limits.propagation),
+            confirm_within: Span(limits.confirm_within),
+            measure_every: Span(limits.measure_every),
+            errors_max: limits.errors_max,
+            slots: ["blue".into(), "green".into()],
+        }
+    }
+}
+
+impl RolloutConfig {
+    /// The plan that these settings describe.
+    ///
+    /// # Errors
+    /// When weights do not rise, or the lease could run out while all is well.
+    pub fn plan(&self) -> Result<Plan, PlanError> {
+        let last = Step { weight: Weight::TOTAL, hold: self.watch.0 };
+        let steps =
+            self.steps.iter().map(|step| Step { weight: step.weight.0, hold: step.hold.0 }).chain([last]);
+        let limits = Limits {
+            lease: self.lease.0,
+            renew_every: self.renew_every.0,
+            propagation: self.propagation.0,
+            confirm_within: self.confirm_within.0,
+            measure_every: self.measure_every.0,
+            errors_max: self.errors_max,
+            ..Limits::default()
+        };
+        Plan::new(steps.collect(), limits)
+    }
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not TOML, has a field that is unknown, or a value that makes no sense.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::ConfigUnreadable { path: path.into(), source })?;
+        Self::parse(&text).map_err(|why| Error::Config { path: path.into(), why })
+    }
+
+    /// Reads a text. The error says line, column, field and value.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What no single field can say.
+    fn check(&self) -> Result<(), String> {
+        if self.environments.is_empty() {
+            return Err("`environments` is empty: add a table such as [environments.production]".into());
+        }
+        for (name, environment) in &self.environments {
+            let at = format!("environments.{name}");
+            crossfade_core::table::Environment::new(&at, name.as_str())
+                .map_err(|error| error.problem.to_string())
+                .map_err(|why| format!("`{at}`: {why}"))?;
+            let url = &environment.url;
+            let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            if host.is_none_or(|host| host.is_empty() || host.contains(['?', '#', '@', ' '])) {
+                return Err(format!(
+                    "`{at}.url` is `{url}`: it must be the public URL, such as https://booking.example.com"
+                ));
+            }
+            let namespace = &environment.kv_namespace;
+            if namespace.len() != 32 || !namespace.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Err(format!(
+                    "`{at}.kv_namespace` is `{namespace}`: it must be a namespace id, 32 hexadecimal digits \
+                     (`wrangler kv namespace list` shows them)"
+                ));
+            }
+        }
+        let [one, other] = &self.rollout.slots;
+        for slot in [one, other] {
+            crossfade_core::table::VariantName::new("rollout.slots", slot.as_str())
+                .map_err(|error| format!("`rollout.slots` has {}: {}", error.value, error.problem))?;
+        }
+        if one == other {
+            return Err(format!("`rollout.slots` names `{one}` twice: the two slots need different names"));
+        }
+        let mut names: Vec<&str> = Vec::new();
+        for (list, name) in (self.health.iter().map(|check| ("health", check.name.as_str())))
+            .chain(self.smoke.iter().map(|test| ("smoke", test.name.as_str())))
+        {
+            if names.contains(&name) {
+                return Err(format!("[[{list}]] `{name}` exists twice: reports need different names"));
+            }
+            names.push(name);
+        }
+        self.rollout.plan().map_err(|error| format!("`rollout`: {error}"))?;
+        Ok(())
+    }
+
+    /// The JSON Schema of the file.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+}
+
+fn default_directory() -> std::path::PathBuf {
+    "dist".into()
+}
+
+fn default_pointer() -> String {
+    "/version".into()
+}
+
+const fn two_minutes() -> Span {
+    Span(Duration::from_secs(120))
+}
+
+const fn ten_minutes() -> Span {
+    Span(Duration::from_secs(600))
+}

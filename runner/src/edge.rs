@@ -1,0 +1,113 @@
+//! What the edge serves. In: the public URL and the secret. Out: which revision a router there has in force.
+
+use std::time::Duration;
+
+use crossfade_core::Timestamp;
+use serde::Deserialize;
+
+/// The secret that opens the router's control endpoints. It never appears in a message.
+#[derive(Clone)]
+pub struct ControlToken(String);
+
+impl ControlToken {
+    /// A token as it came from the environment.
+    pub const fn new(token: String) -> Self {
+        Self(token)
+    }
+}
+
+impl std::fmt::Debug for ControlToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ControlToken(…)")
+    }
+}
+
+/// The router at a public URL.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    url: String,
+    token: ControlToken,
+}
+
+/// What one router says of itself at `/__crossfade/status`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct EdgeStatus {
+    /// The revision in force; `None` without a table.
+    pub revision: Option<u64>,
+    /// Who wrote it.
+    pub release: Option<String>,
+    /// The data centre.
+    pub colo: Option<String>,
+    /// The lease has run out, so everybody is home.
+    #[serde(default)]
+    pub lapsed: bool,
+    /// When it does.
+    pub lease_expires_at: Option<Timestamp>,
+    /// The router's clock.
+    pub now: Option<Timestamp>,
+    /// How often it looks at KV, in seconds.
+    pub refresh_seconds: Option<u64>,
+    /// Why its last look gave no table.
+    pub trouble: Option<String>,
+}
+
+/// Why the edge did not say.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// No answer.
+    #[error("{url} does not answer: {why}")]
+    Unreachable {
+        /// Which URL.
+        url: String,
+        /// Why not.
+        why: String,
+    },
+    /// The secret is not the router's.
+    #[error("{url} refuses CROSSFADE_TOKEN (401)")]
+    Unauthorised {
+        /// Which URL.
+        url: String,
+    },
+    /// Something else answers there.
+    #[error("{url} answers {status}, not like a Crossfade router")]
+    NoRouter {
+        /// Which URL.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
+}
+
+impl Edge {
+    /// The router at `url`.
+    pub fn new(url: &str, token: ControlToken) -> Self {
+        Self { url: url.trim_end_matches('/').to_owned(), token }
+    }
+
+    /// Asks over a connection of its own, so that several questions can meet several routers.
+    ///
+    /// # Errors
+    /// When nothing answers within `within`, or what answers is no router of ours.
+    pub fn status(&self, within: Duration) -> Result<EdgeStatus, EdgeError> {
+        let url = format!("{}/__crossfade/status", self.url);
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(within))
+            .user_agent(concat!("crossfade/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        let unreachable =
+            |error: ureq::Error| EdgeError::Unreachable { url: url.clone(), why: error.to_string() };
+        let bearer = format!("Bearer {}", self.token.0);
+        let mut response = agent.get(&url).header("authorization", &bearer).call().map_err(unreachable)?;
+        match response.status().as_u16() {
+            200 => response
+                .body_mut()
+                .read_json()
+                .map_err(|_| EdgeError::NoRouter { url: url.clone(), status: 200 }),
+            401 => Err(EdgeError::Unauthorised { url }),
+            status => Err(EdgeError::NoRouter { url, status }),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `crossfade`: deploys a new version to Cloudflare Pages, checks it, moves the routing table's weights step by step and
+//! puts everything back when a measurement says so.
+//!
+//! | module | in | out |
+//! |---|---|---|
+//! | [`cli`] | arguments, environment variables | a command and its settings |
+//! | [`config`] | `crossfade.toml` | what to deploy, check and shift |
+//! | [`command`] | a command | its outcome and exit code |
+//! | [`release`] | a directory | one release: prepare, upload, health, smoke, shift, verify, settle |
+//! | [`drive`] | the rollout machine's effects | its events: the only place where traffic is moved |
+//! | [`record`] | what a release does | `release:<environment>` and `history:…` in KV |
+//! | [`cloudflare`], [`upload`] | calls, a directory | Cloudflare's answers, a deployment |
+//! | [`probe`], [`health`], [`smoke`] | checks | results |
+//! | [`edge`] | the public URL | which revision it serves |
+//! | [`report`] | events | lines for people, JSON for programs |
+//! | [`error`] | | every way to fail, its hint, its exit code |
+
+#![forbid(unsafe_code)]
+
+pub mod cancel;
+pub mod cli;
+pub mod cloudflare;
+pub mod command;
+pub mod config;
+pub mod drive;
+pub mod edge;
+pub mod error;
+pub mod health;
+pub mod hooks;
+pub mod probe;
+pub mod record;
+pub mod release;
+pub mod report;
+pub mod retry;
+pub mod smoke;
+pub mod upload;

@@ -1,0 +1,133 @@
+//! One HTTP request in, the answer as it was seen out.
+
+use std::time::{Duration, Instant};
+
+use crossfade_core::probe::Observed;
+use ureq::http;
+
+/// How much of a body is looked at.
+const BODY_MAX: u64 = 1024 * 1024;
+
+/// A site, and what every request to it carries.
+#[derive(Clone, Debug)]
+pub struct Target {
+    base: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Target {
+    /// A site by its URL, without a path.
+    pub fn new(base: &str) -> Self {
+        Self { base: base.trim_end_matches('/').to_owned(), headers: Vec::new() }
+    }
+
+    /// The site's URL.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// A path at this site; an absolute URL stays as it is.
+    fn url(&self, path: &str) -> String {
+        if path.starts_with("https://") || path.starts_with("http://") {
+            return path.to_owned();
+        }
+        let slash = if path.starts_with('/') { "" } else { "/" };
+        format!("{}{slash}{path}", self.base)
+    }
+}
+
+/// A request to a site.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// A path, or an absolute URL.
+    pub path: &'a str,
+    /// Headers by name.
+    pub headers: &'a [(String, String)],
+    /// Content type and body.
+    pub body: Option<(&'a str, Vec<u8>)>,
+    /// The most it may take.
+    pub timeout: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// The site did not answer: that is a result.
+    #[error("{0}")]
+    Failed(String),
+    /// Nothing can be said about the site: no network, no such name, no valid request.
+    #[error("could not measure: {0}")]
+    CouldNotMeasure(String),
+}
+
+/// An agent that follows no redirects, keeps cookies and closes its connections when it is dropped.
+pub fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent(concat!("crossfade/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
+}
+
+/// Sends one request and reads its answer.
+///
+/// # Errors
+/// See [`NoAnswer`].
+pub fn send(agent: &ureq::Agent, target: &Target, request: Request<'_>) -> Result<Observed, NoAnswer> {
+    let mut builder = http::Request::builder().method(request.method).uri(target.url(request.path));
+    for (name, value) in target.headers.iter().chain(request.headers) {
+        builder = builder.header(name, value);
+    }
+    let invalid = |error: http::Error| NoAnswer::CouldNotMeasure(format!("no valid request: {error}"));
+    let started = Instant::now();
+    let answer = match request.body {
+        Some((content_type, bytes)) => run(
+            agent,
+            builder.header("content-type", content_type).body(bytes).map_err(invalid)?,
+            request.timeout,
+        ),
+        None => run(agent, builder.body(()).map_err(invalid)?, request.timeout),
+    };
+    let mut response = answer.map_err(|error| no_answer(&error))?;
+    let headers = response
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    let mut body = Vec::new();
+    let mut reader = std::io::Read::take(response.body_mut().as_reader(), BODY_MAX);
+    std::io::Read::read_to_end(&mut reader, &mut body)
+        .map_err(|error| NoAnswer::Failed(format!("the answer broke off: {error}")))?;
+    Ok(Observed { status: response.status().as_u16(), headers, body, elapsed: started.elapsed() })
+}
+
+fn run<B: ureq::AsSendBody>(
+    agent: &ureq::Agent,
+    request: http::Request<B>,
+    timeout: Duration,
+) -> Result<http::Response<ureq::Body>, ureq::Error> {
+    let request = agent
+        .configure_request(request)
+        .timeout_global(Some(timeout))
+        .allow_non_standard_methods(true)
+        .build();
+    agent.run(request)
+}
+
+fn no_answer(error: &ureq::Error) -> NoAnswer {
+    let text = error.to_string();
+    match error {
+        ureq::Error::HostNotFound
+        | ureq::Error::BadUri(_)
+        | ureq::Error::Http(_)
+        | ureq::Error::InvalidProxyUrl
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::Timeout(ureq::Timeout::Resolve) => NoAnswer::CouldNotMeasure(text),
+        _ => NoAnswer::Failed(format!("no answer: {text}")),
+    }
+}

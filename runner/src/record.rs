@@ -1,0 +1,332 @@
+//! What a release does, written where every other runner can read it.
+//!
+//! `release:<environment>` holds the release in charge or the last one; `history:<environment>:<id>` holds each ended one
+//! with its evidence. A release in charge renews its record; one whose record ran out has died, and anybody may clear up
+//! after it. KV has no compare-and-set, so a claim is read back after a moment: of two that claim at once, the one whose
+//! write was overwritten stops. The routing table's revision is the second fence.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crossfade_core::Timestamp;
+use crossfade_core::table::{Environment, ReleaseId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cancel::Cancel;
+use crate::cloudflare::kv::Namespace;
+use crate::error::Error;
+use crate::report;
+
+/// How long a record counts without being renewed.
+pub const EXPIRES_AFTER: Duration = Duration::from_secs(180);
+/// How often it is renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(45);
+/// How long after a claim it is read back.
+const SETTLE: Duration = Duration::from_millis(1_200);
+/// The most one call to KV may take.
+const WITHIN: Duration = Duration::from_secs(10);
+const SCHEMA: u64 = 1;
+
+/// One release, as other runners see it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// The document's schema: 1.
+    pub schema: u64,
+    /// The release.
+    pub id: String,
+    /// Whose traffic.
+    pub environment: String,
+    /// `deploy`, `rollback`, `weights`.
+    pub command: String,
+    /// What is deployed.
+    pub version: String,
+    /// What served visitors when it began.
+    pub stable_version: Option<String>,
+    /// The slot it goes to.
+    pub slot: String,
+    /// Where it is, once uploaded.
+    pub origin: Option<String>,
+    /// Its Pages deployment, once uploaded.
+    pub deployment_id: Option<String>,
+    /// What it is doing.
+    pub phase: String,
+    /// Who runs it, in words: host and process, or the workflow run's URL.
+    pub runner: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When this was written.
+    pub updated_at: Timestamp,
+    /// From when on the runner counts as dead.
+    pub expires_at: Timestamp,
+    /// How it ended; absent while it is in charge.
+    pub ended: Option<Ended>,
+    /// What happened, in the history only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Value>,
+}
+
+/// How a release ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Ended {
+    /// When.
+    pub at: Timestamp,
+    /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`.
+    pub outcome: String,
+    /// One sentence.
+    pub text: String,
+}
+
+impl Record {
+    /// A record of a release that begins now.
+    pub fn begin(
+        id: &ReleaseId,
+        environment: &Environment,
+        command: &str,
+        version: &str,
+        slot: &str,
+    ) -> Self {
+        let now = report::now();
+        Self {
+            schema: SCHEMA,
+            id: id.to_string(),
+            environment: environment.to_string(),
+            command: command.to_owned(),
+            version: version.to_owned(),
+            stable_version: None,
+            slot: slot.to_owned(),
+            origin: None,
+            deployment_id: None,
+            phase: "claim".to_owned(),
+            runner: runner_name(),
+            started_at: now,
+            updated_at: now,
+            expires_at: now.plus(EXPIRES_AFTER),
+            ended: None,
+            evidence: Vec::new(),
+        }
+    }
+
+    /// Whether its runner is still in charge, as far as the record tells.
+    pub fn in_charge(&self, now: Timestamp) -> bool {
+        self.ended.is_none() && now < self.expires_at
+    }
+}
+
+/// An environment's records in KV.
+#[derive(Clone)]
+pub struct Ledger {
+    namespace: Namespace,
+    environment: Environment,
+}
+
+impl Ledger {
+    /// The records of an environment.
+    pub const fn new(namespace: Namespace, environment: Environment) -> Self {
+        Self { namespace, environment }
+    }
+
+    fn key(&self) -> String {
+        format!("release:{}", self.environment)
+    }
+
+    fn history_key(&self, id: &str) -> String {
+        format!("history:{}:{id}", self.environment)
+    }
+
+    /// The release in charge, or the last one.
+    ///
+    /// # Errors
+    /// When KV cannot be read or the record is damaged.
+    pub fn current(&self) -> Result<Option<Record>, Error> {
+        self.read(&self.key())
+    }
+
+    /// Takes charge of the environment.
+    ///
+    /// # Errors
+    /// [`Error::Superseded`] when another release is in charge, or claimed at the same moment and won.
+    pub fn claim(&self, record: &Record, cancel: &Cancel) -> Result<(), Error> {
+        let refuse = |other: &Record| {
+            Error::Superseded(format!(
+                "release {} of {} is in charge of {} ({}, {}); nothing was changed",
+                other.id, other.version, self.environment, other.phase, other.runner
+            ))
+        };
+        if let Some(other) = self.current()?.filter(|other| other.in_charge(report::now())) {
+            return Err(refuse(&other));
+        }
+        self.save(record)?;
+        cancel.wait(SETTLE);
+        match self.current()? {
+            Some(other) if other.id != record.id => Err(refuse(&other)),
+            Some(_) => Ok(()),
+            None => Err(Error::Record { key: self.key(), why: "it vanished after it was written".into() }),
+        }
+    }
+
+    /// Writes the record of the release in charge.
+    ///
+    /// # Errors
+    /// When KV cannot be written.
+    pub fn save(&self, record: &Record) -> Result<(), Error> {
+        self.write(&self.key(), record)
+    }
+
+    /// Puts an ended release into the history and lets go of the environment.
+    ///
+    /// # Errors
+    /// When KV cannot be written.
+    pub fn close(&self, record: &Record) -> Result<(), Error> {
+        self.write(&self.history_key(&record.id), record)?;
+        self.write(&self.key(), &Record { evidence: Vec::new(), ..record.clone() })
+    }
+
+    /// Ended releases, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When KV cannot be read. A damaged entry is left out.
+    pub fn history(&self, limit: usize) -> Result<Vec<Record>, Error> {
+        let keys = self.history_keys()?;
+        let mut records = Vec::new();
+        for key in keys.iter().rev().take(limit) {
+            match self.read(key) {
+                Ok(record) => records.extend(record),
+                Err(Error::Record { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(records)
+    }
+
+    /// The keys of ended releases, oldest first: a release's id begins with its time.
+    fn history_keys(&self) -> Result<Vec<String>, Error> {
+        let prefix = self.history_key("");
+        let mut keys =
+            self.namespace.list(&prefix, WITHIN).map_err(Error::cloudflare("list the history in KV"))?;
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    /// Notes in the history that a release's deployment is gone.
+    ///
+    /// # Errors
+    /// When KV cannot be written.
+    pub fn forget_deployment(&self, record: &Record) -> Result<(), Error> {
+        self.write(&self.history_key(&record.id), &Record { deployment_id: None, ..record.clone() })
+    }
+
+    fn read(&self, key: &str) -> Result<Option<Record>, Error> {
+        let bytes =
+            self.namespace.read(key, WITHIN).map_err(Error::cloudflare(format!("read `{key}` from KV")))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let damaged = |why: String| Error::Record { key: key.to_owned(), why };
+        let document: Value = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        match document.get("schema").and_then(Value::as_u64) {
+            Some(SCHEMA) => {
+                serde_json::from_value(document).map(Some).map_err(|error| damaged(error.to_string()))
+            }
+            other => Err(damaged(format!("`schema` is {other:?}; this version reads 1"))),
+        }
+    }
+
+    fn write(&self, key: &str, record: &Record) -> Result<(), Error> {
+        let json = serde_json::to_vec(record)
+            .map_err(|error| Error::Record { key: key.to_owned(), why: error.to_string() })?;
+        self.namespace.write(key, &json, WITHIN).map_err(Error::cloudflare(format!("write `{key}` to KV")))
+    }
+}
+
+/// Keeps a release in charge while it works, whatever it waits for.
+pub struct Heartbeat {
+    record: Arc<Mutex<Record>>,
+    ledger: Ledger,
+    stop: Cancel,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Heartbeat {
+    /// Renews `record` until it is ended or dropped. When another release is found in charge, `cancel` is told.
+    pub fn start(ledger: Ledger, record: Record, cancel: Cancel) -> Self {
+        let record = Arc::new(Mutex::new(record));
+        let stop = Cancel::default();
+        let (shared, stopped, its_ledger) = (Arc::clone(&record), stop.clone(), ledger.clone());
+        let thread = std::thread::spawn(move || {
+            while !stopped.wait(RENEW_EVERY) {
+                let ours = lock(&shared).id.clone();
+                match its_ledger.current() {
+                    Ok(Some(other)) if other.id != ours => {
+                        cancel.cancel(&format!("release {} took charge", other.id));
+                        return;
+                    }
+                    // A renewal that fails is tried again next time; the record outlives four of them.
+                    Ok(_) | Err(_) => {
+                        let record = renewed(&shared);
+                        let _ = its_ledger.save(&record);
+                    }
+                }
+            }
+        });
+        Self { record, ledger, stop, thread: Some(thread) }
+    }
+
+    /// Changes the record and writes it: what a release is about to do is known before it does it.
+    ///
+    /// # Errors
+    /// When KV cannot be written.
+    pub fn update(&self, change: impl FnOnce(&mut Record)) -> Result<(), Error> {
+        change(&mut lock(&self.record));
+        self.ledger.save(&renewed(&self.record))
+    }
+
+    /// Changes the record; the next renewal writes it.
+    pub fn note(&self, change: impl FnOnce(&mut Record)) {
+        change(&mut lock(&self.record));
+    }
+
+    /// The record as it is.
+    pub fn record(&self) -> Record {
+        lock(&self.record).clone()
+    }
+
+    /// Stops renewing.
+    pub fn stop(&mut self) {
+        self.stop.cancel("stop");
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.stop.cancel("stop");
+    }
+}
+
+fn renewed(record: &Mutex<Record>) -> Record {
+    let mut record = lock(record);
+    record.updated_at = report::now();
+    record.expires_at = record.updated_at.plus(EXPIRES_AFTER);
+    record.clone()
+}
+
+fn lock(record: &Mutex<Record>) -> std::sync::MutexGuard<'_, Record> {
+    record.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The workflow run's URL inside GitHub Actions
+/// (<https://docs.github.com/en/actions/reference/workflows-and-actions/variables>), else host and process.
+fn runner_name() -> String {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let run = (|| {
+        let (server, repository) = (variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?);
+        Some(format!("{server}/{repository}/actions/runs/{}", variable("GITHUB_RUN_ID")?))
+    })();
+    run.unwrap_or_else(|| {
+        let host = variable("HOSTNAME")
+            .or_else(|| std::fs::read_to_string("/etc/hostname").ok())
+            .map_or_else(|| "this host".to_owned(), |name| name.trim().to_owned());
+        format!("process {} on {host}", std::process::id())
+    })
+}

@@ -1,0 +1,316 @@
+//! One release, blue-green. In: a directory. Out: the new version is stable, or everything is as it was.
+//!
+//! ```text
+//!  claim ─ build ─ prepare ─ database ─ upload ─ live ─ health ─ smoke ─┬─ switch ─ verify ─ settle ─▶ promoted (0)
+//!    └────────┴────────┴─────────┴────────┴───────┴───────┴───────┴──▶ not started (3)   └──────▶ rolled back (4)
+//! ```
+//!
+//! Up to the switch visitors are untouched, whatever fails. From the switch on the rollout machine is in charge
+//! ([`crate::drive`]); its table carries a lease, so that traffic goes home by itself when this process dies.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossfade_core::RoutingTable;
+use crossfade_core::rollout::{Canary, CannotStart, Outcome, Rollout};
+use crossfade_core::table::{Origin, ReleaseId, VariantName, Version};
+
+use crate::command::Session;
+use crate::drive::{self, World};
+use crate::edge::Edge;
+use crate::error::Error;
+use crate::record::{Ended, Heartbeat, Record};
+use crate::report::{self, Event};
+use crate::upload::{self, Upload};
+use crate::{hooks, record::Ledger};
+
+mod gates;
+mod settle;
+mod takeover;
+
+pub use gates::{check_all, target};
+pub use takeover::{refuse_while_leased, table_in_force, write_table};
+
+/// What to release.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The build's output.
+    pub directory: PathBuf,
+    /// What the version is called.
+    pub version: Version,
+    /// What Cloudflare's dashboard calls the deployment.
+    pub message: Option<String>,
+}
+
+/// Releases a directory.
+///
+/// # Errors
+/// [`Error::Gate`] and others with exit code 3 before the switch; [`Error::RolledBack`], [`Error::Stuck`] after it;
+/// [`Error::Superseded`] when another release is in charge.
+pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
+    let edge = session.edge()?;
+    let plan = session.config.rollout.plan()?;
+    let release = new_release_id();
+    let found = takeover::table_in_force(session)?;
+    let slot = idle_slot(session, found.as_ref())?;
+    if let Some(table) = &found {
+        takeover::refuse_while_leased(table)?;
+        if table.lease().is_none() {
+            CannotStart::check(table, &session.environment, &slot)?;
+        }
+    }
+    let mut record =
+        Record::begin(&release, &session.environment, "deploy", request.version.as_str(), slot.as_str());
+    record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());
+    session.reporter.release_started(Event::ReleaseStarted {
+        release: release.to_string(),
+        environment: session.environment.to_string(),
+        deploying: format!("{} {}", session.project(), request.version),
+        slot: slot.to_string(),
+        stable: found.as_ref().map(|table| {
+            let stable = table.stable();
+            format!("{} {}", stable.name, stable.version)
+        }),
+    });
+    session.ledger.claim(&record, &session.cancel)?;
+    let mut heartbeat = Heartbeat::start(session.ledger.clone(), record, session.cancel.clone());
+
+    let result = found
+        .map(|table| takeover::settle_dead_release(session, table, &release))
+        .transpose()
+        .and_then(|base| {
+            run(session, request, Run { release: &release, slot: &slot, base, plan, edge: &edge }, &heartbeat)
+        });
+    heartbeat.stop();
+    let (outcome, text) = outcome_of(&result, request);
+    session.reporter.finished(outcome, result.is_ok(), text.clone());
+    close(session, &session.ledger, heartbeat.record(), outcome, text);
+    after(session, request, &release, &slot, &result);
+    result
+}
+
+struct Run<'a> {
+    release: &'a ReleaseId,
+    slot: &'a VariantName,
+    base: Option<RoutingTable>,
+    plan: crossfade_core::rollout::Plan,
+    edge: &'a Edge,
+}
+
+fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat) -> Result<(), Error> {
+    let begin = |phase: &'static str| -> Result<(), Error> {
+        match session.cancel.reason() {
+            Some(reason) => Err(Error::Cancelled(reason)),
+            None => heartbeat.update(|record| record.phase = phase.to_owned()),
+        }
+    };
+    let environment = hook_environment(session, request, run.release, run.slot);
+    let configured = &session.config.hooks;
+    for (phase, hooks) in [
+        ("build", configured.build.iter().collect::<Vec<_>>()),
+        ("prepare", configured.prepare.iter().collect()),
+        ("database", configured.database.iter().collect()),
+    ] {
+        if !hooks.is_empty() {
+            begin(phase)?;
+            run_hooks(session, phase, &hooks, &environment)?;
+        }
+    }
+
+    begin("upload")?;
+    let deployment = upload(session, request, run.release)?;
+    heartbeat.update(|record| {
+        record.origin = Some(deployment.url.clone());
+        record.deployment_id = Some(deployment.id.clone());
+    })?;
+
+    begin("live")?;
+    let origin = Origin::new("the deployment's URL", &deployment.url)
+        .map_err(|error| Error::Gate { phase: "live", why: error.to_string() })?;
+    gates::live(session, request, &deployment.id, &origin)?;
+
+    let target = gates::target(origin.as_str());
+    begin("health")?;
+    gates::health(session, request, run.release, &target)?;
+    begin("smoke")?;
+    gates::smoke(session, request, run.release, &target)?;
+    if let Some(reason) = session.cancel.reason() {
+        return Err(Error::Cancelled(reason));
+    }
+
+    let canary = Canary {
+        environment: session.environment.clone(),
+        name: run.slot.clone(),
+        origin,
+        version: request.version.clone(),
+    };
+    let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
+    let rollout = Rollout::new(run.plan, run.base, canary.clone(), run.release.clone())?;
+    let measure = gates::measurement(session, request, run.release, &canary, stable.as_ref());
+    let outcome = drive::drive(
+        rollout,
+        &World {
+            namespace: &session.namespace,
+            environment: &session.environment,
+            release: run.release,
+            edge: run.edge,
+            heartbeat,
+            cancel: &session.cancel,
+            reporter: &session.reporter,
+            measure: Arc::new(measure),
+        },
+    );
+    ended(outcome)
+}
+
+/// A rollout's outcome as a command's result.
+///
+/// # Errors
+/// All outcomes but [`Outcome::Promoted`].
+pub fn ended(outcome: Outcome) -> Result<(), Error> {
+    match outcome {
+        Outcome::Promoted => Ok(()),
+        Outcome::NotStarted(reason) => Err(Error::Gate { phase: "switch", why: reason.to_string() }),
+        Outcome::RolledBack(reason) => Err(Error::RolledBack(reason.to_string())),
+        Outcome::Superseded(by) => {
+            Err(Error::Superseded(format!("{by} took over; this release wrote nothing more")))
+        }
+        Outcome::Stuck { reason, traffic } => Err(Error::Stuck {
+            why: format!("{reason}; {traffic}"),
+            hint: "when the cause is gone, `crossfade status` shows where traffic is and `crossfade rollback` brings it home"
+                .into(),
+        }),
+    }
+}
+
+fn upload(session: &Session, request: &Request, release: &ReleaseId) -> Result<upload::Deployment, Error> {
+    let phase = session.reporter.phase("upload");
+    let text = request.message.as_deref().unwrap_or(request.version.as_str());
+    let upload = Upload {
+        directory: &request.directory,
+        project: session.project(),
+        branch: session.settings.branch.as_deref(),
+        message: &format!("{text} ({release})"),
+    };
+    let stored = std::sync::Mutex::new(String::new());
+    let note = |progress: upload::Progress| {
+        if let (upload::Progress::Stored { .. }, Ok(mut stored)) = (&progress, stored.lock()) {
+            *stored = progress.to_string();
+        }
+        phase.progress(progress.to_string());
+    };
+    match upload::deploy(&session.client, &upload, &|| session.cancel.is_cancelled(), &note) {
+        Ok(deployment) => {
+            phase.done(format!("{} → {}", stored.into_inner().unwrap_or_default(), deployment.url));
+            Ok(deployment)
+        }
+        Err(error) => {
+            phase.failed(error.to_string());
+            Err(match session.cancel.reason() {
+                Some(reason) => Error::Cancelled(reason),
+                None => error.into(),
+            })
+        }
+    }
+}
+
+fn run_hooks(
+    session: &Session,
+    phase: &'static str,
+    hooks: &[&crate::config::Hook],
+    environment: &[(&str, String)],
+) -> Result<(), Error> {
+    for hook in hooks {
+        let name = hook.name.as_deref().unwrap_or(&hook.run);
+        let running = session.reporter.phase(phase);
+        running.progress(name);
+        match hooks::run(hook, &session.root, environment, &session.cancel) {
+            Ok(()) => running.done(name),
+            Err(error) => {
+                running.failed(error.to_string());
+                return Err(match session.cancel.reason() {
+                    Some(reason) => Error::Cancelled(reason),
+                    None => Error::Gate { phase, why: error.to_string() },
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn hook_environment(
+    session: &Session,
+    request: &Request,
+    release: &ReleaseId,
+    slot: &VariantName,
+) -> [(&'static str, String); 4] {
+    [
+        ("CROSSFADE_VERSION", request.version.to_string()),
+        ("CROSSFADE_ENVIRONMENT", session.environment.to_string()),
+        ("CROSSFADE_RELEASE", release.to_string()),
+        ("CROSSFADE_SLOT", slot.to_string()),
+    ]
+}
+
+/// Puts the release into the history. That this fails must not change what the release came to.
+fn close(session: &Session, ledger: &Ledger, record: Record, outcome: &'static str, text: String) {
+    let evidence =
+        session.reporter.entries().iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
+    let at = report::now();
+    let ended = Some(Ended { at, outcome: outcome.into(), text });
+    let record = Record { ended, evidence, updated_at: at, phase: outcome.into(), ..record };
+    if let Err(error) = ledger.close(&record) {
+        session.reporter.warn(format!("the history could not be written: {error}"));
+    }
+}
+
+/// Niceties once traffic is where it belongs: hooks and cleaning up.
+fn after(
+    session: &Session,
+    request: &Request,
+    release: &ReleaseId,
+    slot: &VariantName,
+    result: &Result<(), Error>,
+) {
+    let hooks = match result {
+        Ok(()) => &session.config.hooks.settled,
+        Err(Error::RolledBack(_)) => &session.config.hooks.rolled_back,
+        Err(_) => return,
+    };
+    let environment = hook_environment(session, request, release, slot);
+    for hook in hooks {
+        if let Err(error) = hooks::run(hook, &session.root, &environment, &session.cancel) {
+            session.reporter.warn(format!("hook: {error}"));
+        }
+    }
+    if result.is_ok() && !session.cancel.is_cancelled() {
+        settle::clean_up(session);
+    }
+}
+
+fn outcome_of(result: &Result<(), Error>, request: &Request) -> (&'static str, String) {
+    let version = &request.version;
+    match result {
+        Ok(()) => ("promoted", format!("promoted {version}: it serves everybody")),
+        Err(Error::RolledBack(why)) => ("rolled-back", format!("rolled back {version}: {why}")),
+        Err(Error::Superseded(why)) => ("superseded", format!("superseded: {why}")),
+        Err(Error::Stuck { why, .. }) => ("stuck", format!("stuck: {why}")),
+        Err(error) => ("not-started", format!("{version} was not released: {error}")),
+    }
+}
+
+/// The slot that no visitor is on.
+fn idle_slot(session: &Session, base: Option<&RoutingTable>) -> Result<VariantName, Error> {
+    let stable = base.map(|table| table.stable().name.as_str());
+    let [one, other] = &session.config.rollout.slots;
+    let idle = if stable == Some(one.as_str()) { other } else { one };
+    VariantName::new("rollout.slots", idle.as_str()).map_err(|error| Error::Usage(error.to_string()))
+}
+
+/// `rel-<UTC time>-<six random characters>`: sorts by time, and never comes twice.
+pub fn new_release_id() -> ReleaseId {
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%S");
+    let random = getrandom::u32().unwrap_or_else(|_| std::process::id());
+    ReleaseId::new("release", format!("rel-{time}-{:06x}", random & 0x00ff_ffff))
+        .expect("letters, digits and hyphens fit a header")
+}

@@ -1,0 +1,260 @@
+//! Everything that must hold before visitors meet the new version, and the measurements while they do.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossfade_core::probe::Variables;
+use crossfade_core::rollout::{Canary, Verdict as Measured};
+use crossfade_core::table::{Origin, ReleaseId, Weight};
+
+use crate::cancel::Cancel;
+use crate::command::Session;
+use crate::config::{Config, VersionConfig};
+use crate::error::Error;
+use crate::health::{self, CheckResult, HealthCheck, Verdict};
+use crate::probe::{self, NoAnswer, Target};
+use crate::release::Request;
+use crate::report::Reporter;
+use crate::smoke::{self, Context, SmokeResult, SmokeTest};
+use crate::upload;
+
+/// A site to be probed.
+pub fn target(url: &str) -> Target {
+    Target::new(url)
+}
+
+/// Waits until the deployment is live and says that it is the new version.
+pub(super) fn live(session: &Session, request: &Request, id: &str, origin: &Origin) -> Result<(), Error> {
+    let phase = session.reporter.phase("live");
+    let within = session
+        .config
+        .version
+        .as_ref()
+        .map_or(std::time::Duration::from_secs(120), |version| version.within.0);
+    let cancel = &session.cancel;
+    phase.progress(format!("waiting for {origin}"));
+    let deadline = std::time::Instant::now() + within;
+    let waited =
+        upload::wait_until_live(&session.client, session.project(), id, within, &|time| cancel.wait(time));
+    if let Err(error) = waited {
+        phase.failed(error.to_string());
+        return Err(cancelled_or(cancel, error.into()));
+    }
+    let Some(version) = &session.config.version else {
+        phase.done(format!("{origin} is live"));
+        return Ok(());
+    };
+    let target = target(origin.as_str());
+    loop {
+        let seen = match served_version(version, &target) {
+            Ok(seen) if seen == request.version.as_str() => {
+                phase.done(format!("{origin} serves {seen}"));
+                return Ok(());
+            }
+            Ok(seen) => format!("it says that it is `{seen}`"),
+            Err(why) => why,
+        };
+        phase.progress(seen.clone());
+        if std::time::Instant::now() >= deadline || cancel.wait(std::time::Duration::from_millis(500)) {
+            let why = format!("{origin}{} does not name version {}: {seen}", version.path, request.version);
+            phase.failed(&*why);
+            return Err(cancelled_or(cancel, Error::Gate { phase: "live", why }));
+        }
+    }
+}
+
+fn served_version(version: &VersionConfig, target: &Target) -> Result<String, String> {
+    let request = probe::Request {
+        method: "GET",
+        path: &version.path,
+        headers: &[],
+        body: None,
+        timeout: std::time::Duration::from_secs(5),
+    };
+    let observed =
+        probe::send(&probe::agent(), target, request).map_err(|error: NoAnswer| error.to_string())?;
+    let document = observed.json().ok_or_else(|| format!("status {} without JSON", observed.status))?;
+    match document.pointer(&version.json) {
+        Some(serde_json::Value::String(text)) => Ok(text.clone()),
+        Some(other) => Ok(other.to_string()),
+        None => Err(format!("its JSON has no {}", version.json)),
+    }
+}
+
+/// All health checks, at once.
+pub(super) fn health(
+    session: &Session,
+    request: &Request,
+    release: &ReleaseId,
+    target: &Target,
+) -> Result<(), Error> {
+    let variables = variables(request.version.as_str(), release.as_str());
+    let result = health_phase(&session.config.health, target, &variables, &session.reporter, &session.cancel);
+    result.map_err(|error| cancelled_or(&session.cancel, error))
+}
+
+/// All smoke tests, in order.
+pub(super) fn smoke(
+    session: &Session,
+    request: &Request,
+    release: &ReleaseId,
+    target: &Target,
+) -> Result<(), Error> {
+    let context = context(&session.config.smoke, variables(request.version.as_str(), release.as_str()));
+    let result = smoke_phase(&session.config.smoke, target, &context, &session.reporter, &session.cancel);
+    result.map_err(|error| cancelled_or(&session.cancel, error))
+}
+
+/// Health checks and, unless `health_only`, smoke tests against a site, for `crossfade check`.
+///
+/// # Errors
+/// [`Error::Gate`] with the first failures.
+pub fn check_all(
+    config: &Config,
+    target: &Target,
+    health_only: bool,
+    reporter: &Reporter,
+    cancel: &Cancel,
+) -> Result<(), Error> {
+    let variables = variables("", "check");
+    health_phase(&config.health, target, &variables, reporter, cancel)?;
+    if !health_only {
+        smoke_phase(&config.smoke, target, &context(&config.smoke, variables), reporter, cancel)?;
+    }
+    Ok(())
+}
+
+fn health_phase(
+    checks: &[HealthCheck],
+    target: &Target,
+    variables: &Variables,
+    reporter: &Reporter,
+    cancel: &Cancel,
+) -> Result<(), Error> {
+    if checks.is_empty() {
+        return Ok(());
+    }
+    let phase = reporter.phase("health");
+    phase.progress(format!("{} checks at {}", checks.len(), target.base()));
+    let results = health::run_all(checks, target, variables, cancel);
+    let texts = |failed: bool| -> Vec<String> {
+        let wanted = results.iter().filter(|result| (result.verdict != Verdict::Pass) == failed);
+        wanted.map(ToString::to_string).collect()
+    };
+    let failed = texts(true);
+    if failed.is_empty() {
+        phase.done(format!("{} of {}: {}", results.len(), results.len(), texts(false).join(", ")));
+        return Ok(());
+    }
+    for text in &failed {
+        phase.detail(false, text);
+    }
+    phase.failed(format!("{} of {} checks failed", failed.len(), results.len()));
+    Err(Error::Gate { phase: "health", why: failed.join("; ") })
+}
+
+fn smoke_phase(
+    tests: &[SmokeTest],
+    target: &Target,
+    context: &Context,
+    reporter: &Reporter,
+    cancel: &Cancel,
+) -> Result<(), Error> {
+    if tests.is_empty() {
+        return Ok(());
+    }
+    let phase = reporter.phase("smoke");
+    phase.progress(format!("{} tests at {}", tests.len(), target.base()));
+    let results = smoke::run_all(tests, target, context, cancel, &|result: &SmokeResult| {
+        phase.detail(result.verdict == Verdict::Pass, &result.to_string());
+    });
+    match results.iter().find(|result| result.verdict != Verdict::Pass) {
+        None => {
+            phase.done(format!("{} of {}", results.len(), tests.len()));
+            Ok(())
+        }
+        Some(result) => {
+            let why = result.to_string();
+            phase.failed(&*why);
+            Err(Error::Gate { phase: "smoke", why })
+        }
+    }
+}
+
+/// What the rollout asks at each step: below 100 % the canary's own origin, at 100 % the public URL, and there, once, the
+/// smoke tests too. When stable fails the same health check, the canary is not blamed.
+pub(super) fn measurement(
+    session: &Session,
+    request: &Request,
+    release: &ReleaseId,
+    canary: &Canary,
+    stable: Option<&Origin>,
+) -> impl Fn(usize, Weight) -> Measured + Send + Sync + 'static {
+    let checks = session.config.health.clone();
+    let tests = if session.config.rollout.verify_smoke { session.config.smoke.clone() } else { Vec::new() };
+    let variables = variables(request.version.as_str(), release.as_str());
+    let context = context(&tests, variables.clone());
+    let public = target(&session.settings.url);
+    let at_canary = target(canary.origin.as_str());
+    let at_stable = stable.map(|origin| target(origin.as_str()));
+    let cancel = session.cancel.clone();
+    let smoke_passed = AtomicBool::new(tests.is_empty());
+    move |_step, weight| {
+        let everybody = weight == Weight::TOTAL;
+        let results =
+            health::run_all(&checks, if everybody { &public } else { &at_canary }, &variables, &cancel);
+        if let Some(failed) = worst(&results) {
+            let name = failed.name.clone();
+            let blameless = || {
+                let same: Vec<HealthCheck> =
+                    checks.iter().filter(|check| check.name == name).cloned().collect();
+                let stable = at_stable.as_ref()?;
+                let result = health::run_all(&same, stable, &variables, &cancel);
+                worst(&result).map(|failed| format!("stable fails the same check: {failed}"))
+            };
+            return match &failed.verdict {
+                Verdict::Fail { .. } => {
+                    blameless().map_or(Measured::Fail(failed.to_string()), Measured::Error)
+                }
+                Verdict::Error { .. } | Verdict::Pass => Measured::Error(failed.to_string()),
+            };
+        }
+        if everybody && !smoke_passed.load(Ordering::Relaxed) {
+            let results = smoke::run_all(&tests, &public, &context, &cancel, &|_| {});
+            for result in &results {
+                match &result.verdict {
+                    Verdict::Pass => {}
+                    Verdict::Fail { .. } => return Measured::Fail(result.to_string()),
+                    Verdict::Error { .. } => return Measured::Error(result.to_string()),
+                }
+            }
+            smoke_passed.store(true, Ordering::Relaxed);
+        }
+        Measured::Pass
+    }
+}
+
+/// The first failure, else the first check that could not be made.
+fn worst(results: &[CheckResult]) -> Option<&CheckResult> {
+    let first = |wanted: fn(&Verdict) -> bool| results.iter().find(move |result| wanted(&result.verdict));
+    first(|verdict| matches!(verdict, Verdict::Fail { .. }))
+        .or_else(|| first(|verdict| *verdict != Verdict::Pass))
+}
+
+fn variables(version: &str, release: &str) -> Variables {
+    let mut variables = Variables::default();
+    variables.set("version", version);
+    variables.set("release", release);
+    variables.set("random", format!("{:08x}", getrandom::u32().unwrap_or_default()));
+    variables
+}
+
+fn context(tests: &[SmokeTest], variables: Variables) -> Context {
+    Context::new(variables).with_environment(tests, |name| std::env::var(name).ok())
+}
+
+fn cancelled_or(cancel: &Cancel, error: Error) -> Error {
+    match cancel.reason() {
+        Some(reason) => Error::Cancelled(reason),
+        None => error,
+    }
+}

@@ -1,0 +1,55 @@
+//! What is left to do when the new version is stable: deployments that nobody needs any more.
+
+use crate::command::Session;
+use crate::error::Error;
+use crate::release::takeover;
+
+/// The most deployments removed after one release: the rest waits for the next.
+const REMOVALS_MAX: usize = 10;
+/// How far back the history is looked through.
+const LOOK_BACK: usize = 50;
+
+/// Removes the deployments of releases beyond the configured number. Only what a release of this environment uploaded is
+/// ever removed, and nothing that the routing table names. A failure is a warning.
+pub(super) fn clean_up(session: &Session) {
+    let phase = session.reporter.phase("cleanup");
+    match remove_old(session) {
+        Ok(0) => phase.done("nothing to remove"),
+        Ok(removed) => phase.done(format!("{removed} old deployments removed")),
+        Err(error) => {
+            phase.failed(error.to_string());
+            session.reporter.warn("old deployments were left; the next release tries again");
+        }
+    }
+}
+
+fn remove_old(session: &Session) -> Result<usize, Error> {
+    let table = takeover::table_in_force(session)?;
+    let in_use: Vec<String> = table
+        .iter()
+        .flat_map(|table| {
+            let variants = table.variants().iter().map(|variant| variant.origin.to_string());
+            variants.chain(table.previous().iter().map(|previous| previous.origin.to_string()))
+        })
+        .collect();
+    let keep = session.config.cleanup.keep;
+    let mut removed = 0;
+    for record in session.ledger.history(keep + LOOK_BACK)?.iter().skip(keep) {
+        let Some(id) = &record.deployment_id else { continue };
+        let named = record
+            .origin
+            .as_ref()
+            .is_some_and(|origin| in_use.iter().any(|used| used == origin.trim_end_matches('/')));
+        if named || removed == REMOVALS_MAX {
+            continue;
+        }
+        session
+            .client
+            .delete_deployment(session.project(), id, true)
+            .or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
+            .map_err(Error::cloudflare(format!("remove deployment {id}")))?;
+        session.ledger.forget_deployment(record)?;
+        removed += 1;
+    }
+    Ok(removed)
+}
