@@ -1,0 +1,142 @@
+//! `/pages/assets/…`: the store behind Direct Upload. Its bearer is the upload's token, not the API's.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{ApiError, Result, answer, bearer};
+use crate::state::State;
+
+/// How long an upload's token counts; Cloudflare's is reported to count for minutes.
+const TOKEN_SECONDS: i64 = 300;
+const FILES_MAX: usize = 20_000;
+const FILE_BYTES_MAX: usize = 25 * 1024 * 1024;
+
+pub(super) fn router() -> Router<Arc<State>> {
+    Router::new()
+        .route("/check-missing", post(check_missing))
+        .route("/upload", post(upload))
+        .route("/upsert-hashes", post(upsert_hashes))
+}
+
+/// A token for one upload: three parts, the middle one readable, as clients expect.
+pub(super) fn token() -> String {
+    let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let exp = jiff::Timestamp::now().as_second() + TOKEN_SECONDS;
+    let head = part(json!({ "alg": "none", "typ": "JWT" }));
+    let claims = part(json!({ "exp": exp, "max_file_count_allowed": FILES_MAX }));
+    format!("{head}.{claims}.sandbox")
+}
+
+fn authorise(headers: &HeaderMap) -> std::result::Result<(), ApiError> {
+    let refused = || ApiError::new(StatusCode::UNAUTHORIZED, 8_000_013, "Authorization failed");
+    let claims = bearer(headers)
+        .and_then(|token| token.strip_suffix(".sandbox"))
+        .and_then(|token| token.split('.').nth(1))
+        .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok())
+        .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
+        .ok_or_else(refused)?;
+    let exp = claims.get("exp").and_then(Value::as_i64).unwrap_or(0);
+    if exp > jiff::Timestamp::now().as_second() { Ok(()) } else { Err(refused()) }
+}
+
+#[derive(Deserialize)]
+struct Hashes {
+    hashes: Vec<String>,
+}
+
+async fn check_missing(
+    Shared(state): Shared<Arc<State>>,
+    headers: HeaderMap,
+    Json(asked): Json<Hashes>,
+) -> Result {
+    authorise(&headers)?;
+    let assets = state.assets();
+    let missing: Vec<String> = asked.hashes.into_iter().filter(|hash| !assets.contains_key(hash)).collect();
+    answer(missing)
+}
+
+#[derive(Deserialize)]
+struct Asset {
+    key: String,
+    value: String,
+    metadata: Metadata,
+    base64: bool,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(rename = "contentType")]
+    content_type: String,
+}
+
+async fn upload(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result {
+    authorise(&headers)?;
+    let assets: Vec<Asset> =
+        serde_json::from_slice(&body).map_err(|error| ApiError::bad_request(8_000_001, error.to_string()))?;
+    let mut decoded = Vec::with_capacity(assets.len());
+    for asset in assets {
+        let wrong = |why: &str| ApiError::bad_request(8_000_001, format!("asset {}: {why}", asset.key));
+        if !asset.base64 || asset.metadata.content_type.is_empty() {
+            return Err(wrong("`base64` and `metadata.contentType` are required"));
+        }
+        let bytes = STANDARD.decode(&asset.value).map_err(|_| wrong("not base64"))?;
+        if bytes.len() > FILE_BYTES_MAX {
+            return Err(wrong("larger than 25 MiB"));
+        }
+        if !is_key_of(&asset.key, &asset.value) {
+            return Err(wrong("the key is not the hash of this content"));
+        }
+        decoded.push((asset.key, bytes));
+    }
+    state.assets().extend(decoded);
+    answer(Value::Null)
+}
+
+/// The key is a hash over content and extension, and the extension is not sent: all common ones are tried.
+fn is_key_of(key: &str, base64: &str) -> bool {
+    const EXTENSIONS: [&str; 24] = [
+        "",
+        "html",
+        "css",
+        "js",
+        "mjs",
+        "json",
+        "txt",
+        "svg",
+        "png",
+        "jpg",
+        "jpeg",
+        "webp",
+        "ico",
+        "map",
+        "xml",
+        "wasm",
+        "woff",
+        "woff2",
+        "webmanifest",
+        "md",
+        "bin",
+        "gif",
+        "avif",
+        "HTML",
+    ];
+    EXTENSIONS.iter().any(|extension| {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(base64.as_bytes()).update(extension.as_bytes());
+        hasher.finalize().to_hex().as_str().starts_with(key) && key.len() == 32
+    })
+}
+
+async fn upsert_hashes(headers: HeaderMap, Json(_): Json<Hashes>) -> Result {
+    authorise(&headers)?;
+    answer(Value::Null)
+}

@@ -1,0 +1,204 @@
+//! `/pages/projects…`: projects and deployments.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Multipart, Path, Query, State as Shared};
+use axum::http::StatusCode;
+use axum::routing::get;
+use serde_json::{Value, json};
+
+use super::{ApiError, Result, answer, assets, page};
+use crate::pages::{Deployment, Parts, Project};
+use crate::state::State;
+
+type Ids = Path<HashMap<String, String>>;
+type Fields = Query<HashMap<String, String>>;
+
+pub(super) fn router() -> Router<Arc<State>> {
+    let project = "/pages/projects/{project}";
+    Router::new()
+        .route("/pages/projects", get(list_projects).post(create_project))
+        .route(project, get(read_project).delete(delete_project))
+        .route(&format!("{project}/upload-token"), get(upload_token))
+        .route(&format!("{project}/deployments"), get(list_deployments).post(create_deployment))
+        .route(
+            &format!("{project}/deployments/{{deployment}}"),
+            get(read_deployment).delete(delete_deployment),
+        )
+        .route(&format!("{project}/deployments/{{deployment}}/history/logs"), get(logs))
+}
+
+fn id<'a>(ids: &'a HashMap<String, String>, name: &str) -> &'a str {
+    ids.get(name).map_or("", String::as_str)
+}
+
+fn with_project<T>(
+    state: &State,
+    ids: &HashMap<String, String>,
+    look: impl FnOnce(&mut Project) -> std::result::Result<T, ApiError>,
+) -> std::result::Result<T, ApiError> {
+    let missing =
+        "Project not found. The specified project name does not match any of your existing projects.";
+    match state.projects().get_mut(id(ids, "project")) {
+        Some(project) => look(project),
+        None => Err(ApiError::not_found(8_000_007, missing)),
+    }
+}
+
+fn paged(all: Vec<Value>, query: &HashMap<String, String>) -> Result {
+    let number =
+        |name: &str, default: usize| query.get(name).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (number, size) = (number("page", 1).max(1), number("per_page", 25).clamp(1, 100));
+    let total = all.len();
+    let shown: Vec<Value> = all.into_iter().skip((number - 1) * size).take(size).collect();
+    let info = json!({
+        "page": number, "per_page": size, "count": shown.len(), "total_count": total,
+        "total_pages": total.div_ceil(size),
+    });
+    page(shown, info)
+}
+
+async fn list_projects(Shared(state): Shared<Arc<State>>, Query(query): Fields) -> Result {
+    let all = state.projects().values().map(Project::describe).collect();
+    paged(all, &query)
+}
+
+async fn create_project(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result {
+    let body: Value =
+        serde_json::from_slice(&body).map_err(|_| ApiError::bad_request(8_000_001, "invalid JSON"))?;
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let Some(name) = text("name").filter(|name| !name.is_empty()) else {
+        return Err(ApiError::bad_request(8_000_001, "`name` is required"));
+    };
+    let mut projects = state.projects();
+    if projects.contains_key(name) {
+        return Err(ApiError::new(
+            StatusCode::CONFLICT,
+            8_000_002,
+            "A project with this name already exists.",
+        ));
+    }
+    let project = Project::new(name, text("production_branch").unwrap_or("main"));
+    let description = project.describe();
+    projects.insert(name.to_owned(), project);
+    answer(description)
+}
+
+async fn read_project(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+    answer(with_project(&state, &ids, |project| Ok(project.describe()))?)
+}
+
+async fn delete_project(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+    with_project(&state, &ids, |_| Ok(()))?;
+    let removed = state.projects().remove(id(&ids, "project"));
+    // Its children take a moment to end; nobody has to wait for them.
+    tokio::task::spawn_blocking(move || drop(removed));
+    answer(Value::Null)
+}
+
+async fn upload_token(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+    with_project(&state, &ids, |_| Ok(()))?;
+    answer(json!({ "jwt": assets::token() }))
+}
+
+async fn list_deployments(Shared(state): Shared<Arc<State>>, Path(ids): Ids, Query(query): Fields) -> Result {
+    let env = query.get("env").cloned();
+    let all = with_project(&state, &ids, |project| {
+        let wanted =
+            |deployment: &&Deployment| env.as_deref().is_none_or(|env| env == deployment.environment);
+        let newest_first = project.deployments().filter(wanted).map(Deployment::describe);
+        Ok(newest_first.collect::<Vec<_>>().into_iter().rev().collect())
+    })?;
+    paged(all, &query)
+}
+
+async fn create_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids, mut form: Multipart) -> Result {
+    with_project(&state, &ids, |_| Ok(()))?;
+    let unreadable = |why: String| ApiError::bad_request(8_000_001, why);
+    let mut fields: HashMap<String, Bytes> = HashMap::new();
+    while let Some(field) = form.next_field().await.map_err(|error| unreadable(error.to_string()))? {
+        let name = field.name().unwrap_or_default().to_owned();
+        fields.insert(name, field.bytes().await.map_err(|error| unreadable(error.to_string()))?);
+    }
+    let text = |name: &str| fields.get(name).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let manifest: BTreeMap<String, String> =
+        text("manifest").and_then(|json| serde_json::from_str(&json).ok()).ok_or_else(|| {
+            ApiError::bad_request(
+                8_000_096,
+                "A \"manifest\" field was expected in the request body but was not provided.",
+            )
+        })?;
+    let files = {
+        let assets = state.assets();
+        let found = manifest.iter().map(|(path, key)| match assets.get(key) {
+            Some(bytes) => Ok((path.clone(), bytes.clone())),
+            None => Err(unreadable(format!("the manifest names {key} for {path}, which was never uploaded"))),
+        });
+        found.collect::<std::result::Result<Vec<_>, _>>()?
+    };
+    let special =
+        ["_headers", "_redirects", "_routes.json"].map(|name| Some((name, fields.get(name)?.to_vec())));
+    let modules = match fields.get("_worker.bundle") {
+        Some(bundle) => crate::bundle::modules(bundle.clone()).await.map_err(unreadable)?,
+        None => Vec::new(),
+    };
+    let metadata = ["branch", "commit_hash", "commit_message", "commit_dirty"].map(|name| (name, text(name)));
+    let parts = Parts { files, special: special.into_iter().flatten().collect(), modules, metadata };
+    let description = with_project(&state, &ids, |project| {
+        let deployment = Deployment::create(project, parts, state.directory()).map_err(|error| {
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, 8_000_000, error.to_string())
+        })?;
+        let description = deployment.describe();
+        project.add(deployment);
+        Ok(description)
+    })?;
+    let id = description["id"].as_str().unwrap_or_default().to_owned();
+    tokio::task::spawn_blocking(move || crate::pages::serve(&state, &ids, &id));
+    answer(description)
+}
+
+fn with_deployment<T>(
+    state: &State,
+    ids: &HashMap<String, String>,
+    look: impl FnOnce(&mut Deployment) -> T,
+) -> std::result::Result<T, ApiError> {
+    with_project(state, ids, |project| match project.deployment(id(ids, "deployment")) {
+        Some(deployment) => Ok(look(deployment)),
+        None => Err(ApiError::not_found(8_000_009, "The deployment ID you have specified does not exist.")),
+    })
+}
+
+async fn read_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+    answer(with_deployment(&state, &ids, |deployment| deployment.describe())?)
+}
+
+async fn logs(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+    let lines = with_deployment(&state, &ids, |deployment| deployment.output())?;
+    let ts = jiff::Timestamp::now().to_string();
+    let data: Vec<Value> = lines.iter().map(|line| json!({ "ts": ts, "line": line })).collect();
+    answer(json!({ "total": data.len(), "includes_container_logs": false, "data": data }))
+}
+
+/// The live production deployment stays; an aliased one wants `force`.
+async fn delete_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+    let removed = with_project(&state, &ids, |project| {
+        let wanted = id(&ids, "deployment");
+        if project.live_production() == Some(wanted) {
+            return Err(ApiError::bad_request(
+                8_000_034,
+                "You cannot delete the live production deployment.",
+            ));
+        }
+        match project.remove(wanted) {
+            Some(deployment) => Ok(deployment),
+            None => {
+                Err(ApiError::not_found(8_000_009, "The deployment ID you have specified does not exist."))
+            }
+        }
+    })?;
+    tokio::task::spawn_blocking(move || drop(removed));
+    answer(Value::Null)
+}

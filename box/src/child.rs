@@ -1,0 +1,104 @@
+//! A child process that ends when we do, however we end.
+//!
+//! Between us and the program stand a few lines of Node that hold the other end of a pipe: when the pipe closes, the
+//! program's whole process group is killed. That works for SIGKILL too, which no handler of ours would see.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
+use std::process::{Child as Process, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::Error;
+
+const GUARD: &str = "
+const { spawn } = require('node:child_process');
+const [program, ...args] = process.argv.slice(1);
+const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
+const end = () => { try { process.kill(-child.pid, 'SIGKILL'); } catch {} process.exit(1); };
+process.stdin.resume().on('end', end).on('error', end);
+process.on('SIGTERM', end).on('SIGINT', () => {});
+child.on('error', (error) => { console.error(String(error)); process.exit(127); });
+child.on('exit', (code) => process.exit(code ?? 1));
+";
+
+/// How much of what a child prints is kept.
+const LINES_MAX: usize = 60;
+
+/// A running child.
+#[derive(Debug)]
+pub(crate) struct Child {
+    process: Process,
+    /// Closing it ends the child.
+    pipe: Option<ChildStdin>,
+    output: Arc<Mutex<VecDeque<String>>>,
+}
+
+impl Child {
+    /// Starts `program` in `directory` with nothing of our environment but what programs need to find each other.
+    pub(crate) fn start<S: AsRef<OsStr>>(
+        node: &Path,
+        program: &Path,
+        arguments: impl IntoIterator<Item = S>,
+        directory: &Path,
+    ) -> Result<Self, Error> {
+        let mut process = Command::new(node)
+            .args(["-e", GUARD])
+            .arg(program)
+            .args(arguments)
+            .current_dir(directory)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", directory)
+            .envs([
+                ("CI", "1"),
+                ("NO_COLOR", "1"),
+                ("WRANGLER_SEND_METRICS", "false"),
+                ("WRANGLER_HIDE_BANNER", "true"),
+            ])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(Error::io(format!("start {}", program.display())))?;
+        let output = Arc::new(Mutex::new(VecDeque::new()));
+        if let Some(stdout) = process.stdout.take() {
+            keep(stdout, Arc::clone(&output));
+        }
+        if let Some(stderr) = process.stderr.take() {
+            keep(stderr, Arc::clone(&output));
+        }
+        let pipe = process.stdin.take();
+        Ok(Self { process, pipe, output })
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(Some(_)) | Err(_))
+    }
+
+    /// The last lines it printed.
+    pub(crate) fn output(&self) -> Vec<String> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        drop(self.pipe.take());
+        let _ = self.process.wait();
+    }
+}
+
+fn keep(stream: impl Read + Send + 'static, output: Arc<Mutex<VecDeque<String>>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+            if output.len() == LINES_MAX {
+                output.pop_front();
+            }
+            output.push_back(line);
+        }
+    });
+}

@@ -1,0 +1,266 @@
+//! A local Cloudflare on loopback, for tests, the demo and development.
+//!
+//! | module | what it stands for | how real it is |
+//! |---|---|---|
+//! | [`api`](mod@api) | Cloudflare's REST API: Pages, its asset store, Workers KV | same paths, envelopes and codes; real wrangler passes against it |
+//! | [`pages`] | one Pages deployment | the real runtime: `wrangler pages dev` |
+//! | [`edge`] | the router at the public URL | the real runtime: `workerd` |
+//! | [`binding`] | what the runtime's KV binding talks to | the protocol workerd speaks, over the same store as the REST API |
+//! | [`faults`] | Cloudflare on a bad day | on request |
+//! | [`control`] | `/sandbox/…`: faults, request log | ours |
+//!
+//! Everything listens on 127.0.0.1 and ends with the [`Sandbox`], however that ends: each child process hangs on a pipe
+//! whose other end is ours.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+mod api;
+mod binding;
+mod bundle;
+mod child;
+mod control;
+mod edge;
+mod faults;
+mod pages;
+mod serve;
+mod state;
+mod store;
+mod tools;
+
+pub use faults::{Action, Fault, KvFault};
+pub use state::ApiRequest;
+pub use tools::Tools;
+
+/// The one account.
+pub const ACCOUNT_ID: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
+/// The API token that opens it.
+pub const API_TOKEN: &str = "sandbox-api-token";
+/// The KV namespace bound to the router.
+pub const NAMESPACE_ID: &str = "5a4db0c55a4db0c55a4db0c55a4db0c5";
+/// The router's secret.
+pub const CONTROL_TOKEN: &str = "sandbox-control-token";
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The programs that things run in.
+    pub tools: Tools,
+    /// The built router; `None` starts no edge.
+    pub worker: Option<PathBuf>,
+    /// The API's port; 0 for any.
+    pub api_port: u16,
+    /// The public URL's port; 0 for any.
+    pub public_port: u16,
+    /// The router's `REFRESH_SECONDS`.
+    pub refresh_seconds: u32,
+    /// The router's `DEFAULT_ORIGIN`.
+    pub default_origin: Option<String>,
+    /// The router's `ENVIRONMENT`.
+    pub environment: String,
+    /// A Pages project that exists from the start.
+    pub project: String,
+}
+
+impl Options {
+    /// The usual: production of `booking`, any ports, the built router, a fresh table every second.
+    pub fn new(tools: Tools) -> Self {
+        Self {
+            worker: tools.worker.clone(),
+            tools,
+            api_port: 0,
+            public_port: 0,
+            refresh_seconds: 1,
+            default_origin: None,
+            environment: "production".into(),
+            project: "booking".into(),
+        }
+    }
+}
+
+/// Why the sandbox does not work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The tools are not there.
+    #[error("{0}")]
+    Tools(String),
+    /// Something on this machine does not work.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What; follows "cannot".
+        doing: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A runtime ended, or never answered.
+    #[error("{what} did not come up: {why}")]
+    NotUp {
+        /// Which.
+        what: String,
+        /// Why, with the last it printed.
+        why: String,
+    },
+}
+
+impl Error {
+    fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+}
+
+/// A running sandbox. Its methods block, so that tests and the demo are plain code.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// Dropped first: no request is answered any more when the rest goes.
+    runtime: Option<tokio::runtime::Runtime>,
+    state: Arc<state::State>,
+    edge: Option<edge::Edge>,
+    options: Options,
+    api_port: u16,
+    binding_port: u16,
+}
+
+impl Sandbox {
+    /// Starts everything and waits until it answers.
+    ///
+    /// # Errors
+    /// When a port is taken, a tool is missing or the router does not come up.
+    pub fn start(options: Options) -> Result<Self, Error> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(Error::io("start the sandbox's threads"))?;
+        let state = Arc::new(state::State::new(&options)?);
+        let api = runtime.block_on(serve::listen(options.api_port))?;
+        let binding = runtime.block_on(serve::listen(0))?;
+        let (api_port, binding_port) = (serve::port(&api)?, serve::port(&binding)?);
+        let app = api::router(Arc::clone(&state)).merge(control::router(Arc::clone(&state)));
+        runtime.spawn(serve::serve(api, app));
+        runtime.spawn(serve::serve(binding, binding::router(Arc::clone(&state))));
+        let mut sandbox = Self { runtime: Some(runtime), state, edge: None, options, api_port, binding_port };
+        sandbox.restart_router()?;
+        Ok(sandbox)
+    }
+
+    /// Stops the router and starts it anew: a fresh isolate, the same KV. Does nothing without a router.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn restart_router(&mut self) -> Result<(), Error> {
+        let Some(worker) = self.options.worker.clone() else { return Ok(()) };
+        let port = self.edge.take().map_or(self.options.public_port, |edge| edge.port());
+        self.edge =
+            Some(edge::Edge::start(&self.options, &worker, port, self.binding_port, self.state.directory())?);
+        Ok(())
+    }
+
+    /// Where the API is: `http://127.0.0.1:PORT/client/v4`.
+    pub fn api_url(&self) -> String {
+        format!("http://127.0.0.1:{}/client/v4", self.api_port)
+    }
+
+    /// Where visitors go; `None` without a router.
+    pub fn public_url(&self) -> Option<String> {
+        self.edge.as_ref().map(|edge| format!("http://127.0.0.1:{}", edge.port()))
+    }
+
+    /// The environment variables that point `crossfade` and `wrangler` here.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("CLOUDFLARE_API_BASE_URL", self.api_url()),
+            ("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID.into()),
+            ("CLOUDFLARE_API_TOKEN", API_TOKEN.into()),
+            ("CROSSFADE_TOKEN", CONTROL_TOKEN.into()),
+        ]
+    }
+
+    /// The value of a key in the router's namespace.
+    pub fn kv(&self, key: &str) -> Option<Vec<u8>> {
+        self.state.kv().value(NAMESPACE_ID, key)
+    }
+
+    /// The keys in the router's namespace.
+    pub fn kv_keys(&self) -> Vec<String> {
+        self.state.kv().keys(NAMESPACE_ID, "")
+    }
+
+    /// Writes a key as another program would.
+    pub fn put_kv(&self, key: &str, value: &[u8]) {
+        self.state.kv().put(NAMESPACE_ID, key, value.to_vec(), None, None);
+    }
+
+    /// Removes a key as another program would.
+    pub fn delete_kv(&self, key: &str) {
+        self.state.kv().delete(NAMESPACE_ID, key);
+    }
+
+    /// How often the router has read KV.
+    pub fn kv_reads(&self) -> u64 {
+        self.state.kv_reads()
+    }
+
+    /// What the router's reads of KV meet from now on.
+    pub fn set_kv_fault(&self, fault: KvFault) {
+        self.state.set_kv_fault(fault);
+    }
+
+    /// Adds a fault to the API.
+    pub fn fault(&self, fault: Fault) {
+        self.state.add_fault(fault);
+    }
+
+    /// Takes all faults away.
+    pub fn clear_faults(&self) {
+        self.state.clear_faults();
+        self.state.set_kv_fault(KvFault::default());
+    }
+
+    /// The API requests so far, oldest first.
+    pub fn requests(&self) -> Vec<ApiRequest> {
+        self.state.requests()
+    }
+
+    /// The URLs of the Pages deployments that are being served, by id.
+    pub fn deployments(&self) -> Vec<(String, String)> {
+        self.state.deployments()
+    }
+
+    /// Waits for SIGINT or SIGTERM.
+    pub fn wait_for_signal(&self) {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Some(runtime) = &self.runtime else { return };
+        runtime.block_on(async {
+            let (Ok(mut interrupt), Ok(mut terminate)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            else {
+                return;
+            };
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+    }
+
+    /// The sandbox's state as JSON, as `GET /sandbox` shows it.
+    pub fn describe(&self) -> serde_json::Value {
+        let mut description = self.state.describe();
+        description["api_url"] = self.api_url().into();
+        description["public_url"] = self.public_url().into();
+        description
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.edge = None;
+        self.state.stop_deployments();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `crossfade-sandbox`: a local Cloudflare until it is told to end.
+
+#![forbid(unsafe_code)]
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use crossfade_sandbox::{Options, Sandbox, Tools};
+
+/// A local Cloudflare on loopback: its API, Pages in the real runtime, the router in the real runtime.
+///
+/// It prints the environment variables that point `crossfade` and `wrangler` here, and ends on Ctrl-C.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The API's port; 0 takes any.
+    #[arg(long, default_value_t = 8788)]
+    api_port: u16,
+    /// The public URL's port; 0 takes any.
+    #[arg(long, default_value_t = 8787)]
+    public_port: u16,
+    /// The directory of the built router; default: what `cargo xtask build-worker` made.
+    #[arg(long)]
+    worker: Option<PathBuf>,
+    /// How often the router looks at KV, in seconds.
+    #[arg(long, default_value_t = 1)]
+    refresh_seconds: u32,
+    /// Who answers while there is no routing table.
+    #[arg(long)]
+    default_origin: Option<String>,
+    /// One JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), crossfade_sandbox::Error> {
+    let mut options = Options::new(Tools::load()?);
+    options.api_port = arguments.api_port;
+    options.public_port = arguments.public_port;
+    options.refresh_seconds = arguments.refresh_seconds;
+    options.default_origin.clone_from(&arguments.default_origin);
+    options.worker = arguments.worker.clone().or(options.worker);
+    let sandbox = Sandbox::start(options)?;
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        let mut description = sandbox.describe();
+        for (name, value) in sandbox.variables() {
+            description["variables"][name] = value.into();
+        }
+        let _ = writeln!(out, "{description}");
+    } else {
+        if let Some(url) = sandbox.public_url() {
+            let _ = writeln!(out, "# the public URL: {url}");
+        }
+        let _ = writeln!(out, "# the KV namespace: {}", crossfade_sandbox::NAMESPACE_ID);
+        for (name, value) in sandbox.variables() {
+            let _ = writeln!(out, "export {name}={value}");
+        }
+    }
+    drop(out);
+    sandbox.wait_for_signal();
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! HTTP/1.1 on a loopback port. An answer marked [`Reset`] is not sent: the connection is closed instead.
+
+use axum::body::Body;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tower::ServiceExt as _;
+
+use crate::Error;
+
+/// Marks an answer that the caller must never see.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reset;
+
+impl Reset {
+    /// An answer that closes the connection.
+    pub(crate) fn response() -> Response {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(Self);
+        response
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed on purpose")]
+struct Closed;
+
+/// Listens on 127.0.0.1; port 0 takes any.
+pub(crate) async fn listen(port: u16) -> Result<TcpListener, Error> {
+    TcpListener::bind(("127.0.0.1", port)).await.map_err(Error::io(format!("listen on 127.0.0.1:{port}")))
+}
+
+/// The port that was taken.
+pub(crate) fn port(listener: &TcpListener) -> Result<u16, Error> {
+    listener.local_addr().map(|address| address.port()).map_err(Error::io("read a port"))
+}
+
+/// A port that nobody listens on at the moment, for a child that takes no port 0.
+pub(crate) fn free_port() -> Result<u16, Error> {
+    std::net::TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(Error::io("find a free port"))
+}
+
+/// Answers for ever.
+pub(crate) async fn serve(listener: TcpListener, app: axum::Router) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let app = app.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request: hyper::Request<Incoming>| {
+                let app = app.clone();
+                async move {
+                    let Ok(response) = app.oneshot(request.map(Body::new)).await;
+                    if response.extensions().get::<Reset>().is_some() { Err(Closed) } else { Ok(response) }
+                }
+            });
+            // A client that went away is none of our business.
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}

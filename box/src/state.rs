@@ -1,0 +1,149 @@
+//! Everything the sandbox remembers, behind locks that no request holds while it waits.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::faults::{Action, Fault, KvFault};
+use crate::pages::Project;
+use crate::store::Kv;
+use crate::tools::Tools;
+use crate::{Error, NAMESPACE_ID, Options};
+
+/// An API request as the log keeps it: no headers, no bodies, so no secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ApiRequest {
+    /// The method.
+    pub method: String,
+    /// The path without `/client/v4` and query.
+    pub path: String,
+    /// The status it was answered with; 0 when the connection was closed instead.
+    pub status: u16,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) tools: Tools,
+    directory: TempDir,
+    kv: Mutex<Kv>,
+    kv_reads: AtomicU64,
+    kv_fault: Mutex<KvFault>,
+    faults: Mutex<Vec<Fault>>,
+    requests: Mutex<Vec<ApiRequest>>,
+    projects: Mutex<BTreeMap<String, Project>>,
+    assets: Mutex<BTreeMap<String, Vec<u8>>>,
+}
+
+impl State {
+    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+        let mut kv = Kv::default();
+        kv.create(NAMESPACE_ID, "crossfade-routing");
+        let project = Project::new(&options.project, "main");
+        Ok(Self {
+            tools: options.tools.clone(),
+            directory: TempDir::with_prefix("crossfade-sandbox-").map_err(Error::io("make a directory"))?,
+            kv: Mutex::new(kv),
+            kv_reads: AtomicU64::new(0),
+            kv_fault: Mutex::default(),
+            faults: Mutex::default(),
+            requests: Mutex::default(),
+            projects: Mutex::new(BTreeMap::from([(options.project.clone(), project)])),
+            assets: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub(crate) fn kv(&self) -> MutexGuard<'_, Kv> {
+        lock(&self.kv)
+    }
+
+    pub(crate) fn projects(&self) -> MutexGuard<'_, BTreeMap<String, Project>> {
+        lock(&self.projects)
+    }
+
+    /// Assets by their keys.
+    pub(crate) fn assets(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
+        lock(&self.assets)
+    }
+
+    pub(crate) fn kv_reads(&self) -> u64 {
+        self.kv_reads.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_kv_read(&self) {
+        self.kv_reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn kv_fault(&self) -> KvFault {
+        *lock(&self.kv_fault)
+    }
+
+    pub(crate) fn set_kv_fault(&self, fault: KvFault) {
+        *lock(&self.kv_fault) = fault;
+    }
+
+    pub(crate) fn add_fault(&self, fault: Fault) {
+        lock(&self.faults).push(fault);
+    }
+
+    pub(crate) fn clear_faults(&self) {
+        lock(&self.faults).clear();
+    }
+
+    pub(crate) fn faults(&self) -> Vec<Fault> {
+        lock(&self.faults).clone()
+    }
+
+    /// What the first fault that strikes does.
+    pub(crate) fn struck(&self, method: &str, path: &str) -> Option<Action> {
+        let mut faults = lock(&self.faults);
+        faults.iter_mut().find_map(|fault| fault.strikes(method, path).then(|| fault.action.clone()))
+    }
+
+    pub(crate) fn log(&self, request: ApiRequest) {
+        lock(&self.requests).push(request);
+    }
+
+    pub(crate) fn requests(&self) -> Vec<ApiRequest> {
+        lock(&self.requests).clone()
+    }
+
+    pub(crate) fn clear_requests(&self) {
+        lock(&self.requests).clear();
+    }
+
+    pub(crate) fn deployments(&self) -> Vec<(String, String)> {
+        let projects = self.projects();
+        let served =
+            projects.values().flat_map(Project::deployments).filter(|deployment| deployment.is_served());
+        served.map(|deployment| (deployment.id.clone(), deployment.url.clone())).collect()
+    }
+
+    pub(crate) fn stop_deployments(&self) {
+        self.projects().clear();
+    }
+
+    pub(crate) fn describe(&self) -> Value {
+        json!({
+            "account_id": crate::ACCOUNT_ID,
+            "namespace_id": NAMESPACE_ID,
+            "projects": self.projects().keys().collect::<Vec<_>>(),
+            "deployments": self.deployments(),
+            "kv_keys": self.kv().keys(NAMESPACE_ID, ""),
+            "kv_reads": self.kv_reads(),
+        })
+    }
+}
+
+/// A panic in one request must not take the sandbox down with it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
