@@ -1,0 +1,69 @@
+//! `cargo xtask test`: every test, in the order in which a mistake is found soonest.
+
+use std::process::Command;
+
+use crate::setup::{self, cargo};
+use crate::step::{Failed, show};
+use crate::{root, worker};
+
+/// Which tests.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Format and lints only.
+    #[arg(long)]
+    lints_only: bool,
+    /// Passed to `cargo test`: a test's name, `-- --nocapture`, …
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    cargo_test: Vec<String>,
+}
+
+/// Runs every test.
+///
+/// # Errors
+/// The first step that failed.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
+    let tools = setup::all()?;
+    show("format", cargo().args(["fmt", "--all", "--check"]).current_dir(root()))
+        .map_err(|failed| failed.or_do("`cargo fmt` mends it"))?;
+    let mut wasm_clippy = tools.toolchain.cargo();
+    worker::compile_for_wasm(&tools, &mut wasm_clippy);
+    show(
+        "clippy (wasm)",
+        wasm_clippy
+            .args([
+                "clippy",
+                "--quiet",
+                "-p",
+                "crossfade-worker",
+                "--target",
+                "wasm32-unknown-unknown",
+                "--",
+                "-D",
+                "warnings",
+            ])
+            .current_dir(root()),
+    )?;
+    let native = [
+        "clippy",
+        "--quiet",
+        "--workspace",
+        "--exclude",
+        "crossfade-worker",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    show("clippy (native)", cargo().args(native).current_dir(root()))?;
+    if arguments.lints_only {
+        return Ok(());
+    }
+    worker::build(&tools)?;
+    show(
+        "the example's tests",
+        Command::new(&tools.node.program).args(["--test", "example/test.mjs"]).current_dir(root()),
+    )?;
+    // Built first, so that no test waits for a compiler, and with every target, so that binaries exist for the tests.
+    show("building the tests", cargo().args(["build", "--quiet"]).current_dir(root()))?;
+    show("tests", cargo().arg("test").args(&arguments.cargo_test).current_dir(root()))
+}

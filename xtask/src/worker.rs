@@ -1,0 +1,77 @@
+//! The router, built by `worker-build` into `build/`. Nothing is done when nothing changed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::root;
+use crate::setup::{Toolchain, Tools};
+use crate::step::{self, Failed};
+
+/// What the router is made of.
+const SOURCES: [&str; 6] =
+    ["core/src", "core/Cargo.toml", "worker/src", "worker/Cargo.toml", "Cargo.toml", "Cargo.lock"];
+
+/// Builds the router and returns its directory.
+///
+/// # Errors
+/// When it does not compile; the text has the compiler's own words.
+pub(crate) fn build(tools: &Tools) -> Result<PathBuf, Failed> {
+    let name = "building the router";
+    let directory = Tools::worker_directory();
+    let stamp = directory.join(".fingerprint");
+    let fingerprint = fingerprint(tools).map_err(|error| Failed::new(name, error))?;
+    let is_same = std::fs::read_to_string(&stamp).is_ok_and(|text| text == fingerprint);
+    if is_same && directory.join("index.js").is_file() {
+        step::say("   the router is up to date");
+        return Ok(directory);
+    }
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory).map_err(|error| Failed::new(name, error))?;
+    }
+    let mut command = Command::new(&tools.worker_build);
+    command
+        .args(["--release", "--out-dir", "../build"])
+        .current_dir(root().join("worker"))
+        .env("WASM_BINDGEN_BIN", &tools.wasm_bindgen)
+        .env("WASM_OPT_BIN", tools.node.modules.join("binaryen/bin/wasm-opt"))
+        .env("ESBUILD_BIN", tools.node.modules.join(".bin/esbuild"));
+    compile_for_wasm(tools, &mut command);
+    step::log(name, &tools.cache, &mut command)?;
+    std::fs::write(&stamp, fingerprint).map_err(|error| Failed::new(name, error))?;
+    Ok(directory)
+}
+
+/// Makes a command compile for wasm, in a target directory of its own: two compilers would undo each other's work.
+pub(crate) fn compile_for_wasm(tools: &Tools, command: &mut Command) {
+    tools.toolchain.prepare(command);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let node = tools.node.program.parent().map(Path::to_path_buf);
+    let first = node.into_iter().chain(tools.toolchain.path());
+    let path = std::env::join_paths(first.chain(std::env::split_paths(&path))).unwrap_or(path);
+    command.env("PATH", path).env("CARGO_TARGET_DIR", root().join("target/wasm"));
+}
+
+fn fingerprint(tools: &Tools) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    for source in SOURCES {
+        for entry in walkdir::WalkDir::new(root().join(source)).sort_by_file_name() {
+            let entry = entry?;
+            if entry.file_type().is_file() {
+                hasher.update(
+                    entry.path().strip_prefix(root()).unwrap_or(entry.path()).to_string_lossy().as_bytes(),
+                );
+                hasher.update(std::fs::read(entry.path())?);
+            }
+        }
+    }
+    let compiler = match &tools.toolchain {
+        Toolchain::Active => "active",
+        Toolchain::Distribution { .. } => "distribution",
+    };
+    for text in [compiler, &tools.wasm_bindgen.to_string_lossy(), &tools.worker_build.to_string_lossy()] {
+        hasher.update(text.as_bytes());
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
