@@ -1,27 +1,19 @@
 //! A child process that ends when we do, however we end.
 //!
-//! Between us and the program stand a few lines of Node that hold the other end of a pipe: when the pipe closes, the
-//! program's whole process group is killed. That works for SIGKILL too, which no handler of ours would see.
+//! Between us and the program stands a shell in a process group of its own ([`LEASH`]) that holds the other end of a
+//! pipe: when the pipe closes, the group is killed. That works for SIGKILL too, which no handler of ours would see.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child as Process, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Error;
 
-const GUARD: &str = "
-const { spawn } = require('node:child_process');
-const [program, ...args] = process.argv.slice(1);
-const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'], detached: true });
-const end = () => { try { process.kill(-child.pid, 'SIGKILL'); } catch {} process.exit(1); };
-process.stdin.resume().on('end', end).on('error', end);
-process.on('SIGTERM', end).on('SIGINT', () => {});
-child.on('error', (error) => { console.error(String(error)); process.exit(127); });
-child.on('exit', (code) => process.exit(code ?? 1));
-";
+const LEASH: &str = include_str!("child/leash.sh");
 
 /// How much of what a child prints is kept.
 const LINES_MAX: usize = 60;
@@ -38,15 +30,15 @@ pub(crate) struct Child {
 impl Child {
     /// Starts `program` in `directory` with nothing of our environment but what programs need to find each other.
     pub(crate) fn start<S: AsRef<OsStr>>(
-        node: &Path,
         program: &Path,
         arguments: impl IntoIterator<Item = S>,
         directory: &Path,
     ) -> Result<Self, Error> {
-        let mut process = Command::new(node)
-            .args(["-e", GUARD])
+        let mut process = Command::new("sh")
+            .args(["-c", LEASH, "leash"])
             .arg(program)
             .args(arguments)
+            .process_group(0)
             .current_dir(directory)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -32,7 +32,7 @@ impl Edge {
         std::fs::write(&config, configuration(options, worker, port, binding_port)?)
             .map_err(Error::io("write the router's configuration"))?;
         let arguments = ["serve".as_ref(), config.as_os_str(), "--import-path=/".as_ref()];
-        let mut child = Child::start(&options.tools.node, &options.tools.workerd, arguments, directory)?;
+        let mut child = Child::start(&options.tools.workerd, arguments, directory)?;
         let deadline = Instant::now() + UP_WITHIN;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             if child.has_ended() || Instant::now() >= deadline {

@@ -267,7 +267,7 @@ fn start(state: &State, directory: &Path, port: u16) -> Result<Child, Error> {
         "--log-level".as_ref(),
         "error".as_ref(),
     ];
-    let mut child = Child::start(&tools.node, &tools.node, arguments, &home)?;
+    let mut child = Child::start(&tools.node, arguments, &home)?;
     let deadline = Instant::now() + UP_WITHIN;
     while !answers(port) {
         if child.has_ended() || Instant::now() >= deadline {

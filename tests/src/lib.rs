@@ -1,1 +1,56 @@
-//! Harness.
+//! What end-to-end tests begin with: a [`Site`] on a sandbox of its own, and the program [`crossfade`].
+//!
+//! Every sandbox has its own ports, KV and deployments, so tests run side by side. They need the tools and the built
+//! router: `cargo xtask test` sees to both.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a harness that cannot set up fails the test")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crossfade_sandbox::{Options, Sandbox, Tools};
+
+mod site;
+
+pub use site::{Ended, Running, Site};
+
+/// Starts a sandbox after `change` had its say.
+pub fn sandbox(change: impl FnOnce(&mut Options)) -> Sandbox {
+    let tools = Tools::load().unwrap_or_else(|error| panic!("{error}"));
+    let mut options = Options::new(tools);
+    change(&mut options);
+    Sandbox::start(options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The program under test, built once a test binary and free of whatever this shell or workflow has in its environment.
+pub fn crossfade() -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(PROGRAM.get_or_init(build_program));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CLOUDFLARE_", "CROSSFADE_", "GITHUB_", "RUNNER_", "INPUT_", "BOOKING_"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+        {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// The workspace's directory.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+fn build_program() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status =
+        Command::new(cargo).args(["build", "--quiet", "--package", "crossfade"]).current_dir(root()).status();
+    assert!(status.is_ok_and(|status| status.success()), "`cargo build --package crossfade` failed");
+    // …/target/debug/deps/<test> → …/target/debug/crossfade
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().join("crossfade")
+}

@@ -65,7 +65,7 @@ impl Tools {
         let json = serde_json::json!({
             "node": self.node.program,
             "wrangler": self.node.modules.join("wrangler/bin/wrangler.js"),
-            "workerd": self.node.modules.join("workerd/bin/workerd"),
+            "workerd": self.node.workerd()?,
             "worker": Self::worker_directory(),
         });
         let failed = |error: std::io::Error| {

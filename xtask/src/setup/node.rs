@@ -20,6 +20,22 @@ pub(crate) struct Node {
     pub(crate) modules: PathBuf,
 }
 
+impl Node {
+    /// The Workers runtime itself. `workerd/bin/workerd` is a script of Node's that starts it, and one more process.
+    pub(super) fn workerd(&self) -> Result<PathBuf, Failed> {
+        let packages = self.modules.join("@cloudflare");
+        let found = packages.read_dir().ok().into_iter().flatten().filter_map(Result::ok).find_map(|entry| {
+            let is_platform = entry.file_name().to_string_lossy().starts_with("workerd-");
+            let program = entry.path().join("bin/workerd");
+            (is_platform && program.is_file()).then_some(program)
+        });
+        found.ok_or_else(|| {
+            Failed::new("finding workerd", format!("{} has no workerd for this platform", packages.display()))
+                .or_do("workerd is made for Linux (x64, arm64), macOS and Windows; remove the directory to install anew")
+        })
+    }
+}
+
 pub(super) fn ensure(cache: &Path) -> Result<Node, Failed> {
     let name = "installing node tools";
     let read = |file: &str| {
