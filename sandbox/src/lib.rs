@@ -158,6 +158,15 @@ impl Sandbox {
         Ok(())
     }
 
+    /// Changes the router's `DEFAULT_ORIGIN` and starts it anew.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn set_default_origin(&mut self, origin: &str) -> Result<(), Error> {
+        self.options.default_origin = Some(origin.to_owned());
+        self.restart_router()
+    }
+
     /// Where the API is: `http://127.0.0.1:PORT/client/v4`.
     pub fn api_url(&self) -> String {
         format!("http://127.0.0.1:{}/client/v4", self.api_port)
