@@ -105,6 +105,10 @@ impl Rollout {
                 State::Confirming { goal: goal @ Goal::Home(_), revision, since, seen },
                 Event::Cancelled(_),
             ) => self.confirmed(now, goal, revision, since, Confirmation::NotYet(seen)),
+            // The first write was refused or never sent, so there is nothing to undo.
+            (State::WritePause(write), Event::Cancelled(why)) if self.nothing_written(&write) => {
+                self.finish(Outcome::NotStarted(Reason::Cancelled(why)))
+            }
             (
                 State::Writing(write) | State::WritePause(write) | State::ReadingBack(write),
                 Event::Cancelled(why),
@@ -263,7 +267,7 @@ impl Rollout {
     fn give_up(&mut self, now: Timestamp, write: Write) -> Effect {
         let trouble =
             write.trouble.clone().unwrap_or(Trouble { why: "no answer".into(), maybe_applied: true });
-        let nothing_written = self.revision == self.tables.base_revision() && !trouble.maybe_applied;
+        let nothing_written = self.nothing_written(&write);
         self.leave_behind(&write);
         match write.goal {
             Goal::Home(reason) => {
@@ -279,6 +283,12 @@ impl Rollout {
                 self.go_home(now, Reason::WriteFailed(trouble.why))
             }
         }
+    }
+
+    /// Whether KV surely holds what it held before this rollout.
+    fn nothing_written(&self, write: &Write) -> bool {
+        self.revision == self.tables.base_revision()
+            && write.trouble.as_ref().is_some_and(|trouble| !trouble.maybe_applied)
     }
 
     /// Counts a write as applied, whatever its answer was: the next table must be of a revision that no router can have
