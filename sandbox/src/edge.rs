@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::child::Child;
-use crate::{CONTROL_TOKEN, Error, Options, serve};
+use crate::{Error, Options, serve};
 
 /// What the router is compiled against; `wrangler.toml` has the same.
 const COMPATIBILITY_DATE: &str = "2026-01-01";
@@ -15,7 +15,7 @@ const UP_WITHIN: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Edge {
     port: u16,
-    _child: Child,
+    child: Child,
 }
 
 impl Edge {
@@ -41,16 +41,23 @@ impl Edge {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(Self { port, _child: child })
+        Ok(Self { port, child })
     }
 
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }
+
+    /// The last lines that the runtime printed.
+    pub(crate) fn output(&self) -> Vec<String> {
+        self.child.output()
+    }
 }
 
 /// workerd's own configuration language
 /// (<https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp>).
+///
+/// A request with `X-Forwarded-Proto: https` counts as one that came over TLS, as behind any front that ends TLS.
 fn configuration(options: &Options, worker: &Path, port: u16, binding_port: u16) -> Result<String, Error> {
     let mut modules = String::new();
     let entries =
@@ -74,7 +81,7 @@ fn configuration(options: &Options, worker: &Path, port: u16, binding_port: u16)
         ("ENVIRONMENT", Some(options.environment.as_str())),
         ("REFRESH_SECONDS", Some(refresh.as_str())),
         ("DEFAULT_ORIGIN", options.default_origin.as_deref()),
-        ("CROSSFADE_TOKEN", Some(CONTROL_TOKEN)),
+        ("CROSSFADE_TOKEN", options.control_token.as_deref()),
     ] {
         if let Some(value) = value {
             let _ = writeln!(bindings, "    (name = {name:?}, text = {value:?}),");
@@ -88,7 +95,7 @@ const config :Workerd.Config = (
     (name = "kv", external = (address = "127.0.0.1:{binding_port}", http = ())),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
-  sockets = [(name = "public", address = "127.0.0.1:{port}", http = (), service = "router")],
+  sockets = [(name = "public", address = "127.0.0.1:{port}", http = (forwardedProtoHeader = "X-Forwarded-Proto"), service = "router")],
 );
 const router :Workerd.Worker = (
   compatibilityDate = "{COMPATIBILITY_DATE}",

@@ -60,6 +60,8 @@ pub struct Options {
     pub default_origin: Option<String>,
     /// The router's `ENVIRONMENT`.
     pub environment: String,
+    /// The router's `CROSSFADE_TOKEN`; `None` sets none.
+    pub control_token: Option<String>,
     /// A Pages project that exists from the start.
     pub project: String,
 }
@@ -75,6 +77,7 @@ impl Options {
             refresh_seconds: 1,
             default_origin: None,
             environment: "production".into(),
+            control_token: Some(CONTROL_TOKEN.into()),
             project: "booking".into(),
         }
     }
@@ -175,6 +178,11 @@ impl Sandbox {
     /// Where visitors go; `None` without a router.
     pub fn public_url(&self) -> Option<String> {
         self.edge.as_ref().map(|edge| format!("http://127.0.0.1:{}", edge.port()))
+    }
+
+    /// The last lines that the router's runtime printed: what the router logged, exceptions among it.
+    pub fn router_output(&self) -> Vec<String> {
+        self.edge.as_ref().map_or_else(Vec::new, edge::Edge::output)
     }
 
     /// The environment variables that point `crossfade` and `wrangler` here.

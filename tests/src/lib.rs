@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
+pub mod origin;
 mod site;
 
 pub use site::{Ended, Running, Site};
