@@ -28,12 +28,20 @@ impl Edge {
         directory: &Path,
     ) -> Result<Self, Error> {
         let port = if port == 0 { serve::free_port()? } else { port };
+        let deadline = Instant::now() + UP_WITHIN;
+        // A router that was killed a moment ago may still hold the port, and would answer instead of this one.
+        while std::net::TcpListener::bind(("127.0.0.1", port)).is_err() {
+            if Instant::now() >= deadline {
+                let why = format!("port {port} is in use");
+                return Err(Error::NotUp { what: "the router in workerd".into(), why });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let config = directory.join("edge.capnp");
         std::fs::write(&config, configuration(options, worker, port, binding_port)?)
             .map_err(Error::io("write the router's configuration"))?;
         let arguments = ["serve".as_ref(), config.as_os_str(), "--import-path=/".as_ref()];
         let mut child = Child::start(&options.tools.workerd, arguments, directory)?;
-        let deadline = Instant::now() + UP_WITHIN;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             if child.has_ended() || Instant::now() >= deadline {
                 let why = child.output().join("\n");

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crossfade_sandbox::{Options, Sandbox, Tools as SandboxTools};
 
@@ -15,6 +16,9 @@ mod traffic;
 
 use releases::{CASES, Released};
 use traffic::Traffic;
+
+/// How long a deployment may take to answer.
+const UP_WITHIN: Duration = Duration::from_secs(60);
 
 /// What the demo does besides.
 #[derive(Debug, clap::Args)]
@@ -138,9 +142,16 @@ impl Project {
             .envs(sandbox.variables())
             .envs([("CI", "1"), ("WRANGLER_SEND_METRICS", "false")]);
         step::log("wrangler pages deploy", &tools.cache, &mut wrangler)?;
-        let deployment = sandbox.deployments().into_iter().next();
-        deployment
-            .map(|(_, url)| url)
-            .ok_or_else(|| Failed::new("wrangler pages deploy", "nothing is being served"))
+        // wrangler does not wait until the deployment answers.
+        let deadline = Instant::now() + UP_WITHIN;
+        loop {
+            if let Some((_, url)) = sandbox.deployments().into_iter().next() {
+                return Ok(url);
+            }
+            if Instant::now() >= deadline {
+                return Err(Failed::new("wrangler pages deploy", "the deployment does not answer"));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 }
