@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`table`] | JSON of the KV document | a [`RoutingTable`] that satisfies every invariant, or the field that breaks one |
 //! | [`assign`] | table, visitor, time | the variant that answers |
+//! | [`asset`] | a path and an answer | whether the file is elsewhere, and where |
 //! | [`rollout`] | what happened | what to do next |
 //! | [`probe`] | an expectation and an answer | a measurement |
 //!
@@ -12,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod asset;
 pub mod assign;
 pub mod probe;
 pub mod rollout;

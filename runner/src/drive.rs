@@ -61,7 +61,7 @@ pub struct Fence {
 pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
     let clock = Clock::start();
     let mut cancel_told = false;
-    let mut said = Said { reporter: world.reporter, phase: None };
+    let mut said = Said { reporter: world.reporter, phase: None, switched: false };
     let mut event = match world.cancel.reason() {
         Some(reason) => Event::Cancelled(reason),
         None => Event::Started,
@@ -232,6 +232,8 @@ impl Clock {
 struct Said<'a> {
     reporter: &'a Reporter,
     phase: Option<(Phase<'a>, String)>,
+    /// A table was published before.
+    switched: bool,
 }
 
 impl<'a> Said<'a> {
@@ -242,11 +244,13 @@ impl<'a> Said<'a> {
                 if renewal && !urgent {
                     return;
                 }
+                // The first release of all has no lease: there is no other version that could take over.
                 let name = match (urgent, table.lease()) {
                     (true, _) => "home",
-                    (false, Some(_)) => "switch",
-                    (false, None) => "settle",
+                    (false, None) if self.switched => "settle",
+                    (false, Some(_) | None) => "switch",
                 };
+                self.switched = true;
                 let text = format!("revision {}: {}", table.revision(), shares(table));
                 self.begin(name, text);
             }

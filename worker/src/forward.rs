@@ -10,8 +10,9 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Headers, Request, RequestInit, Response, ResponseInit};
 use worker::{Result, console_error, js_sys::futures::JsFuture};
 
-use crate::answer;
+use crate::settings::Settings;
 use crate::visitor::{Visitor, set_cookie};
+use crate::{answer, asset};
 
 /// Names the variant that answered, as a Structured Field dictionary (RFC 9651).
 pub(crate) const RESPONSE_HEADER: &str = "crossfade";
@@ -59,6 +60,7 @@ pub(crate) async fn to_variant(
     request: &Request,
     target: Target<'_>,
     assignment: &Assignment,
+    settings: &Settings,
     now: Timestamp,
 ) -> Result<Response> {
     let visitor = Visitor::of(&request.headers(), target.secure());
@@ -66,17 +68,22 @@ pub(crate) async fn to_variant(
     let table = assignment.table();
     let Some(variant) = table.variants().get(choice.variant) else { return answer::no_table() };
     let lapsed = if choice.lapsed { ", lapsed" } else { "" };
-    let name = format!(
-        "variant=\"{}\", version=\"{}\", revision={}{lapsed}",
-        variant.name,
-        variant.version,
-        table.revision()
-    );
+    let name = |name: &str, version: &str, more: &str| {
+        format!("variant=\"{name}\", version=\"{version}\", revision={}{lapsed}{more}", table.revision())
+    };
+    let chosen = name(variant.name.as_str(), variant.version.as_str(), "");
     let response = match send(request, target, &variant.origin).await {
         Ok(response) => response,
-        Err(error) => return unreachable_origin(variant, &name, &error),
+        Err(error) => return unreachable_origin(variant, &chosen, &error),
     };
-    let response = with_header(response, &name)?;
+    if asset::may_be_elsewhere(&request.method(), target) && asset::is_missing(&response) {
+        let default = settings.default_origin.as_ref();
+        if let Some((place, found)) = asset::elsewhere(request, target, table, variant, default).await {
+            asset::discard(&response).await;
+            return with_header(found, &name(place.name, place.version, ", fallback"));
+        }
+    }
+    let response = with_header(response, &chosen)?;
     // While one variant has everybody there is nothing to remember, and no cookie.
     if !visitor.remembered && !choice.lapsed && assignment.is_split() && response.status() != 101 {
         response.headers().append("set-cookie", &set_cookie(visitor.id, target.secure()))?;
@@ -100,7 +107,12 @@ pub(crate) async fn to_default(request: &Request, target: Target<'_>, origin: &O
     }
 }
 
-async fn send(request: &Request, target: Target<'_>, origin: &Origin) -> Result<Response, JsValue> {
+/// Sends the request as it is to another host.
+pub(crate) async fn send(
+    request: &Request,
+    target: Target<'_>,
+    origin: &Origin,
+) -> Result<Response, JsValue> {
     // The runtime reads the same properties of a `Request` as of an init object.
     let outgoing =
         Request::new_with_str_and_init(&target.at(origin), request.unchecked_ref::<RequestInit>())?;

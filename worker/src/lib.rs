@@ -6,6 +6,7 @@
 //! | [`table`] | the table in force in this isolate, and how it stays fresh |
 //! | [`visitor`] | who is asking, and the cookie that remembers it |
 //! | [`forward`] | the request to the origin and its answer |
+//! | [`asset`] | files that only another version has |
 //! | [`control`] | `/__crossfade/…` |
 //! | [`answer`] | the few answers that are the router's own |
 //!
@@ -15,6 +16,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod answer;
+mod asset;
 mod control;
 mod forward;
 mod settings;
@@ -45,7 +47,7 @@ async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<
         return control::answer(&request, target.path(), &settings, now);
     }
     match table::ensure(&env, &settings, &context, now).await {
-        Some(assignment) => forward::to_variant(&request, target, &assignment, now).await,
+        Some(assignment) => forward::to_variant(&request, target, &assignment, &settings, now).await,
         None => match &settings.default_origin {
             Some(origin) => forward::to_default(&request, target, origin).await,
             None => answer::no_table(),

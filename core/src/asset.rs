@@ -1,0 +1,173 @@
+//! Assets that a page loaded before a deploy still asks for. In: a request's path and an answer. Out: whether to look
+//! for the file elsewhere, and where.
+//!
+//! A page names its scripts and styles by their fingerprint. When the visitor is moved to another version between the
+//! page and its script, the version that answers does not have that file. The others do: the idle slot keeps the release
+//! before, and `previous` lists those before it. A fingerprint is the content's, so a file found elsewhere is the right
+//! one.
+
+use crate::RoutingTable;
+use crate::table::{Origin, Variant};
+
+/// The length of the shortest fingerprint in use: 8 characters of Vite's, esbuild's and webpack's default names
+/// (<https://rollupjs.org/configuration-options/#output-assetfilenames>).
+const FINGERPRINT_MIN: usize = 8;
+
+/// Directories whose files are immutable whatever they are called: Next.js, SvelteKit, Astro, Nuxt.
+const IMMUTABLE: [&str; 4] = ["/_next/static/", "/_app/immutable/", "/_astro/", "/_nuxt/"];
+
+/// A place that may have the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// What the answer's header calls it: the variant's name, or `previous`.
+    pub name: &'a str,
+    /// Where it is.
+    pub origin: &'a Origin,
+    /// What it is.
+    pub version: &'a str,
+}
+
+/// Whether a path (without query) names a file by its content: an extension other than HTML's, and in the name 8 or more
+/// letters and digits that are no word, as in `app-BZx3Kq9a.js` or `main.8f3a2c1d.css`; or a directory of such files.
+pub fn is_fingerprinted(path: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or_default();
+    let Some((stem, extension)) = file.rsplit_once('.') else { return false };
+    if stem.is_empty() || extension.is_empty() || matches!(extension, "html" | "htm") {
+        return false;
+    }
+    IMMUTABLE.iter().any(|directory| path.contains(directory))
+        || stem.split(['-', '.', '_', '~']).any(is_fingerprint)
+        || ends_in_base64(stem)
+}
+
+/// Whether an answer to such a path says that the file is not there. Pages without a `404.html` answers with 200 and the
+/// start page (<https://developers.cloudflare.com/pages/configuration/serving-pages/#single-page-application-spa-rendering>).
+pub fn is_missing(status: u16, content_type: &str) -> bool {
+    let is_html =
+        content_type.trim_start().get(..9).is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"));
+    matches!(status, 404 | 410) || status == 200 && is_html
+}
+
+/// Where else the file may be: the other variants, stable before the rest, then the older releases from the newest.
+///
+/// No place is asked twice. Of variants with the same version (a rolling release's instances) one is enough; one with
+/// the asked variant's own version still counts, because the same commit built twice need not give the same files.
+pub fn places<'a>(table: &'a RoutingTable, asked: &Variant) -> Vec<Place<'a>> {
+    let mut places: Vec<Place<'a>> = Vec::new();
+    for variant in [table.stable()].into_iter().chain(table.variants()) {
+        let (name, version) = (variant.name.as_str(), variant.version.as_str());
+        if variant.origin != asked.origin && places.iter().all(|place| place.version != version) {
+            places.push(Place { name, origin: &variant.origin, version });
+        }
+    }
+    for older in table.previous() {
+        if older.origin != asked.origin && places.iter().all(|place| *place.origin != older.origin) {
+            places.push(Place { name: "previous", origin: &older.origin, version: older.version.as_str() });
+        }
+    }
+    places
+}
+
+/// Letters and digits with a digit or a capital among them: `8f3a2c1d` and `OBKNQ6VT`, but not `calendar`.
+fn is_fingerprint(word: &str) -> bool {
+    word.len() >= FINGERPRINT_MIN
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && word.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+}
+
+/// Rollup's fingerprints are base64url, so that a `-` or `_` may be inside: `index-B-x_k9Zq`.
+fn ends_in_base64(stem: &str) -> bool {
+    let Some((name, hash)) = stem.len().checked_sub(FINGERPRINT_MIN).and_then(|at| stem.split_at_checked(at))
+    else {
+        return false;
+    };
+    name.ends_with(['-', '.']) && is_fingerprint(&hash.replace(['-', '_'], "0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_that_bundlers_give_are_fingerprinted() {
+        for path in [
+            "/assets/app-BZx3Kq9a.js",   // Vite
+            "/assets/index-B-x_k9Zq.js", // Vite, with base64url's own hyphen
+            "/main.8f3a2c1d.css",        // webpack
+            "/static/js/2.5f1b9c3e.chunk.js",
+            "/chunk-OBKNQ6VT.js", // esbuild
+            "/_next/static/chunks/pages/_app.js",
+            "/_app/immutable/entry/start.js",
+            "/fonts/inter.4d2a9c88b1.woff2",
+            "/app.8f3a2c1d.js.map",
+        ] {
+            assert!(is_fingerprinted(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn pages_and_files_with_names_of_their_own_are_not() {
+        for path in [
+            "/",
+            "",
+            "/book",
+            "/favicon.ico",
+            "/calendar/appointments.json",
+            "/jquery-3.6.0.min.js",
+            "/bootstrap.bundle.js",
+            "/service-worker.js",
+            "/.env",
+            "/article-BZx3Kq9a.html",
+            "/8f3a2c1d",
+            "/8f3a2c1d/index.html",
+            "/wp-login.php",
+            "/größe-éééé.js",
+        ] {
+            assert!(!is_fingerprinted(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_start_page_in_a_scripts_place_is_a_missing_script() {
+        for (status, kind) in
+            [(404, ""), (410, "text/plain"), (200, "text/html; charset=utf-8"), (200, "Text/HTML")]
+        {
+            assert!(is_missing(status, kind), "{status} {kind}");
+        }
+        for (status, kind) in [
+            (200, "application/javascript"),
+            (304, ""),
+            (206, "video/mp4"),
+            (500, "text/html"),
+            (302, "text/html"),
+        ] {
+            assert!(!is_missing(status, kind), "{status} {kind}");
+        }
+    }
+
+    #[test]
+    fn each_place_is_asked_once_and_one_instance_of_a_version_is_enough() {
+        let table = RoutingTable::parse(
+            br#"{"schema": 1, "environment": "production", "revision": 7, "release": "rel-7",
+                "updated_at": "2026-01-31T12:00:00Z", "stable": "b", "affinity": {"by": "cookie", "salt": "s"},
+                "variants": [
+                    {"name": "a", "origin": "https://a.example", "version": "2", "weight": 5000},
+                    {"name": "b", "origin": "https://b.example", "version": "1", "weight": 5000},
+                    {"name": "c", "origin": "https://c.example", "version": "2", "weight": 0},
+                    {"name": "d", "origin": "https://d.example", "version": "2", "weight": 0}],
+                "previous": [
+                    {"origin": "https://b.example", "version": "1"},
+                    {"origin": "https://e.example", "version": "0"}]}"#,
+        )
+        .unwrap();
+        let asked = |index: usize| -> Vec<_> {
+            places(&table, &table.variants()[index])
+                .into_iter()
+                .map(|place| (place.name, place.version))
+                .collect()
+        };
+        assert_eq!(asked(0), [("b", "1"), ("c", "2"), ("previous", "0")]);
+        assert_eq!(asked(1), [("a", "2"), ("previous", "0")]);
+        assert_eq!(asked(2), [("b", "1"), ("a", "2"), ("previous", "0")]);
+    }
+}
