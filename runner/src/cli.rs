@@ -123,6 +123,9 @@ pub(crate) struct Rollback {
     /// Also when a release is in charge; it will find that out and stop.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Only when a release that this workflow run began was cut off with weights shifted; otherwise do nothing.
+    #[arg(long, conflicts_with = "force")]
+    pub(crate) abandoned: bool,
 }
 
 #[derive(Debug, Args)]

@@ -317,7 +317,7 @@ fn lock(record: &Mutex<Record>) -> std::sync::MutexGuard<'_, Record> {
 
 /// The workflow run's URL inside GitHub Actions
 /// (<https://docs.github.com/en/actions/reference/workflows-and-actions/variables>), else host and process.
-fn runner_name() -> String {
+pub fn runner_name() -> String {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let run = (|| {
         let (server, repository) = (variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?);

@@ -12,7 +12,7 @@ use super::Session;
 use crate::cli::Rollback;
 use crate::edge::Edge;
 use crate::error::Error;
-use crate::record::{Ended, Record};
+use crate::record::{Ended, Record, runner_name};
 use crate::release::{new_release_id, table_in_force, write_table};
 use crate::report;
 
@@ -20,7 +20,14 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
     let edge = session.edge()?;
     let table = table_in_force(session)?
         .ok_or_else(|| Error::Usage("there is no routing table yet, so nothing to roll back".into()))?;
-    refuse_while_in_charge(session, arguments.force)?;
+    if arguments.abandoned {
+        if !abandoned_by_us(session, &table)? {
+            session.reporter.warn("nothing that this run began is in flight; nothing was changed");
+            return Ok(());
+        }
+    } else {
+        refuse_while_in_charge(session, arguments.force)?;
+    }
     let release = new_release_id();
     let home = version_before(&table, &release)?;
     let to = home.stable();
@@ -64,6 +71,15 @@ pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(
         ))),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Whether the weights in flight are those of a release that this same run began and that did not end.
+fn abandoned_by_us(session: &Session, table: &RoutingTable) -> Result<bool, Error> {
+    let record = session.ledger.current()?;
+    Ok(table.lease().is_some()
+        && record.is_some_and(|record| {
+            record.id == table.release().as_str() && record.ended.is_none() && record.runner == runner_name()
+        }))
 }
 
 fn version_before(table: &RoutingTable, release: &ReleaseId) -> Result<RoutingTable, Error> {
