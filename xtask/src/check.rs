@@ -67,5 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     )?;
     // Built first, so that no test waits for a compiler, and with every target, so that binaries exist for the tests.
     show("building the tests", cargo().args(["build", "--quiet"]).current_dir(root()))?;
-    show("tests", cargo().arg("test").args(&arguments.cargo_test).current_dir(root()))
+    show("documentation's tests", cargo().args(["test", "--quiet", "--doc"]).current_dir(root()))?;
+    let targets = ["test", "--lib", "--bins", "--tests"];
+    show("tests", cargo().args(targets).args(&arguments.cargo_test).current_dir(root()))
 }
