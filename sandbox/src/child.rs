@@ -70,6 +70,11 @@ impl Child {
         matches!(self.process.try_wait(), Ok(Some(_)) | Err(_))
     }
 
+    /// Its process group.
+    pub(crate) fn group(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The last lines it printed.
     pub(crate) fn output(&self) -> Vec<String> {
         self.output.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()

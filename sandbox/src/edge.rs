@@ -56,6 +56,10 @@ impl Edge {
         self.port
     }
 
+    pub(crate) fn group(&self) -> u32 {
+        self.child.group()
+    }
+
     /// The last lines that the runtime printed.
     pub(crate) fn output(&self) -> Vec<String> {
         self.child.output()

@@ -185,6 +185,11 @@ impl Sandbox {
         self.edge.as_ref().map_or_else(Vec::new, edge::Edge::output)
     }
 
+    /// The process group that the router's runtime runs in, for measuring what it costs.
+    pub fn router_group(&self) -> Option<u32> {
+        self.edge.as_ref().map(edge::Edge::group)
+    }
+
     /// The environment variables that point `crossfade` and `wrangler` here.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         vec![

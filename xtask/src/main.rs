@@ -5,6 +5,7 @@
 //! | [`setup`] | finds or installs every tool, pinned, in the user's cache directory |
 //! | [`worker`] | builds the router with `worker-build` |
 //! | [`check`] | every test, in the order in which a mistake is found soonest |
+//! | [`bench`] | the router beside those that people write by hand |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
 //! | [`step`] | runs a command: progress, log, and an error that says what to do |
 
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod check;
 mod demo;
 mod setup;
@@ -39,6 +41,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every test: format, lints, unit, property, golden and end-to-end tests.
     Test(check::Arguments),
+    /// Measure the router beside two that people would write by hand.
+    Bench(bench::Arguments),
     /// Build the router into `build/`; does nothing when nothing changed.
     BuildWorker,
     /// Find or install every tool; the other commands do so by themselves.
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => check::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::BuildWorker => setup::all().and_then(|tools| worker::build(&tools).map(drop)),
         Command::Setup => setup::all().map(drop),
     };

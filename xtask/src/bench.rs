@@ -1,0 +1,225 @@
+//! `cargo xtask bench router`: the router beside the two that people would write by hand, in the same run.
+//!
+//! Every round measures all of them one after the other, so that whatever the machine does meets all alike; what counts
+//! are medians and their ratios, never a figure alone. Processor time a request depends least on the machine's mood.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+use crossfade_sandbox::{Options, Sandbox, Tools as SandboxTools};
+use serde_json::json;
+
+use crate::setup::{self, Node};
+use crate::step::{Failed, say};
+use crate::{root, worker};
+
+mod load;
+mod origin;
+
+use load::Round;
+
+/// A visitor's cookie that both routers take for an id.
+const VISITOR: &str = "4d2a9c88b1e07f635a1c0de84b97d3f2";
+
+/// What is measured, and how often.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What to measure.
+    #[arg(value_parser = ["router"], default_value = "router")]
+    what: String,
+    /// Rounds; the first one more is for warming up.
+    #[arg(long, default_value_t = 7)]
+    rounds: u32,
+    /// Seconds that each router is under load in a round.
+    #[arg(long, default_value_t = 3)]
+    seconds: u32,
+    /// Also sends this many requests to our router and reports its memory along the way.
+    #[arg(long, value_name = "REQUESTS")]
+    soak: Option<u64>,
+}
+
+/// One router under test.
+struct Contestant {
+    name: &'static str,
+    sandbox: Sandbox,
+    rounds: Vec<Round>,
+}
+
+/// Runs it. The last line on standard output is one JSON object.
+///
+/// # Errors
+/// When something does not run, or answers wrongly.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
+    let tools = setup::all()?;
+    let built = worker::build(&tools)?;
+    let origin = origin::start().map_err(|error| Failed::new("the origin", error))?;
+    let peers = tempfile::tempdir().map_err(|error| Failed::new("the peers", error))?;
+    let mut contestants = vec![
+        contestant("pass-through", &peer(peers.path(), "passthrough")?, &origin, 10_000)?,
+        contestant("hand-written", &peer(peers.path(), "router")?, &origin, 9_500)?,
+        contestant("crossfade, steady", &built, &origin, 10_000)?,
+        contestant("crossfade, canary", &built, &origin, 9_500)?,
+    ];
+    for number in 0..=arguments.rounds {
+        for contestant in &mut contestants {
+            let round = contestant.round(&tools.node, arguments.seconds)?;
+            if number > 0 {
+                contestant.rounds.push(round);
+            }
+        }
+        if number > 0 {
+            let figures: Vec<String> = contestants
+                .iter()
+                .map(|it| format!("{} {:.0}/s", it.name, it.rounds[number as usize - 1].per_second))
+                .collect();
+            say(format_args!("   round {number} of {}: {}", arguments.rounds, figures.join(", ")));
+        }
+    }
+    if let Some(requests) = arguments.soak {
+        contestants[3].soak(&tools.node, requests)?;
+    }
+    let report = report(&contestants, &built, arguments)?;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{}\n{report}", table(&contestants));
+    Ok(())
+}
+
+/// A directory with one of `xtask/peers` as a Worker.
+fn peer(scratch: &Path, name: &str) -> Result<PathBuf, Failed> {
+    let directory = scratch.join(name);
+    let from = root().join("xtask/peers").join(format!("{name}.js"));
+    std::fs::create_dir_all(&directory)
+        .and_then(|()| std::fs::copy(&from, directory.join("index.js")))
+        .map_err(|error| Failed::new("the peers", format!("{}: {error}", from.display())))?;
+    Ok(directory)
+}
+
+fn contestant(name: &'static str, worker: &Path, origin: &str, stable: u16) -> Result<Contestant, Failed> {
+    let failed = |error: &dyn std::fmt::Display| Failed::new("the sandbox", error);
+    let mut options = Options::new(SandboxTools::load().map_err(|error| failed(&error))?);
+    options.worker = Some(worker.to_owned());
+    options.default_origin = Some(origin.to_owned());
+    options.refresh_seconds = 30;
+    let sandbox = Sandbox::start(options).map_err(|error| failed(&error))?;
+    let table = json!({
+        "schema": 1, "environment": "production", "revision": 1, "release": "rel-bench",
+        "updated_at": "2026-01-31T12:00:00Z", "stable": "blue",
+        "variants": [
+            { "name": "blue", "origin": origin, "version": "1.4.2", "weight": stable },
+            { "name": "green", "origin": origin, "version": "1.5.0", "weight": 10_000 - stable },
+        ],
+        "affinity": { "by": "cookie", "salt": "rel-bench" },
+    });
+    sandbox.put_kv("routing:production", table.to_string().as_bytes());
+    Ok(Contestant { name, sandbox, rounds: Vec::new() })
+}
+
+impl Contestant {
+    fn round(&self, node: &Node, seconds: u32) -> Result<Round, Failed> {
+        let (url, group) = self.address()?;
+        load::round(node, &url, VISITOR, seconds, group)
+    }
+
+    fn address(&self) -> Result<(String, u32), Failed> {
+        let running = self.sandbox.public_url().zip(self.sandbox.router_group());
+        let (url, group) = running.ok_or_else(|| Failed::new(self.name, "it does not run"))?;
+        Ok((format!("{url}/appointments/today?week=49"), group))
+    }
+
+    /// Sends many requests, in parts, and says how much memory the runtime has after each.
+    fn soak(&self, node: &Node, requests: u64) -> Result<(), Failed> {
+        const PART_SECONDS: u32 = 20;
+        let (url, group) = self.address()?;
+        let mut sent = 0.0;
+        while sent < requests as f64 {
+            let round = load::round(node, &url, VISITOR, PART_SECONDS, group)?;
+            sent += round.per_second * f64::from(PART_SECONDS);
+            say(format_args!("   after {sent:.0} requests: {} MiB", load::memory_mib(group)));
+        }
+        Ok(())
+    }
+
+    fn median(&self, of: impl Fn(&Round) -> f64) -> f64 {
+        let mut figures: Vec<f64> = self.rounds.iter().map(of).collect();
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    fn per_second(&self) -> f64 {
+        self.median(|round| round.per_second)
+    }
+
+    fn cpu_micros(&self) -> f64 {
+        self.median(|round| micros(round.cpu))
+    }
+
+    fn p99_micros(&self) -> f64 {
+        self.median(|round| micros(round.p99))
+    }
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+/// The medians for people.
+fn table(contestants: &[Contestant]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["router", "requests/s", "of hand-written", "p99", "CPU a request", "KV reads"]);
+    let peer = contestants[1].per_second();
+    for it in contestants {
+        table.add_row([
+            it.name.to_owned(),
+            format!("{:.0}", it.per_second()),
+            format!("{:.2}", it.per_second() / peer),
+            format!("{:.1} ms", it.p99_micros() / 1e3),
+            format!("{:.0} µs", it.cpu_micros()),
+            it.sandbox.kv_reads().to_string(),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// The same for programs.
+fn report(
+    contestants: &[Contestant],
+    built: &Path,
+    arguments: &Arguments,
+) -> Result<serde_json::Value, Failed> {
+    let [through, peer, steady, canary] = contestants else {
+        return Err(Failed::new("the report", "four routers"));
+    };
+    let wasm = gzip_bytes(&built.join("index_bg.wasm"))?;
+    let figures = |it: &Contestant| {
+        json!({ "requests_per_second": it.per_second().round(), "p99_us": it.p99_micros().round(),
+                "cpu_us": it.cpu_micros().round(), "kv_reads": it.sandbox.kv_reads() })
+    };
+    let ratio = |of: f64, to: f64| (of / to * 1000.0).round() / 1000.0;
+    Ok(json!({
+        "ratio_js": ratio(steady.per_second(), peer.per_second()),
+        "ratio_js_canary": ratio(canary.per_second(), peer.per_second()),
+        "ratio_passthrough": ratio(steady.per_second(), through.per_second()),
+        "ratio_cpu_js": ratio(steady.cpu_micros(), peer.cpu_micros()),
+        "ratio_p99_js": ratio(steady.p99_micros(), peer.p99_micros()),
+        "wasm_gzip_bytes": wasm,
+        "rounds": arguments.rounds,
+        "seconds": arguments.seconds,
+        "passthrough": figures(through), "hand_written": figures(peer), "steady": figures(steady), "canary": figures(canary),
+    }))
+}
+
+/// The size of a file as Cloudflare counts it, compressed
+/// (<https://developers.cloudflare.com/workers/platform/limits/#worker-size>).
+fn gzip_bytes(path: &Path) -> Result<u64, Failed> {
+    let failed = |error: std::io::Error| Failed::new("the size", format!("{}: {error}", path.display()));
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&bytes).map_err(failed)?;
+    Ok(encoder.finish().map_err(failed)?.len() as u64)
+}
