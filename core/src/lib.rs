@@ -3,6 +3,7 @@
 //! | module | in | out |
 //! |---|---|---|
 //! | [`table`] | JSON of the KV document | a [`RoutingTable`] that satisfies every invariant, or the field that breaks one |
+//! | [`breaker`], [`rescue`] | answers of a variant | whether to ask it, whether to retry on stable |
 //! | [`assign`] | table, visitor, time | the variant that answers |
 //! | [`asset`] | a path and an answer | whether the file is elsewhere, and where |
 //! | [`rollout`] | what happened | what to do next |
@@ -15,7 +16,9 @@
 
 pub mod asset;
 pub mod assign;
+pub mod breaker;
 pub mod probe;
+pub mod rescue;
 pub mod rollout;
 mod span;
 pub mod table;

@@ -42,7 +42,7 @@
 
 use std::time::Duration;
 
-use crate::table::{RoutingTable, TableError, Variant, VariantName, Weight};
+use crate::table::{AffinityBy, Policy, RoutingTable, TableError, Variant, VariantName, Weight};
 use crate::{Timestamp, table::ReleaseId, table::Revision};
 
 mod machine;
@@ -74,7 +74,7 @@ pub enum Effect {
     /// is not `base`. Answer: [`Event::Published`].
     Publish {
         /// The table to write.
-        table: RoutingTable,
+        table: Box<RoutingTable>,
         /// The revision this rollout started from; `None` when there was no table.
         base: Option<Revision>,
         /// Traffic goes home: before anything else, records included.
@@ -297,6 +297,11 @@ pub struct Canary {
     pub origin: crate::table::Origin,
     /// What it is.
     pub version: crate::table::Version,
+    /// How visitors are recognised from this release on.
+    pub affinity: AffinityBy,
+    /// What the router does beyond the draw from this release on. Rules and mirror name `stable` and `canary`, or a slot;
+    /// what names `canary` is gone when the release has settled.
+    pub policy: Policy,
 }
 
 impl Canary {

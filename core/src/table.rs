@@ -13,6 +13,7 @@
 //! 5. An origin is `https://host[:port]` and nothing more; plain `http` is for loopback hosts.
 //! 6. Names, versions and releases can stand in an HTTP header: printable ASCII without quotes and backslashes.
 //! 7. `previous` lists at most [`PREVIOUS_MAX`] older releases.
+//! 8. A rule or mirror names a variant that is there; there are at most [`RULES_MAX`] rules; no time is longer than an hour.
 //!
 //! Fields that this version does not know are ignored, so that an old router reads a newer runner's table.
 
@@ -23,12 +24,18 @@ use crate::Timestamp;
 mod error;
 mod name;
 mod origin;
+mod policy;
 mod read;
+mod rule;
+mod text;
 mod weight;
 
 pub use error::{Problem, TableError};
 pub use name::{Environment, ReleaseId, VariantName, Version};
 pub use origin::Origin;
+pub use policy::{Breaker, MILLIS_MAX, Mirror, Policy, RULES_MAX, Rescue};
+pub use rule::{Facts, Named, Rule};
+pub use text::TextMatch;
 pub use weight::Weight;
 
 /// The schema that this version reads and writes.
@@ -53,6 +60,8 @@ pub struct RoutingTable {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     previous: Vec<Previous>,
     affinity: Affinity,
+    #[serde(flatten)]
+    policy: Policy,
 }
 
 /// What a table is made of, before its invariants are checked.
@@ -76,6 +85,8 @@ pub struct Draft {
     pub previous: Vec<Previous>,
     /// How visitors are recognised and spread.
     pub affinity: Affinity,
+    /// What the router does beyond the draw.
+    pub policy: Policy,
 }
 
 /// The number of a write: 1, 2, 3, …
@@ -143,17 +154,59 @@ pub struct Previous {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Affinity {
     /// What recognises a visitor.
+    #[serde(flatten)]
     pub by: AffinityBy,
     /// Changes who is among the first; a new one with every release.
     pub salt: String,
 }
 
 /// What recognises a visitor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "by")]
 pub enum AffinityBy {
     /// A cookie with an opaque id; before the first answer, the client's address and browser.
-    Cookie,
+    Cookie {
+        /// Which of the visitor's requests carry it. Default: `lax`.
+        #[serde(skip_serializing_if = "is_lax")]
+        same_site: SameSite,
+        /// Below which path. Default: `/`. Another one rules out the `__Host-` prefix.
+        #[serde(skip_serializing_if = "is_root")]
+        path: String,
+    },
+    /// A request header, such as one with a user's id; requests without it count by address and browser.
+    Header {
+        /// Its name, in lower case.
+        header: String,
+    },
+    /// The client's address and browser alone; no cookie is ever set.
+    Address,
+}
+
+/// A cookie's `SameSite` (<https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#samesitesamesite-value>).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SameSite {
+    /// Sent when somebody follows a link from elsewhere, not with what other sites embed.
+    #[default]
+    Lax,
+    /// Only from the site itself.
+    Strict,
+    /// Also with what other sites embed; browsers then want `Secure`.
+    None,
+}
+
+impl Default for AffinityBy {
+    fn default() -> Self {
+        Self::Cookie { same_site: SameSite::Lax, path: "/".into() }
+    }
+}
+
+fn is_lax(same_site: &SameSite) -> bool {
+    *same_site == SameSite::Lax
+}
+
+fn is_root(path: &str) -> bool {
+    path == "/"
 }
 
 impl RoutingTable {
@@ -162,8 +215,18 @@ impl RoutingTable {
     /// # Errors
     /// The first field that breaks one, with its value.
     pub fn new(draft: Draft) -> Result<Self, TableError> {
-        let Draft { environment, revision, release, updated_at, stable, variants, lease, previous, affinity } =
-            draft;
+        let Draft {
+            environment,
+            revision,
+            release,
+            updated_at,
+            stable,
+            variants,
+            lease,
+            previous,
+            affinity,
+            policy,
+        } = draft;
         if variants.is_empty() || variants.len() > VARIANTS_MAX {
             return Err(TableError::new("variants", variants.len(), Problem::VariantCount));
         }
@@ -189,6 +252,7 @@ impl RoutingTable {
         if !name::fits_a_header(&affinity.salt) {
             return Err(TableError::new("affinity.salt", &affinity.salt, Problem::NotAWord));
         }
+        policy.check(|name| variants.iter().any(|variant| variant.name == *name))?;
         Ok(Self {
             schema: SCHEMA,
             environment,
@@ -200,6 +264,7 @@ impl RoutingTable {
             lease,
             previous,
             affinity,
+            policy,
         })
     }
 
@@ -233,6 +298,7 @@ impl RoutingTable {
             lease: self.lease,
             previous: self.previous.clone(),
             affinity: self.affinity.clone(),
+            policy: self.policy.clone(),
         }
     }
 
@@ -299,5 +365,10 @@ impl RoutingTable {
     /// How visitors are recognised and spread.
     pub const fn affinity(&self) -> &Affinity {
         &self.affinity
+    }
+
+    /// What the router does beyond the draw.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
     }
 }

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::table::{
-    Affinity, AffinityBy, Draft, Environment, Lease, Origin, ReleaseId, Revision, Variant, VariantName,
-    Version, Weight,
+    Affinity, AffinityBy, Draft, Environment, Lease, Origin, Policy, ReleaseId, Revision, Variant,
+    VariantName, Version, Weight,
 };
 
 /// Enough visitors for a share of 1 basis point to be seen at all (12 expected).
@@ -35,7 +35,8 @@ fn draft(weights: &[u16], salt: &str) -> Draft {
             .collect(),
         lease: None,
         previous: Vec::new(),
-        affinity: Affinity { by: AffinityBy::Cookie, salt: salt.into() },
+        affinity: Affinity { by: AffinityBy::default(), salt: salt.into() },
+        policy: Policy::default(),
     }
 }
 

@@ -170,7 +170,7 @@ impl Rollout {
 
     fn repeat(&mut self, write: Write) -> Effect {
         let effect = Effect::Publish {
-            table: write.table.clone(),
+            table: Box::new(write.table.clone()),
             base: self.tables.base_revision(),
             urgent: matches!(write.goal, Goal::Home(_)),
         };

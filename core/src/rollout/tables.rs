@@ -2,8 +2,8 @@
 
 use crate::Timestamp;
 use crate::table::{
-    Affinity, AffinityBy, Draft, Environment, Lease, PREVIOUS_MAX, Previous, ReleaseId, Revision,
-    RoutingTable, Variant, VariantName, Weight,
+    Affinity, Draft, Environment, Lease, Mirror, PREVIOUS_MAX, Policy, Previous, ReleaseId, Revision,
+    RoutingTable, Rule, Variant, VariantName, Weight,
 };
 
 use super::{Canary, valid};
@@ -98,6 +98,7 @@ impl Tables {
         let stable = Variant { weight: weight.rest(), ..base.stable().clone() };
         valid(RoutingTable::new(Draft {
             stable: stable.name.clone(),
+            policy: self.policy(&stable.name, Some(&self.canary.name)),
             variants: vec![stable, self.canary.variant(weight)],
             lease: Some(Lease { expires_at: lease_ends }),
             ..self.draft(revision, now)
@@ -110,6 +111,7 @@ impl Tables {
         let canary = self.canary.variant(Weight::TOTAL);
         valid(RoutingTable::new(Draft {
             stable: canary.name.clone(),
+            policy: self.policy(&canary.name, None),
             variants: before.into_iter().chain([canary]).collect(),
             ..self.draft(revision, now)
         }))
@@ -137,7 +139,25 @@ impl Tables {
             variants: Vec::new(),
             lease: None,
             previous: self.previous(),
-            affinity: Affinity { by: AffinityBy::Cookie, salt: self.release.to_string() },
+            affinity: Affinity { by: self.canary.affinity.clone(), salt: self.release.to_string() },
+            policy: Policy::default(),
+        }
+    }
+
+    /// The policy with `stable` and `canary` replaced by the variants' names. What names nobody in this table is left out.
+    fn policy(&self, stable: &VariantName, canary: Option<&VariantName>) -> Policy {
+        let base = self.base.as_ref().map(|base| &base.stable().name);
+        let resolve = |name: &VariantName| match name.as_str() {
+            "stable" => Some(stable.clone()),
+            "canary" => canary.cloned(),
+            _ => [Some(&self.canary.name), base].into_iter().flatten().find(|known| *known == name).cloned(),
+        };
+        let policy = self.canary.policy.clone();
+        let rules = policy.rules.into_iter();
+        Policy {
+            mirror: policy.mirror.and_then(|mirror| Some(Mirror { to: resolve(&mirror.to)?, ..mirror })),
+            rules: rules.filter_map(|rule| Some(Rule { to: resolve(&rule.to)?, ..rule })).collect(),
+            ..policy
         }
     }
 

@@ -26,7 +26,8 @@ fn base() -> RoutingTable {
         variants: vec![variant("blue", Weight::TOTAL), variant("green", Weight::ZERO)],
         lease: None,
         previous: Vec::new(),
-        affinity: Affinity { by: AffinityBy::Cookie, salt: "rel-old".into() },
+        affinity: Affinity { by: AffinityBy::default(), salt: "rel-old".into() },
+        policy: Policy::default(),
     })
     .unwrap()
 }
@@ -37,6 +38,8 @@ fn canary() -> Canary {
         name: VariantName::new("name", "green").unwrap(),
         origin: Origin::new("origin", "https://new.example.com").unwrap(),
         version: Version::new("version", "2").unwrap(),
+        affinity: AffinityBy::default(),
+        policy: Policy::default(),
     }
 }
 
@@ -116,7 +119,7 @@ impl Scenario {
                     let green = table.variants().iter().find(|variant| variant.version.as_str() == "2");
                     let weight = green.map_or(0, |variant| variant.weight.basis_points());
                     self.sent.push((weight, table.lease().is_some()));
-                    self.tables.push(table);
+                    self.tables.push(*table);
                     self.publishes.pop_front().unwrap_or(Event::Published(Ok(())))
                 }
                 Effect::LookUp => self.look_ups.pop_front().unwrap_or_else(|| {
@@ -423,12 +426,12 @@ proptest! {
                     prop_assert_eq!(table.lease().is_some(), !is_home && !settled);
                     if let Some(last) = sent.last() {
                         prop_assert!(table.revision() >= last.revision());
-                        prop_assert!(table.revision() > last.revision() || table == last, "one revision, one content");
+                        prop_assert!(table.revision() > last.revision() || **table == *last, "one revision, one content");
                         let next_step = !is_home && (weight(table) > weight(last) || settled != (last.stable().name.as_str() == "green"));
                         prop_assert!(!next_step || passed_since_step, "no step is left without a pass");
                         if next_step { passed_since_step = false; }
                     }
-                    sent.push(table.clone());
+                    sent.push(RoutingTable::clone(table));
                 }
                 Effect::WaitUntil(time) => now = now.max(*time),
                 Effect::Finish(outcome) => {

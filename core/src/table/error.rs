@@ -67,6 +67,22 @@ pub enum Problem {
     RevisionZero,
     /// A way of recognising visitors that this version does not know.
     UnknownAffinity,
+    /// Not one of a cookie's `SameSite` values.
+    UnknownSameSite,
+    /// Not a path that a cookie can be limited to.
+    NotAPath,
+    /// A rule or mirror to a variant that is not there.
+    VariantUnknown,
+    /// More rules than the table may have.
+    RuleCount,
+    /// A condition that says nothing, or more than one thing.
+    NotACondition,
+    /// Not a country's code.
+    NotACountry,
+    /// Not a header's name in lower case.
+    NotAHeader,
+    /// A time beyond an hour.
+    TooLong,
 }
 
 impl fmt::Display for Problem {
@@ -93,7 +109,19 @@ impl fmt::Display for Problem {
             ),
             Self::NotATime => f.write_str("it must be an RFC 3339 date-time such as 2026-01-31T12:00:00Z"),
             Self::RevisionZero => f.write_str("revisions begin at 1"),
-            Self::UnknownAffinity => f.write_str("visitors are recognised by `cookie`"),
+            Self::UnknownAffinity => {
+                f.write_str("visitors are recognised by `cookie`, `header` or `address`")
+            }
+            Self::UnknownSameSite => f.write_str("it must be `lax`, `strict` or `none`"),
+            Self::NotAPath => f.write_str("it must be a path such as `/shop`, without `;` and blanks"),
+            Self::VariantUnknown => f.write_str("no variant has this name"),
+            Self::RuleCount => f.write_str("a table has at most 16 rules"),
+            Self::NotACondition => {
+                f.write_str("a condition has exactly one of `exact`, `prefix`, `contains` and `present`")
+            }
+            Self::NotACountry => f.write_str("a country is two capital letters or digits such as `DE`"),
+            Self::NotAHeader => f.write_str("a header's name is of a-z, 0-9 and `-`"),
+            Self::TooLong => f.write_str("it must be 1 to 3600000 milliseconds"),
         }
     }
 }

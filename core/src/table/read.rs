@@ -4,9 +4,11 @@ use serde_json::{Map, Value};
 
 use super::{
     Affinity, AffinityBy, Draft, Environment, Lease, Origin, Previous, Problem, ReleaseId, Revision, SCHEMA,
-    TableError, Variant, VariantName, Version, Weight,
+    SameSite, TableError, Variant, VariantName, Version, Weight,
 };
 use crate::Timestamp;
+
+mod policy;
 
 pub(super) fn draft(json: &[u8]) -> Result<Draft, TableError> {
     let document: Value = serde_json::from_slice(json)
@@ -37,20 +39,17 @@ pub(super) fn draft(json: &[u8]) -> Result<Draft, TableError> {
             None => Vec::new(),
         },
         affinity: affinity(&Object::new("affinity".into(), root.field("affinity")?)?)?,
+        policy: policy::policy(&root)?,
     })
 }
 
 fn variant((path, value): (String, &Value)) -> Result<Variant, TableError> {
     let object = Object::new(path, value)?;
-    let weight = object.integer("weight")?;
     Ok(Variant {
         name: VariantName::new(&object.path("name"), object.text("name")?)?,
         origin: Origin::new(&object.path("origin"), object.text("origin")?)?,
         version: Version::new(&object.path("version"), object.text("version")?)?,
-        weight: u16::try_from(weight)
-            .ok()
-            .and_then(Weight::new)
-            .ok_or_else(|| TableError::new(object.path("weight"), weight, Problem::WeightRange))?,
+        weight: object.weight("weight")?,
     })
 }
 
@@ -64,10 +63,31 @@ fn previous((path, value): (String, &Value)) -> Result<Previous, TableError> {
 
 fn affinity(object: &Object<'_>) -> Result<Affinity, TableError> {
     let by = match object.text("by")? {
-        "cookie" => AffinityBy::Cookie,
+        "cookie" => AffinityBy::Cookie { same_site: same_site(object)?, path: cookie_path(object)? },
+        "header" => AffinityBy::Header { header: object.header_name("header")? },
+        "address" => AffinityBy::Address,
         other => return Err(TableError::new("affinity.by", other, Problem::UnknownAffinity)),
     };
     Ok(Affinity { by, salt: object.text("salt")?.to_owned() })
+}
+
+fn same_site(object: &Object<'_>) -> Result<SameSite, TableError> {
+    match object.optional_text("same_site")? {
+        None | Some("lax") => Ok(SameSite::Lax),
+        Some("strict") => Ok(SameSite::Strict),
+        Some("none") => Ok(SameSite::None),
+        Some(other) => Err(TableError::new(object.path("same_site"), other, Problem::UnknownSameSite)),
+    }
+}
+
+fn cookie_path(object: &Object<'_>) -> Result<String, TableError> {
+    let path = object.optional_text("path")?.unwrap_or("/");
+    let fits = path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
+    if fits && path.len() <= 256 {
+        Ok(path.to_owned())
+    } else {
+        Err(TableError::new(object.path("path"), path, Problem::NotAPath))
+    }
 }
 
 /// A JSON object and where it stands in the document.
@@ -91,6 +111,20 @@ impl<'a> Object<'a> {
         if self.at.is_empty() { field.to_owned() } else { format!("{}.{field}", self.at) }
     }
 
+    fn has(&self, field: &str) -> bool {
+        self.optional(field).is_some()
+    }
+
+    /// Where it stands.
+    fn at(&self) -> &str {
+        &self.at
+    }
+
+    /// What it is, for an error.
+    fn value(&self) -> Value {
+        Value::Object(self.fields.clone())
+    }
+
     /// `null` counts as absent: it is how many writers say so.
     fn optional(&self, field: &str) -> Option<&'a Value> {
         self.fields.get(field).filter(|value| !value.is_null())
@@ -103,6 +137,35 @@ impl<'a> Object<'a> {
     fn text(&self, field: &str) -> Result<&'a str, TableError> {
         let value = self.field(field)?;
         value.as_str().ok_or_else(|| TableError::new(self.path(field), value, Problem::WrongType("a string")))
+    }
+
+    fn optional_text(&self, field: &str) -> Result<Option<&'a str>, TableError> {
+        if self.optional(field).is_some() { self.text(field).map(Some) } else { Ok(None) }
+    }
+
+    /// A header's name, in lower case.
+    fn header_name(&self, field: &str) -> Result<String, TableError> {
+        let name = self.text(field)?;
+        let fits = (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if fits {
+            Ok(name.to_owned())
+        } else {
+            Err(TableError::new(self.path(field), name, Problem::NotAHeader))
+        }
+    }
+
+    /// An object, when it is there.
+    fn object(&self, field: &str) -> Result<Option<Self>, TableError> {
+        self.optional(field).map(|value| Object::new(self.path(field), value)).transpose()
+    }
+
+    fn weight(&self, field: &str) -> Result<Weight, TableError> {
+        let weight = self.integer(field)?;
+        u16::try_from(weight)
+            .ok()
+            .and_then(Weight::new)
+            .ok_or_else(|| TableError::new(self.path(field), weight, Problem::WeightRange))
     }
 
     fn integer(&self, field: &str) -> Result<u64, TableError> {

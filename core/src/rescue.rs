@@ -1,0 +1,93 @@
+//! The rescue budget: how many of a canary's failed answers may be retried on stable. In: requests and wishes. Out: yes or no.
+//!
+//! Without a budget a canary that fails under load would double stable's load and take it down too
+//! (<https://sre.google/sre-book/addressing-cascading-failures/>). With a share alone the first failures of a small canary
+//! could never be rescued, so a few always may: as many as it takes until the breaker knows.
+
+use crate::Timestamp;
+use crate::table::Rescue as Settings;
+
+/// How long requests count, in milliseconds.
+const WINDOW_MILLIS: i64 = 10_000;
+/// The rescues in a window that are always allowed: twice what opens a breaker by default.
+const ALWAYS: u32 = 10;
+
+/// One isolate's budget.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    window: i64,
+    requests: u32,
+    rescues: u32,
+}
+
+impl Budget {
+    /// Counts a request to the canary.
+    pub fn request(&mut self, now: Timestamp) {
+        self.turn(now);
+        self.requests = self.requests.saturating_add(1);
+    }
+
+    /// Whether one more of its answers may be rescued; counts it when it may.
+    pub fn rescue(&mut self, settings: &Settings, now: Timestamp) -> bool {
+        self.turn(now);
+        let share = u64::from(settings.budget.basis_points());
+        let allowed = u64::from(self.requests) * share / 10_000;
+        let within = share > 0 && u64::from(self.rescues) < allowed.max(ALWAYS.into());
+        self.rescues += u32::from(within);
+        within
+    }
+
+    /// Begins a new window when the last one is over.
+    fn turn(&mut self, now: Timestamp) {
+        let window = now.as_millis().div_euclid(WINDOW_MILLIS);
+        if window != self.window {
+            *self = Self { window, requests: 0, rescues: 0 };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::table::Weight;
+
+    fn settings(basis_points: u16) -> Settings {
+        Settings { budget: Weight::new(basis_points).unwrap(), ..Settings::default() }
+    }
+
+    #[test]
+    fn a_few_are_always_rescued_and_then_the_share_counts() {
+        let (mut budget, settings) = (Budget::default(), settings(2_000));
+        let now = Timestamp::from_millis(5);
+        let mut rescued = 0;
+        for _ in 0..1_000 {
+            budget.request(now);
+            rescued += u32::from(budget.rescue(&settings, now));
+        }
+        assert_eq!(rescued, 200);
+        assert!(!budget.rescue(&settings, now));
+        assert!(budget.rescue(&settings, Timestamp::from_millis(10_000)), "a new window");
+    }
+
+    #[test]
+    fn a_budget_of_zero_turns_it_off() {
+        assert!(!Budget::default().rescue(&settings(0), Timestamp::from_millis(0)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_rescues_more_than_its_share_or_the_few(share in 0_u16..=10_000, failing in prop::collection::vec(any::<bool>(), 0..500)) {
+            let (mut budget, settings) = (Budget::default(), settings(share));
+            let now = Timestamp::from_millis(1);
+            let (mut requests, mut rescued) = (0_u32, 0_u32);
+            for fails in failing {
+                budget.request(now);
+                requests += 1;
+                rescued += u32::from(fails && budget.rescue(&settings, now));
+                prop_assert!(rescued <= (requests * u32::from(share) / 10_000).max(ALWAYS));
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What the router does beyond the draw. Every part is optional in the document and has a default that suits most sites.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::{Problem, Rule, TableError, VariantName, Weight};
+
+/// The longest of the times below: an hour.
+pub const MILLIS_MAX: u64 = 3_600_000;
+/// The most rules a table may have; each costs every request a little.
+pub const RULES_MAX: usize = 16;
+
+/// Rescue, breaker, mirror and rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Policy {
+    /// Retrying a canary's failed answer on stable.
+    #[serde(skip_serializing_if = "is_default")]
+    pub rescue: Rescue,
+    /// Leaving a failing canary alone for a while.
+    #[serde(skip_serializing_if = "is_default")]
+    pub breaker: Breaker,
+    /// Repeating some of stable's requests on another variant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
+    /// Who goes where whatever the draw says; the first that matches counts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Rule>,
+}
+
+/// Retrying a canary's failed answer on stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Rescue {
+    /// The share of the canary's requests that may be rescued, in basis points; 0 turns it off. Default: 2000, the 20 % of
+    /// Envoy's retry budget
+    /// (<https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/circuit_breaker.proto>).
+    pub budget: Weight,
+    /// How long the canary may take until its answer begins. Default: 10 s.
+    #[serde(rename = "deadline_ms", serialize_with = "millis")]
+    pub deadline: Duration,
+}
+
+/// Leaving a failing canary alone for a while. The defaults are Envoy's for outlier detection
+/// (<https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/outlier_detection.proto>).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Breaker {
+    /// Failures in a row that open it; 0 turns it off. Default: 5.
+    pub failures: u32,
+    /// How long without a failure until one ejection is forgotten. Default: 10 s.
+    #[serde(rename = "sweep_ms", serialize_with = "millis")]
+    pub sweep: Duration,
+    /// How long the first ejection lasts; the n-th lasts n times as long. Default: 30 s.
+    #[serde(rename = "ejection_ms", serialize_with = "millis")]
+    pub ejection: Duration,
+}
+
+/// Repeating some of stable's GET requests on another variant, after the answer and without credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mirror {
+    /// Who gets the copies.
+    pub to: VariantName,
+    /// Which share of the requests, in basis points.
+    pub weight: Weight,
+}
+
+impl Policy {
+    /// The invariants that concern the whole table; `exists` tells whether a variant does.
+    pub(super) fn check(&self, exists: impl Fn(&VariantName) -> bool) -> Result<(), TableError> {
+        if self.rules.len() > RULES_MAX {
+            return Err(TableError::new("rules", self.rules.len(), Problem::RuleCount));
+        }
+        let rules = self.rules.iter().enumerate().map(|(at, rule)| (format!("rules[{at}].to"), &rule.to));
+        let mirror = self.mirror.iter().map(|mirror| ("mirror.to".to_owned(), &mirror.to));
+        for (field, name) in rules.chain(mirror) {
+            if !exists(name) {
+                return Err(TableError::new(field, name, Problem::VariantUnknown));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for Rescue {
+    fn default() -> Self {
+        const BUDGET: Weight = Weight::new(2_000).expect("20 % is a weight");
+        Self { budget: BUDGET, deadline: Duration::from_secs(10) }
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self { failures: 5, sweep: Duration::from_secs(10), ejection: Duration::from_secs(30) }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(MILLIS_MAX))
+}

@@ -1,0 +1,58 @@
+//! Rules: who goes to which variant whatever the draw says.
+
+use serde::Serialize;
+
+use super::{TextMatch, VariantName};
+
+/// One rule. All conditions that it has must hold; one without any holds for everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// Who gets the request. A weight of 0 is no hindrance: that is how staff see a version before visitors do.
+    pub to: VariantName,
+    /// The path, without the query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<TextMatch>,
+    /// A request header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<Named>,
+    /// A cookie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cookie: Option<Named>,
+    /// The visitor's country, ISO 3166-1 alpha-2 as Cloudflare says it (`T1` is Tor); any of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub country: Vec<String>,
+}
+
+/// A header or cookie and what it must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Named {
+    /// Its name; a header's in lower case.
+    pub name: String,
+    /// What it must be.
+    #[serde(flatten)]
+    pub is: TextMatch,
+}
+
+/// What a request says of itself. Asked only for what a rule needs, because each answer costs the router a call.
+pub trait Facts {
+    /// A request header's value.
+    fn header(&self, name: &str) -> Option<String>;
+    /// A cookie's value.
+    fn cookie(&self, name: &str) -> Option<String>;
+    /// The visitor's country.
+    fn country(&self) -> Option<String>;
+}
+
+impl Rule {
+    /// Whether a request to `path` is one of those that this rule is for.
+    pub fn holds(&self, path: &str, facts: &impl Facts) -> bool {
+        let named = |named: &Option<Named>, value: &dyn Fn(&str) -> Option<String>| {
+            named.as_ref().is_none_or(|named| value(&named.name).is_some_and(|value| named.is.holds(&value)))
+        };
+        self.path.as_ref().is_none_or(|wanted| wanted.holds(path))
+            && named(&self.header, &|name| facts.header(name))
+            && named(&self.cookie, &|name| facts.cookie(name))
+            && (self.country.is_empty()
+                || facts.country().is_some_and(|country| self.country.contains(&country)))
+    }
+}
