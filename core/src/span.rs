@@ -13,8 +13,7 @@ impl<'de> Deserialize<'de> for Span {
         let text = String::deserialize(deserializer)?;
         let wrong =
             || de::Error::custom(format!("`{text}` is not a duration such as 500ms, 90s, 5m or 1h 30m"));
-        let duration: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
-        Duration::try_from(duration).map(Self).map_err(|_| wrong())
+        humantime::parse_duration(&text).map(Self).map_err(|_| wrong())
     }
 }
 

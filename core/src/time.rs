@@ -1,7 +1,7 @@
 //! Points in time that come from outside and go into documents.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
@@ -22,9 +22,12 @@ impl Timestamp {
         self.0
     }
 
-    /// Reads an RFC 3339 date-time; digits beyond the millisecond are cut off. `None` when it is not one.
+    /// Reads an RFC 3339 date-time in UTC, 1970 or later; digits beyond the millisecond are cut off. `None` when it is not
+    /// one.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
+        let time = humantime::parse_rfc3339(text).ok()?;
+        let millis = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis();
+        i64::try_from(millis).ok().map(Self)
     }
 
     /// This point in time moved later by `by`; stops at the end of what can be counted.
@@ -41,9 +44,18 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(time) => write!(f, "{time}"),
-            Err(_) => write!(f, "{} ms", self.0),
+        /// The last millisecond of the year 9999, where RFC 3339 ends.
+        const LAST: i64 = 253_402_300_799_999;
+        match u64::try_from(self.0) {
+            Ok(millis) if self.0 <= LAST => {
+                let time = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+                if millis.is_multiple_of(1000) {
+                    humantime::format_rfc3339_seconds(time).fmt(f)
+                } else {
+                    humantime::format_rfc3339_millis(time).fmt(f)
+                }
+            }
+            Ok(_) | Err(_) => write!(f, "{} ms", self.0),
         }
     }
 }
@@ -68,15 +80,40 @@ mod tests {
 
     #[test]
     fn milliseconds_survive_writing_and_reading() {
-        for millis in [0, 1, 999, 1_769_860_800_123, -1] {
+        for millis in [0, 1, 999, 1_769_860_800_000, 1_769_860_800_123, 253_402_300_799_999] {
             let time = Timestamp::from_millis(millis);
             assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
         }
     }
 
     #[test]
+    fn it_is_written_as_people_and_other_programs_read_it() {
+        for (millis, text) in [
+            (1_769_860_800_000, "2026-01-31T12:00:00Z"),
+            (1_769_860_800_070, "2026-01-31T12:00:00.070Z"),
+            (-1, "-1 ms"),
+            (i64::MAX, "9223372036854775807 ms"),
+        ] {
+            assert_eq!(Timestamp::from_millis(millis).to_string(), text);
+        }
+        assert_eq!(
+            Timestamp::parse("2026-01-31T12:00:00.123456789Z"),
+            Some(Timestamp::from_millis(1_769_860_800_123))
+        );
+    }
+
+    #[test]
     fn what_is_not_a_date_time_is_none() {
-        for text in ["", "yesterday", "2026-01-31", "2026-01-31T12:00:00", "12:00:00Z"] {
+        for text in [
+            "",
+            "yesterday",
+            "1969-12-31T23:59:59Z",
+            "2026-01-31T12:00:00+02:00",
+            "2026-02-30T12:00:00Z",
+            "2026-01-31",
+            "2026-01-31T12:00:00",
+            "12:00:00Z",
+        ] {
             assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }
