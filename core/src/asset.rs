@@ -40,12 +40,41 @@ pub fn is_fingerprinted(path: &str) -> bool {
         || ends_in_base64(stem)
 }
 
-/// Whether an answer to such a path says that the file is not there. Pages without a `404.html` answers with 200 and the
-/// start page (<https://developers.cloudflare.com/pages/configuration/serving-pages/#single-page-application-spa-rendering>).
-pub fn is_missing(status: u16, content_type: &str) -> bool {
-    let is_html =
-        content_type.trim_start().get(..9).is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"));
-    matches!(status, 404 | 410) || status == 200 && is_html
+/// Whether an answer says that a file is not there that another version may have.
+///
+/// `dest` is the request's `Sec-Fetch-Dest`, empty when there is none; `content_type` is asked only when it matters. Pages
+/// without a `404.html` answers with 200 and the start page
+/// (<https://developers.cloudflare.com/pages/configuration/serving-pages/#single-page-application-spa-rendering>), so HTML counts
+/// as missing where a fingerprint, or the browser itself, says that a file is wanted. A plain 404 counts for fingerprinted
+/// names only: a file that a new version has no more, under a name of its own, is gone for good.
+pub fn is_missing(path: &str, dest: &str, status: u16, content_type: impl FnOnce() -> String) -> bool {
+    match status {
+        404 | 410 => is_fingerprinted(path),
+        200 => (is_subresource(dest) || is_fingerprinted(path)) && is_html(&content_type()),
+        _ => false,
+    }
+}
+
+/// What a page loads and is never a page itself (<https://fetch.spec.whatwg.org/#concept-request-destination>).
+fn is_subresource(dest: &str) -> bool {
+    matches!(
+        dest,
+        "script"
+            | "style"
+            | "font"
+            | "image"
+            | "worker"
+            | "sharedworker"
+            | "serviceworker"
+            | "manifest"
+            | "audio"
+            | "video"
+            | "track"
+    )
+}
+
+fn is_html(content_type: &str) -> bool {
+    content_type.trim_start().get(..9).is_some_and(|kind| kind.eq_ignore_ascii_case("text/html"))
 }
 
 /// Where else the file may be: the other variants, stable before the rest, then the older releases from the newest.
@@ -128,20 +157,27 @@ mod tests {
     }
 
     #[test]
-    fn a_start_page_in_a_scripts_place_is_a_missing_script() {
-        for (status, kind) in
-            [(404, ""), (410, "text/plain"), (200, "text/html; charset=utf-8"), (200, "Text/HTML")]
-        {
-            assert!(is_missing(status, kind), "{status} {kind}");
-        }
-        for (status, kind) in [
-            (200, "application/javascript"),
-            (304, ""),
-            (206, "video/mp4"),
-            (500, "text/html"),
-            (302, "text/html"),
+    fn a_start_page_in_a_files_place_is_a_missing_file() {
+        const SCRIPT: &str = "/app-BZx3Kq9a.js";
+        for (path, dest, status, kind, missing) in [
+            (SCRIPT, "", 404, "", true),
+            (SCRIPT, "", 410, "text/plain", true),
+            (SCRIPT, "", 200, "text/html; charset=utf-8", true),
+            (SCRIPT, "script", 200, "Text/HTML", true),
+            ("/app.js", "script", 200, "text/html", true),
+            ("/logo.svg", "image", 200, "text/html", true),
+            ("/app.js", "script", 404, "text/html", false),
+            ("/", "document", 200, "text/html", false),
+            ("/", "", 404, "text/html", false),
+            ("/frame", "iframe", 200, "text/html", false),
+            (SCRIPT, "script", 200, "application/javascript", false),
+            (SCRIPT, "", 304, "", false),
+            (SCRIPT, "", 206, "video/mp4", false),
+            (SCRIPT, "", 500, "text/html", false),
+            (SCRIPT, "", 302, "text/html", false),
         ] {
-            assert!(!is_missing(status, kind), "{status} {kind}");
+            let seen = is_missing(path, dest, status, || kind.to_owned());
+            assert_eq!(seen, missing, "{path} {dest} {status} {kind}");
         }
     }
 

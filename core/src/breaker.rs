@@ -60,6 +60,11 @@ impl Default for State {
 }
 
 impl Breaker {
+    /// A closed one.
+    pub const fn new() -> Self {
+        Self { state: State::Closed { failures: 0 }, ejections: 0, swept_at: None }
+    }
+
     /// Whether to send a request to the variant. A `true` of an open breaker is the one trial.
     pub fn admits(&mut self, now: Timestamp) -> bool {
         match self.state {

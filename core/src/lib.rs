@@ -6,6 +6,7 @@
 //! | [`breaker`], [`rescue`] | answers of a variant | whether to ask it, whether to retry on stable |
 //! | [`assign`] | table, visitor, time | the variant that answers |
 //! | [`asset`] | a path and an answer | whether the file is elsewhere, and where |
+//! | [`cookie`], [`redirect`] | header values | a cookie, or what leads home |
 //! | [`rollout`] | what happened | what to do next |
 //! | [`probe`] | an expectation and an answer | a measurement |
 //!
@@ -17,7 +18,9 @@
 pub mod asset;
 pub mod assign;
 pub mod breaker;
+pub mod cookie;
 pub mod probe;
+pub mod redirect;
 pub mod rescue;
 pub mod rollout;
 mod span;

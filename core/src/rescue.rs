@@ -21,6 +21,11 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// An unused one.
+    pub const fn new() -> Self {
+        Self { window: 0, requests: 0, rescues: 0 }
+    }
+
     /// Counts a request to the canary.
     pub fn request(&mut self, now: Timestamp) {
         self.turn(now);

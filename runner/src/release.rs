@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Canary, CannotStart, Outcome, Rollout};
-use crossfade_core::table::{Origin, ReleaseId, VariantName, Version};
+use crossfade_core::table::{AffinityBy, Origin, Policy, ReleaseId, VariantName, Version};
 
 use crate::command::Session;
 use crate::drive::{self, World};
@@ -148,6 +148,8 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
         name: run.slot.clone(),
         origin,
         version: request.version.clone(),
+        affinity: AffinityBy::default(),
+        policy: Policy::default(),
     };
     let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
     let rollout = Rollout::new(run.plan, run.base, canary.clone(), run.release.clone())?;

@@ -72,12 +72,7 @@ impl Edge {
 /// A request with `X-Forwarded-Proto: https` counts as one that came over TLS, as behind any front that ends TLS.
 fn configuration(options: &Options, worker: &Path, port: u16, binding_port: u16) -> Result<String, Error> {
     let mut modules = String::new();
-    let entries =
-        std::fs::read_dir(worker).map_err(Error::io(format!("read the router in {}", worker.display())))?;
-    let mut names: Vec<_> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    // The first module is the main one.
-    names.sort_by_key(|name| (name != "index.js", name.clone()));
-    for name in names {
+    for name in modules_in(worker)? {
         let kind = match name.rsplit('.').next() {
             Some("js" | "mjs") => "esModule",
             Some("wasm") => "wasm",
@@ -120,4 +115,17 @@ const router :Workerd.Worker = (
 );
 "#
     ))
+}
+
+/// The files of a built Worker, by their paths in it; the main module first.
+fn modules_in(worker: &Path) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    for entry in walkdir::WalkDir::new(worker) {
+        let entry = entry
+            .map_err(|error| Error::io(format!("read the router in {}", worker.display()))(error.into()))?;
+        let name = entry.path().strip_prefix(worker).ok().and_then(Path::to_str);
+        names.extend(name.filter(|_| entry.file_type().is_file()).map(str::to_owned));
+    }
+    names.sort_by_key(|name| (name != "index.js", name.clone()));
+    Ok(names)
 }

@@ -3,12 +3,17 @@
 //! | module | what it knows |
 //! |---|---|
 //! | [`settings`] | the Worker's variables and secrets |
-//! | [`table`] | the table in force in this isolate, and how it stays fresh |
+//! | [`table`] | how the table gets here and stays fresh |
+//! | [`isolate`] | the table in force, and how its variants have answered here |
+//! | [`call`], [`ask`], [`target`] | one request: what it says of itself, its path, the way home |
+//! | [`route`] | who answers it: lease, override, rules, draw, breaker |
 //! | [`visitor`] | who is asking, and the cookie that remembers it |
-//! | [`forward`] | the request to the origin and its answer |
+//! | [`stable`] | the way of most requests, without a future |
+//! | [`canary`] | the way of those that may fail: deadline, rescue, count |
 //! | [`asset`] | files that only another version has |
+//! | [`answer`] | what is done to every answer, and the few that are the router's own |
 //! | [`control`] | `/__crossfade/…` |
-//! | [`answer`] | the few answers that are the router's own |
+//! | [`glue`] | calls of the platform that always come together |
 //!
 //! Invariants: a request waits for KV only while this isolate has never seen a table; no body is read or buffered; a
 //! router without a table still answers from `DEFAULT_ORIGIN`; nothing here panics.
@@ -16,43 +21,77 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod answer;
+mod ask;
 mod asset;
+mod call;
+mod canary;
 mod control;
-mod forward;
+mod glue;
+mod isolate;
+mod route;
 mod settings;
+mod stable;
 mod table;
+mod target;
 mod visitor;
 
+use std::rc::Rc;
+
 use crossfade_core::Timestamp;
+use wasm_bindgen::prelude::*;
+use web_sys::Request;
+use worker::{Context, Env, js_sys, worker_sys};
+
+use call::Call;
+use isolate::Ready;
 use settings::Settings;
-use worker::{Context, Env, Result, event};
 
 /// Runs once an isolate.
-#[event(start)]
+#[wasm_bindgen(start)]
 fn start() {
     console_error_panic_hook::set_once();
 }
 
-/// Answers one request.
-#[event(fetch)]
-async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
-    let url = request.url();
-    let Some(target) = forward::Target::parse(&url) else {
-        return answer::text(400, "the request's URL is not one");
-    };
+/// Answers one request: with a response, or the promise of one. Most go their whole way without a Rust future, which would
+/// cost each of them several turns of JavaScript's event loop.
+#[wasm_bindgen]
+pub fn fetch(request: Request, env: Env, context: worker_sys::Context) -> JsValue {
     let now = now();
     let settings = Settings::of(&env);
-    if control::owns(target.path()) {
-        table::ensure(&env, &settings, &context, now).await;
-        return control::answer(&request, target.path(), &settings, now);
+    let context = Context::new(context);
+    let ready = table::current(&env, &settings, &context, now);
+    let cookies = ready.as_ref().is_none_or(|ready| ready.assignment.is_split());
+    let call = match Call::new(request, cookies, Rc::clone(&settings), context) {
+        Ok(call) => call,
+        Err(error) => return answer::bad_request(&error),
+    };
+    let is_control = control::owns(call.target().path());
+    match ready {
+        Some(_) if is_control => control::answer(&call, now),
+        Some(ready) => dispatch(call, ready, now),
+        None => promise(async move {
+            let ready = table::first(&env, &settings, now).await;
+            match ready {
+                _ if is_control => control::answer(&call, now),
+                Some(ready) => dispatch(call, ready, now),
+                None => answer::without_table(&call).await,
+            }
+        }),
     }
-    match table::ensure(&env, &settings, &context, now).await {
-        Some(assignment) => forward::to_variant(&request, target, &assignment, &settings, now).await,
-        None => match &settings.default_origin {
-            Some(origin) => forward::to_default(&request, target, origin).await,
-            None => answer::no_table(),
-        },
+}
+
+/// Sends a request on its way.
+fn dispatch(call: Call, ready: Rc<Ready>, now: Timestamp) -> JsValue {
+    match route::route(&call, &ready, now) {
+        Ok(route) if route.index == ready.stable => stable::answer(call, ready, route),
+        Ok(route) => promise(canary::answer(call, ready, route, now)),
+        Err(unknown) => answer::unknown_variant(&unknown, ready.table()),
     }
+}
+
+/// The promise of what a future comes to.
+fn promise(future: impl Future<Output = JsValue> + 'static) -> JsValue {
+    js_sys::futures::future_to_promise(std::panic::AssertUnwindSafe(async { Ok(future.await) })).into()
 }
 
 /// The Worker's clock, which stands still between I/O.

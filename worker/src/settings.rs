@@ -70,6 +70,14 @@ impl Settings {
         Self { environment, default_origin, refresh, token }
     }
 
+    /// Whether an origin's `noindex` is Cloudflare's word and not the site's: Pages says it of every preview host, and that is
+    /// what the router asks (<https://developers.cloudflare.com/pages/configuration/preview-deployments/>). In production,
+    /// where the site is meant to be found.
+    pub(crate) fn unindexes(&self, origin: &Origin) -> bool {
+        let host = origin.host();
+        self.environment == "production" && (host.ends_with(".pages.dev") || origin.is_loopback())
+    }
+
     /// The KV key of this environment's table.
     pub(crate) fn key(&self) -> String {
         format!("routing:{}", self.environment)

@@ -1,56 +1,67 @@
-//! Who is asking. In: a request's headers. Out: an id, and the cookie that remembers it.
+//! Who is asking. In: a request. Out: an id, and the cookie that remembers it.
 
-use cookie::{Cookie, SameSite, time::Duration};
 use crossfade_core::assign::VisitorId;
-use web_sys::Headers;
+use crossfade_core::cookie;
+use crossfade_core::table::{AffinityBy, SameSite};
+use web_sys::Request;
 
 /// Browsers take a `__Host-` cookie only over HTTPS, for one host and the path `/`, so no neighbour can plant it
 /// (<https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes>).
 const NAME_SECURE: &str = "__Host-crossfade";
-/// Where `__Host-` can't be used: plain HTTP on a loopback host.
+/// Where `__Host-` can't be used: plain HTTP on a loopback host, or another path.
 const NAME_PLAIN: &str = "crossfade";
+/// A year.
+const MAX_AGE_SECONDS: u32 = 31_536_000;
 
-/// A visitor and whether their browser remembers the id.
+/// A visitor.
 pub(crate) struct Visitor {
     /// The id.
     pub(crate) id: VisitorId,
-    /// The id came from the cookie.
-    pub(crate) remembered: bool,
+    /// The `Set-Cookie` that remembers it; `None` when the browser does, or nobody is to.
+    pub(crate) cookie: Option<String>,
 }
 
 impl Visitor {
-    /// Recognises a visitor by the cookie, else by what the requests of one browser have in common. A forged or damaged
-    /// cookie is a new visitor.
-    pub(crate) fn of(headers: &Headers, secure: bool) -> Self {
-        let text = |name: &str| headers.get(name).ok().flatten().unwrap_or_default();
-        let cookies = text("cookie");
-        let id = Cookie::split_parse(cookies.as_str())
-            .flatten()
-            .find(|cookie| cookie.name() == name(secure))
-            .and_then(|cookie| VisitorId::parse(cookie.value()));
-        match id {
-            Some(id) => Self { id, remembered: true },
-            None => {
-                let traits = ["cf-connecting-ip", "user-agent", "accept-language"].map(text);
-                let id = VisitorId::derive(traits.each_ref().map(String::as_str));
-                Self { id, remembered: false }
+    /// Recognises a visitor by what the table says, else by what the requests of one browser have in common. A forged or
+    /// damaged cookie is a new visitor.
+    pub(crate) fn of(request: &Request, cookies: &str, by: &AffinityBy, secure: bool) -> Self {
+        match by {
+            AffinityBy::Cookie { same_site, path } => {
+                let name = if secure && path == "/" { NAME_SECURE } else { NAME_PLAIN };
+                match cookie::find(cookies, name).and_then(VisitorId::parse) {
+                    Some(id) => Self { id, cookie: None },
+                    None => {
+                        let id = by_traits(request);
+                        Self { id, cookie: Some(set_cookie(name, id, *same_site, path, secure)) }
+                    }
+                }
             }
+            AffinityBy::Header { header } => {
+                let value = text(request, header);
+                let id =
+                    if value.is_empty() { by_traits(request) } else { VisitorId::derive(["", "", &value]) };
+                Self { id, cookie: None }
+            }
+            AffinityBy::Address => Self { id: by_traits(request), cookie: None },
         }
     }
 }
 
-/// The `Set-Cookie` value that remembers an id for a year.
-pub(crate) fn set_cookie(id: VisitorId, secure: bool) -> String {
-    Cookie::build((name(secure), id.to_string()))
-        .path("/")
-        .max_age(Duration::days(365))
-        .same_site(SameSite::Lax)
-        .secure(secure)
-        .http_only(true)
-        .build()
-        .to_string()
+fn by_traits(request: &Request) -> VisitorId {
+    let traits = ["cf-connecting-ip", "user-agent", "accept-language"].map(|name| text(request, name));
+    VisitorId::derive(traits.each_ref().map(String::as_str))
 }
 
-const fn name(secure: bool) -> &'static str {
-    if secure { NAME_SECURE } else { NAME_PLAIN }
+fn text(request: &Request, header: &str) -> String {
+    request.headers().get(header).ok().flatten().unwrap_or_default()
+}
+
+fn set_cookie(name: &str, id: VisitorId, same_site: SameSite, path: &str, secure: bool) -> String {
+    let same_site = match same_site {
+        SameSite::Lax => "Lax",
+        SameSite::Strict => "Strict",
+        SameSite::None => "None",
+    };
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{name}={id}; HttpOnly; SameSite={same_site}{secure}; Path={path}; Max-Age={MAX_AGE_SECONDS}")
 }

@@ -195,7 +195,7 @@ fn report(
     let [through, peer, steady, canary] = contestants else {
         return Err(Failed::new("the report", "four routers"));
     };
-    let wasm = gzip_bytes(&built.join("index_bg.wasm"))?;
+    let wasm = gzip_bytes(&built.join("worker/index.wasm"))?;
     let figures = |it: &Contestant| {
         json!({ "requests_per_second": it.per_second().round(), "p99_us": it.p99_micros().round(),
                 "cpu_us": it.cpu_micros().round(), "kv_reads": it.sandbox.kv_reads() })

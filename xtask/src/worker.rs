@@ -32,8 +32,9 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf, Failed> {
     }
     let mut command = Command::new(&tools.worker_build);
     command
-        .args(["--release", "--out-dir", "../build"])
+        .args(["--profile", "edge", "--out-dir", "../build"])
         .current_dir(root().join("worker"))
+        .env("CUSTOM_SHIM", root().join("worker/src/shim.js"))
         .env("WASM_BINDGEN_BIN", &tools.wasm_bindgen)
         .env("WASM_OPT_BIN", tools.node.modules.join("binaryen/bin/wasm-opt"))
         .env("ESBUILD_BIN", tools.node.modules.join(".bin/esbuild"));

@@ -28,6 +28,17 @@ impl Origin {
         }
     }
 
+    /// The host without the port.
+    pub fn host(&self) -> &str {
+        let authority = self.0.split_once("://").map_or("", |(_, authority)| authority);
+        authority.split_once(':').map_or(authority, |(host, _)| host)
+    }
+
+    /// Whether it is on this machine, as the sandbox's are.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(self.host())
+    }
+
     /// The text, without a slash at the end.
     pub fn as_str(&self) -> &str {
         &self.0

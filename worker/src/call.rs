@@ -1,0 +1,86 @@
+//! One request on its way, and how it is sent to an origin.
+
+use std::rc::Rc;
+
+use crossfade_core::table::Origin;
+use wasm_bindgen::JsValue;
+use web_sys::{AbortSignal, Request, Response};
+use worker::Context;
+use worker::js_sys::futures::JsFuture;
+use worker::js_sys::{JsString, Promise};
+
+use crate::ask::Ask;
+use crate::glue;
+use crate::settings::Settings;
+use crate::target::{self, Target};
+
+thread_local! {
+    /// Made once: a text that crosses the border is copied every time.
+    static PROTOCOLS: [JsString; 2] = [JsString::from("http"), JsString::from("https")];
+}
+
+/// A request and what it says of itself.
+pub(crate) struct Call {
+    /// The request as it came.
+    pub(crate) request: Request,
+    /// The Worker's settings.
+    pub(crate) settings: Rc<Settings>,
+    /// The request's context, for what is done after the answer.
+    pub(crate) context: Context,
+    lines: String,
+    /// The URL with its path resolved, when it was not.
+    resolved: Option<String>,
+}
+
+impl Call {
+    /// Asks a request what it is. `cookies` when somebody is going to look at them.
+    pub(crate) fn new(
+        request: Request,
+        cookies: bool,
+        settings: Rc<Settings>,
+        context: Context,
+    ) -> Result<Self, JsValue> {
+        let lines = glue::facts(&request, cookies, settings.token.is_some())?;
+        let url = Ask::parse(&lines).url;
+        let resolved = target::resolved(url);
+        let call = Self { request, settings, context, lines, resolved };
+        match Target::parse(call.url()) {
+            Some(_) => Ok(call),
+            None => Err("the request's URL is not one".into()),
+        }
+    }
+
+    /// What it says of itself.
+    pub(crate) fn ask(&self) -> Ask<'_> {
+        Ask::parse(&self.lines)
+    }
+
+    /// Where it goes.
+    pub(crate) fn target(&self) -> Target<'_> {
+        // `new` has seen that it is one.
+        Target::parse(self.url()).unwrap_or_default()
+    }
+
+    fn url(&self) -> &str {
+        self.resolved.as_deref().unwrap_or_else(|| self.ask().url)
+    }
+
+    /// Sends it to an origin; the promise is of the answer.
+    pub(crate) fn send(&self, origin: &Origin, signal: Option<&AbortSignal>) -> Result<Promise, JsValue> {
+        let target = self.target();
+        let protocol =
+            PROTOCOLS.with(|[http, https]| if target.secure() { https.clone() } else { http.clone() });
+        let cookies = self.ask().cookies_for_origin();
+        glue::send(&self.request, &target.at(origin), target.host(), &protocol, cookies, signal)
+    }
+
+    /// Sends it to an origin and waits for the answer's beginning.
+    pub(crate) async fn fetch(
+        &self,
+        origin: &Origin,
+        signal: Option<&AbortSignal>,
+    ) -> Result<Response, JsValue> {
+        use wasm_bindgen::JsCast as _;
+        JsFuture::from(self.send(origin, signal)?).await?.dyn_into()
+    }
+}

@@ -1,0 +1,90 @@
+//! The way of requests to a variant that may fail. In: a request. Out: its answer, or stable's when it failed and the budget
+//! allows; the visitor sees no error. Either way the failure counts.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crossfade_core::Timestamp;
+use crossfade_core::table::{Origin, Weight};
+use futures_util::future::{Either, select};
+use wasm_bindgen::JsValue;
+use web_sys::{AbortController, Response};
+use worker::Delay;
+
+use crate::answer;
+use crate::asset;
+use crate::call::Call;
+use crate::isolate::{self, Ready};
+use crate::route::Route;
+
+/// Answers from the variant that the route names.
+pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Timestamp) -> JsValue {
+    let Some(variant) = ready.variant(route.index) else { return answer::no_table() };
+    if route.private {
+        let result = call.fetch(&variant.origin, None).await;
+        return respond(call, Rc::clone(&ready), route, result).await;
+    }
+    let policy = ready.table().policy();
+    isolate::with(|isolate| {
+        if let Some(tally) = isolate.tally(&ready, route.index) {
+            tally.requests += 1;
+            tally.budget.request(now);
+        }
+    });
+    // Only what changes nothing and has no body can be asked for twice.
+    let is_safe = call.ask().is_safe() && call.request.body().is_none();
+    let deadline = (is_safe && policy.rescue.budget > Weight::ZERO).then_some(policy.rescue.deadline);
+    let result = fetch_within(&call, &variant.origin, deadline).await;
+    let failed = result.as_ref().map_or(true, answer::is_failure);
+    if !note(&ready, &route, failed, is_safe) {
+        return respond(call, Rc::clone(&ready), route, result).await;
+    }
+    if let Ok(response) = &result {
+        asset::discard(response).await;
+    }
+    let route = Route { index: ready.stable, ..route };
+    let stable = ready.table().stable();
+    let name = isolate::header(stable.name.as_str(), stable.version.as_str(), ready.table(), ", rescued");
+    match call.fetch(&stable.origin, None).await {
+        Ok(response) => answer::finish(&call, &ready, &route, &response, &stable.origin, Some(&name)),
+        Err(error) => answer::unreachable(&ready, &route, &error),
+    }
+}
+
+/// Counts an answer; tells whether it is to be rescued.
+fn note(ready: &Rc<Ready>, route: &Route, failed: bool, is_safe: bool) -> bool {
+    let (now, policy) = (crate::now(), ready.table().policy());
+    isolate::with(|isolate| {
+        let Some(tally) = isolate.tally(ready, route.index) else { return false };
+        tally.breaker.note(&policy.breaker, !failed, now);
+        tally.failures += u64::from(failed);
+        let rescue = failed && is_safe && tally.budget.rescue(&policy.rescue, now);
+        tally.rescued += u64::from(rescue);
+        rescue
+    })
+}
+
+async fn respond(call: Call, ready: Rc<Ready>, route: Route, result: Result<Response, JsValue>) -> JsValue {
+    match result {
+        Ok(response) if asset::is_missing(&call, &response) => {
+            asset::answer(call, ready, route, response).await
+        }
+        Ok(response) => answer::of_route(&call, &ready, &route, &response),
+        Err(error) => answer::unreachable(&ready, &route, &error),
+    }
+}
+
+/// Waits for the answer's beginning, at most until the deadline; then the request is given up.
+async fn fetch_within(call: &Call, origin: &Origin, deadline: Option<Duration>) -> Result<Response, JsValue> {
+    let Some(deadline) = deadline else { return call.fetch(origin, None).await };
+    let abort = AbortController::new()?;
+    let signal = abort.signal();
+    let fetch = Box::pin(call.fetch(origin, Some(&signal)));
+    match select(fetch, Box::pin(Delay::from(deadline))).await {
+        Either::Left((result, _)) => result,
+        Either::Right(_) => {
+            abort.abort();
+            Err(format!("no answer within {} ms", deadline.as_millis()).into())
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// Calls of the platform that always come together, bundled so that the border between JavaScript and wasm is crossed once for
+// a request rather than once for each header. Nothing is decided here.
+
+/** The cookie of the override, see `ask.rs`. */
+const OVERRIDE = 'crossfade-override=';
+
+/**
+ * What the router decides by, a line each: method, URL, what the browser wants the answer for, cookies, and the override's two
+ * headers. URLs and header values hold no line breaks. Cookies are left out when nobody would look at them.
+ */
+export function facts(request, cookies, secrets) {
+  const { headers } = request;
+  let cookie = cookies || secrets ? (headers.get('cookie') ?? '') : '';
+  if (!cookies && !cookie.includes(OVERRIDE)) cookie = '';
+  const lines = `${request.method}\n${request.url}\n${headers.get('sec-fetch-dest') ?? ''}\n${cookie}`;
+  if (!secrets || !headers.has('crossfade-token')) return lines;
+  return `${lines}\n${headers.get('crossfade-token')}\n${headers.get('crossfade-variant') ?? ''}`;
+}
+
+/**
+ * Sends a request on to `url`, body streaming, redirects left to the visitor. `host` is the public one; `cookie` replaces the
+ * visitor's cookies when it is given.
+ */
+export function send(request, url, host, proto, cookie, signal) {
+  const headers = new Headers(request.headers);
+  headers.set('x-forwarded-host', host);
+  headers.set('x-forwarded-proto', proto);
+  const client = headers.get('cf-connecting-ip');
+  if (client !== null) headers.set('x-forwarded-for', client);
+  headers.delete('crossfade-token');
+  headers.delete('crossfade-variant');
+  if (cookie === '') headers.delete('cookie');
+  else if (cookie !== undefined) headers.set('cookie', cookie);
+  return fetch(url, { method: request.method, headers, body: request.body, redirect: 'manual', signal });
+}
+
+/** Sends a copy of a GET without anything that says who asked, and reads none of the answer. */
+export async function mirror(request, url) {
+  const headers = new Headers(request.headers);
+  for (const name of ['cookie', 'authorization', 'proxy-authorization', 'crossfade-token', 'crossfade-variant']) headers.delete(name);
+  headers.set('crossfade-mirror', '1');
+  const answer = await fetch(url, { headers, redirect: 'manual' });
+  await answer.body?.cancel();
+}
+
+/** Calls back with the answer, or with what went wrong. */
+export function when(promise, callback) {
+  return promise.then(callback, callback);
+}
+
+/** The same answer with headers that can be changed, and ours among them. */
+export function named(response, name, cookie, unindex) {
+  const copy = new Response(response.body, response);
+  const { headers } = copy;
+  headers.set('crossfade', name);
+  if (cookie !== undefined) headers.append('set-cookie', cookie);
+  if (unindex && headers.get('x-robots-tag') === 'noindex') headers.delete('x-robots-tag');
+  return copy;
+}
+
+/** The cookies of an answer when one of them names a domain, a line each. */
+export function domainCookies(response) {
+  if (!response.headers.has('set-cookie')) return undefined;
+  const cookies = response.headers.getSetCookie();
+  return cookies.some((cookie) => /;\s*domain=/i.test(cookie)) ? cookies.join('\n') : undefined;
+}
+
+/** Puts these cookies in the place of an answer's own. */
+export function replaceCookies(response, lines) {
+  response.headers.delete('set-cookie');
+  for (const line of lines.split('\n')) response.headers.append('set-cookie', line);
+}

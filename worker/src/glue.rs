@@ -1,0 +1,46 @@
+//! What the router asks of the platform (`glue.js`), each function one crossing of the border between wasm and JavaScript.
+
+use wasm_bindgen::prelude::*;
+use web_sys::{AbortSignal, Request, Response};
+use worker::js_sys::{JsString, Promise};
+
+#[wasm_bindgen(module = "/src/glue.js")]
+extern "C" {
+    /// Method, URL, destination, cookies, token, variant: a line each, the last two only with a token.
+    #[wasm_bindgen(catch)]
+    pub(crate) fn facts(request: &Request, cookies: bool, secrets: bool) -> Result<String, JsValue>;
+
+    /// Sends a request on; the promise is of its answer.
+    #[wasm_bindgen(catch)]
+    pub(crate) fn send(
+        request: &Request,
+        url: &str,
+        host: &str,
+        proto: &JsString,
+        cookie: Option<String>,
+        signal: Option<&AbortSignal>,
+    ) -> Result<Promise, JsValue>;
+
+    /// Sends a copy without credentials and discards its answer.
+    pub(crate) fn mirror(request: &Request, url: &str) -> Promise;
+
+    /// Calls back with the answer, or with what went wrong.
+    pub(crate) fn when(promise: &Promise, callback: &JsValue) -> Promise;
+
+    /// The same answer with our header, perhaps a cookie, and without the preview hosts' `noindex`.
+    #[wasm_bindgen(catch)]
+    pub(crate) fn named(
+        response: &Response,
+        name: &JsString,
+        cookie: Option<String>,
+        unindex: bool,
+    ) -> Result<Response, JsValue>;
+
+    /// The cookies of an answer when one of them names a domain, a line each.
+    #[wasm_bindgen(js_name = domainCookies)]
+    pub(crate) fn domain_cookies(response: &Response) -> Option<String>;
+
+    /// Puts these cookies, a line each, in the place of an answer's own.
+    #[wasm_bindgen(js_name = replaceCookies)]
+    pub(crate) fn replace_cookies(response: &Response, lines: &str);
+}
