@@ -7,6 +7,7 @@
 //! | [`assign`] | table, visitor, time | the variant that answers |
 //! | [`asset`] | a path and an answer | whether the file is elsewhere, and where |
 //! | [`cookie`], [`redirect`] | header values | a cookie, or what leads home |
+//! | [`signature`] | a document | the bytes that are signed; which origins are allowed |
 //! | [`rollout`] | what happened | what to do next |
 //! | [`probe`] | an expectation and an answer | a measurement |
 //!
@@ -23,6 +24,7 @@ pub mod probe;
 pub mod redirect;
 pub mod rescue;
 pub mod rollout;
+pub mod signature;
 mod span;
 pub mod table;
 mod time;

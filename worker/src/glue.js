@@ -70,3 +70,10 @@ export function replaceCookies(response, lines) {
   response.headers.delete('set-cookie');
   for (const line of lines.split('\n')) response.headers.append('set-cookie', line);
 }
+
+/** Whether an HMAC-SHA256 is right; the platform compares in constant time. */
+export async function verify(secret, signature, message) {
+  const method = { name: 'HMAC', hash: 'SHA-256' };
+  const key = await crypto.subtle.importKey('raw', new TextEncoder().encode(secret), method, false, ['verify']);
+  return crypto.subtle.verify('HMAC', key, signature, message);
+}

@@ -43,4 +43,8 @@ extern "C" {
     /// Puts these cookies, a line each, in the place of an answer's own.
     #[wasm_bindgen(js_name = replaceCookies)]
     pub(crate) fn replace_cookies(response: &Response, lines: &str);
+
+    /// Whether an HMAC-SHA256 is right; the promise is of a boolean.
+    #[wasm_bindgen(catch)]
+    pub(crate) fn verify(secret: &str, signature: &[u8], message: &[u8]) -> Result<Promise, JsValue>;
 }

@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crossfade_core::signature::AllowedOrigins;
 use crossfade_core::table::{Environment, Origin};
 use worker::{Env, console_error};
 
@@ -16,7 +17,6 @@ thread_local! {
 }
 
 /// What the Worker was deployed with.
-#[derive(Debug)]
 pub(crate) struct Settings {
     /// The environment's name, and so its key in KV.
     pub(crate) environment: String,
@@ -24,8 +24,12 @@ pub(crate) struct Settings {
     pub(crate) default_origin: Option<Origin>,
     /// The age from which a table is read anew in the background.
     pub(crate) refresh: Duration,
-    /// Opens the control endpoints; `None` keeps them shut.
+    /// Opens the control endpoints and the override; `None` keeps them shut.
     pub(crate) token: Option<String>,
+    /// What tables must be signed with; `None` when they need not be.
+    pub(crate) signing_key: Option<String>,
+    /// The only origins that visitors may be sent to; `None` for any.
+    pub(crate) allowed_origins: Option<AllowedOrigins>,
 }
 
 impl Settings {
@@ -62,12 +66,12 @@ impl Settings {
             }
             None => REFRESH_DEFAULT,
         };
-        let token = env
-            .secret("CROSSFADE_TOKEN")
-            .ok()
-            .map(|secret| secret.to_string())
-            .filter(|text| !text.is_empty());
-        Self { environment, default_origin, refresh, token }
+        let secret = |name: &str| {
+            env.secret(name).ok().map(|secret| secret.to_string()).filter(|text| !text.is_empty())
+        };
+        let (token, signing_key) = (secret("CROSSFADE_TOKEN"), secret("SIGNING_KEY"));
+        let allowed_origins = variable("ALLOWED_ORIGINS").and_then(|text| AllowedOrigins::parse(&text));
+        Self { environment, default_origin, refresh, token, signing_key, allowed_origins }
     }
 
     /// Whether an origin's `noindex` is Cloudflare's word and not the site's: Pages says it of every preview host, and that is

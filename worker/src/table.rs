@@ -6,10 +6,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crossfade_core::signature::{self, Signed};
 use crossfade_core::{RoutingTable, Timestamp};
 use futures_util::future::{Either, select};
+use worker::js_sys::futures::JsFuture;
 use worker::{Context, Delay, Env, KvStore, console_error};
 
+use crate::glue;
 use crate::isolate::{self, Ready};
 use crate::settings::Settings;
 
@@ -71,7 +74,7 @@ fn store(env: &Env) -> Option<KvStore> {
 
 async fn refresh(store: KvStore, settings: Rc<Settings>) {
     match store.get(&settings.key()).cache_ttl(settings.cache_seconds()).bytes().await {
-        Ok(Some(json)) => match read(&json, &settings) {
+        Ok(Some(json)) => match read(&json, &settings).await {
             Ok(table) => isolate::with(|isolate| isolate.take_over(table, &settings)),
             Err(why) => note_trouble(why),
         },
@@ -80,13 +83,32 @@ async fn refresh(store: KvStore, settings: Rc<Settings>) {
     }
 }
 
-/// A document that this router may follow.
-fn read(json: &[u8], settings: &Settings) -> Result<RoutingTable, String> {
+/// A document that this router may follow: of its environment, signed when it has a key, to allowed origins only.
+async fn read(json: &[u8], settings: &Settings) -> Result<RoutingTable, String> {
     let table = RoutingTable::parse(json).map_err(|error| error.to_string())?;
     if table.environment().as_str() != settings.environment {
         return Err(format!("the table belongs to environment `{}`", table.environment()));
     }
-    Ok(table)
+    if let Some(key) = &settings.signing_key {
+        let Signed { message, signature } = signature::take_apart(json).map_err(|error| error.to_string())?;
+        let signature = signature.ok_or("the table is not signed, and SIGNING_KEY is set")?;
+        let verified = async { JsFuture::from(glue::verify(key, &signature, &message)?).await };
+        match verified.await {
+            Ok(right) if right.is_truthy() => {}
+            Ok(_) => {
+                return Err("the table's signature is wrong: it was made with another key, or changed".into());
+            }
+            Err(error) => return Err(format!("the table's signature could not be checked: {error:?}")),
+        }
+    }
+    let previous = table.previous().iter().map(|older| &older.origin);
+    let mut origins = table.variants().iter().map(|variant| &variant.origin).chain(previous);
+    match origins
+        .find(|origin| settings.allowed_origins.as_ref().is_some_and(|allowed| !allowed.allow(origin)))
+    {
+        Some(origin) => Err(format!("the table names {origin}, which is not among ALLOWED_ORIGINS")),
+        None => Ok(table),
+    }
 }
 
 fn note_trouble(trouble: String) {

@@ -15,7 +15,7 @@ pub struct TableError {
 }
 
 impl TableError {
-    pub(super) fn new(field: impl Into<String>, value: impl fmt::Display, problem: Problem) -> Self {
+    pub(crate) fn new(field: impl Into<String>, value: impl fmt::Display, problem: Problem) -> Self {
         /// Enough to recognise a value by; a table damaged by hand may hold a whole page.
         const SHOWN_MAX: usize = 80;
         let value: String =
