@@ -92,48 +92,19 @@ async fn upload(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Byt
         if bytes.len() > FILE_BYTES_MAX {
             return Err(wrong("larger than 25 MiB"));
         }
-        if !is_key_of(&asset.key, &asset.value) {
-            return Err(wrong("the key is not the hash of this content"));
-        }
         decoded.push((asset.key, bytes));
     }
     state.assets().extend(decoded);
     answer(Value::Null)
 }
 
-/// The key is a hash over content and extension, and the extension is not sent: all common ones are tried.
-fn is_key_of(key: &str, base64: &str) -> bool {
-    const EXTENSIONS: [&str; 24] = [
-        "",
-        "html",
-        "css",
-        "js",
-        "mjs",
-        "json",
-        "txt",
-        "svg",
-        "png",
-        "jpg",
-        "jpeg",
-        "webp",
-        "ico",
-        "map",
-        "xml",
-        "wasm",
-        "woff",
-        "woff2",
-        "webmanifest",
-        "md",
-        "bin",
-        "gif",
-        "avif",
-        "HTML",
-    ];
-    EXTENSIONS.iter().any(|extension| {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(base64.as_bytes()).update(extension.as_bytes());
-        hasher.finalize().to_hex().as_str().starts_with(key) && key.len() == 32
-    })
+/// The key of a file's content: a hash over its base64 and the extension of its name, which only the manifest tells.
+pub(super) fn key(bytes: &[u8], path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let extension = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, after)| after);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(STANDARD.encode(bytes).as_bytes()).update(extension.as_bytes());
+    hasher.finalize().to_hex().chars().take(32).collect()
 }
 
 async fn upsert_hashes(headers: HeaderMap, Json(_): Json<Hashes>) -> Result {

@@ -133,9 +133,13 @@ async fn create_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids, mu
         })?;
     let files = {
         let assets = state.assets();
-        let found = manifest.iter().map(|(path, key)| match assets.get(key) {
-            Some(bytes) => Ok((path.clone(), bytes.clone())),
-            None => Err(unreadable(format!("the manifest names {key} for {path}, which was never uploaded"))),
+        let found = manifest.iter().map(|(path, key)| {
+            let wrong = |why| unreadable(format!("the manifest names {key} for {path}, which {why}"));
+            let bytes = assets.get(key).ok_or_else(|| wrong("was never uploaded"))?;
+            if assets::key(bytes, path) != *key {
+                return Err(wrong("is not the hash of what was uploaded"));
+            }
+            Ok((path.clone(), bytes.clone()))
         });
         found.collect::<std::result::Result<Vec<_>, _>>()?
     };
