@@ -123,7 +123,7 @@ impl State {
     pub(crate) fn deployments(&self) -> Vec<(String, String)> {
         let projects = self.projects();
         let served =
-            projects.values().flat_map(Project::deployments).filter(|deployment| deployment.is_served());
+            projects.values().flat_map(Project::deployments).filter(|deployment| deployment.is_live());
         served.map(|deployment| (deployment.id.clone(), deployment.url.clone())).collect()
     }
 

@@ -11,7 +11,7 @@ use axum::routing::get;
 use serde_json::{Value, json};
 
 use super::{ApiError, Result, answer, assets, page};
-use crate::pages::{Deployment, Parts, Project};
+use crate::pages::{CannotRemove, Deployment, Parts, Project};
 use crate::state::State;
 
 type Ids = Path<HashMap<String, String>>;
@@ -109,8 +109,13 @@ async fn list_deployments(Shared(state): Shared<Arc<State>>, Path(ids): Ids, Que
     let all = with_project(&state, &ids, |project| {
         let wanted =
             |deployment: &&Deployment| env.as_deref().is_none_or(|env| env == deployment.environment);
-        let newest_first = project.deployments().filter(wanted).map(Deployment::describe);
-        Ok(newest_first.collect::<Vec<_>>().into_iter().rev().collect())
+        let mut shown: Vec<Value> = project
+            .deployments()
+            .filter(wanted)
+            .map(|deployment| project.describe_deployment(deployment))
+            .collect();
+        shown.reverse();
+        Ok(shown)
     })?;
     paged(all, &query)
 }
@@ -155,53 +160,58 @@ async fn create_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids, mu
         let deployment = Deployment::create(project, parts, state.directory()).map_err(|error| {
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, 8_000_000, error.to_string())
         })?;
-        let description = deployment.describe();
+        let description = project.describe_deployment(&deployment);
         project.add(deployment);
         Ok(description)
     })?;
-    let id = description["id"].as_str().unwrap_or_default().to_owned();
-    tokio::task::spawn_blocking(move || crate::pages::serve(&state, &ids, &id));
+    let deployment = description["id"].as_str().unwrap_or_default().to_owned();
+    tokio::task::spawn_blocking(move || crate::pages::serve(&state, id(&ids, "project"), &deployment));
     answer(description)
 }
 
 fn with_deployment<T>(
     state: &State,
     ids: &HashMap<String, String>,
-    look: impl FnOnce(&mut Deployment) -> T,
+    look: impl FnOnce(&Project, &Deployment) -> T,
 ) -> std::result::Result<T, ApiError> {
     with_project(state, ids, |project| match project.deployment(id(ids, "deployment")) {
-        Some(deployment) => Ok(look(deployment)),
-        None => Err(ApiError::not_found(8_000_009, "The deployment ID you have specified does not exist.")),
+        Some(deployment) => Ok(look(project, deployment)),
+        None => Err(unknown_deployment()),
     })
 }
 
+fn unknown_deployment() -> ApiError {
+    ApiError::not_found(8_000_009, "The deployment ID you have specified does not exist.")
+}
+
 async fn read_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
-    answer(with_deployment(&state, &ids, |deployment| deployment.describe())?)
+    answer(with_deployment(&state, &ids, Project::describe_deployment)?)
 }
 
 async fn logs(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
-    let lines = with_deployment(&state, &ids, |deployment| deployment.output())?;
+    let lines = with_deployment(&state, &ids, |_, deployment| deployment.output())?;
     let ts = jiff::Timestamp::now().to_string();
     let data: Vec<Value> = lines.iter().map(|line| json!({ "ts": ts, "line": line })).collect();
     answer(json!({ "total": data.len(), "includes_container_logs": false, "data": data }))
 }
 
-/// The live production deployment stays; an aliased one wants `force`.
-async fn delete_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+async fn delete_deployment(
+    Shared(state): Shared<Arc<State>>,
+    Path(ids): Ids,
+    Query(query): Fields,
+) -> Result {
+    let force = query.get("force").is_some_and(|force| force == "true");
     let removed = with_project(&state, &ids, |project| {
-        let wanted = id(&ids, "deployment");
-        if project.live_production() == Some(wanted) {
-            return Err(ApiError::bad_request(
-                8_000_034,
-                "You cannot delete the live production deployment.",
-            ));
-        }
-        match project.remove(wanted) {
-            Some(deployment) => Ok(deployment),
-            None => {
-                Err(ApiError::not_found(8_000_009, "The deployment ID you have specified does not exist."))
+        project.remove(id(&ids, "deployment"), force).map_err(|why| match why {
+            CannotRemove::Unknown => unknown_deployment(),
+            CannotRemove::Live => {
+                ApiError::bad_request(8_000_034, "You cannot delete the live production deployment.")
             }
-        }
+            CannotRemove::Aliased => ApiError::bad_request(
+                8_000_035,
+                "You cannot delete an aliased deployment without a `?force=true` parameter in the API request URL.",
+            ),
+        })
     })?;
     tokio::task::spawn_blocking(move || drop(removed));
     answer(Value::Null)
