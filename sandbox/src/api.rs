@@ -6,9 +6,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Shared};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::faults::Action;
@@ -31,6 +32,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .nest("/accounts/{account}", account)
         .nest("/pages/assets", assets::router())
         .fallback(unknown_route)
+        .method_not_allowed_fallback(unknown_method)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn(authenticate))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), meet_faults))
@@ -103,6 +105,17 @@ async fn unknown_route() -> ApiError {
         7003,
         "Could not route to the requested resource, perhaps your object identifier is invalid?",
     )
+}
+
+async fn unknown_method(method: Method) -> ApiError {
+    let message = format!("Method {method} not available for that URI.");
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, 7001, message)
+}
+
+/// A JSON body, whatever its `Content-Type`: wrangler calls some of them `text/plain`.
+pub(crate) fn json_body<T: DeserializeOwned>(body: &[u8], code: i64) -> std::result::Result<T, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::bad_request(code, format!("invalid request body: {error}")))
 }
 
 /// The bearer token of a request.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, Path, Query, State as Shared};
 use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::{ApiError, Result, answer, assets, page};
+use super::assets::BAD_REQUEST;
+use super::{ApiError, Result, answer, assets, json_body, page};
 use crate::pages::{CannotRemove, Deployment, Parts, Project};
 use crate::state::State;
 
@@ -67,11 +69,10 @@ async fn list_projects(Shared(state): Shared<Arc<State>>, Query(query): Fields) 
 }
 
 async fn create_project(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result {
-    let body: Value =
-        serde_json::from_slice(&body).map_err(|_| ApiError::bad_request(8_000_001, "invalid JSON"))?;
+    let body: Value = json_body(&body, BAD_REQUEST)?;
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let Some(name) = text("name").filter(|name| !name.is_empty()) else {
-        return Err(ApiError::bad_request(8_000_001, "`name` is required"));
+        return Err(ApiError::bad_request(BAD_REQUEST, "`name` is required"));
     };
     let mut projects = state.projects();
     if projects.contains_key(name) {
@@ -120,9 +121,14 @@ async fn list_deployments(Shared(state): Shared<Arc<State>>, Path(ids): Ids, Que
     paged(all, &query)
 }
 
-async fn create_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids, mut form: Multipart) -> Result {
+async fn create_deployment(
+    Shared(state): Shared<Arc<State>>,
+    Path(ids): Ids,
+    form: std::result::Result<Multipart, MultipartRejection>,
+) -> Result {
     with_project(&state, &ids, |_| Ok(()))?;
-    let unreadable = |why: String| ApiError::bad_request(8_000_001, why);
+    let unreadable = |why: String| ApiError::bad_request(BAD_REQUEST, why);
+    let mut form = form.map_err(|error| unreadable(error.to_string()))?;
     let mut fields: HashMap<String, Bytes> = HashMap::new();
     while let Some(field) = form.next_field().await.map_err(|error| unreadable(error.to_string()))? {
         let name = field.name().unwrap_or_default().to_owned();
