@@ -1,4 +1,6 @@
-//! HTTP/1.1 on a loopback port. An answer marked [`Reset`] is not sent: the connection is closed instead.
+//! HTTP/1.1 on a loopback port. An answer marked [`Reset`] is not sent: the connection is reset instead.
+
+use std::future::poll_fn;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -15,7 +17,7 @@ use crate::Error;
 pub(crate) struct Reset;
 
 impl Reset {
-    /// An answer that closes the connection.
+    /// An answer that resets the connection.
     pub(crate) fn response() -> Response {
         let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(Self);
@@ -24,7 +26,7 @@ impl Reset {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the connection is closed on purpose")]
+#[error("the connection is reset on purpose")]
 struct Closed;
 
 /// Listens on 127.0.0.1; port 0 takes any.
@@ -53,15 +55,18 @@ pub(crate) async fn serve(listener: TcpListener, app: axum::Router) {
         tokio::spawn(async move {
             let service = service_fn(move |request: hyper::Request<Incoming>| {
                 let app = app.clone();
-                async move {
+                Box::pin(async move {
                     let Ok(response) = app.oneshot(request.map(Body::new)).await;
                     if response.extensions().get::<Reset>().is_some() { Err(Closed) } else { Ok(response) }
-                }
+                })
             });
-            // A client that went away is none of our business.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let mut connection =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            if poll_fn(|context| connection.poll_without_shutdown(context)).await.is_err() {
+                // Closed on purpose, or the client went away. A plain close would look like an end of file; without
+                // lingering the client's system is told that the connection was reset.
+                let _ = connection.into_parts().io.into_inner().set_zero_linger();
+            }
         });
     }
 }
