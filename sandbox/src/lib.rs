@@ -277,7 +277,8 @@ impl Drop for Sandbox {
         self.edge = None;
         self.state.stop_deployments();
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // What still waits for a deployment to answer sees that it is gone; only then can the directory go too.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(2));
         }
     }
 }

@@ -22,13 +22,14 @@ pub(crate) struct Deployment {
     metadata: [(&'static str, Option<String>); 4],
     pub(super) uses_functions: bool,
     stage: Stage,
+    child: Option<Child>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum Stage {
     /// Until its runtime answers: wrangler takes any other name or status for the last one that it will see.
     Queued,
-    Live(Child),
+    Live,
     Failed(Vec<String>),
 }
 
@@ -73,11 +74,12 @@ impl Deployment {
             metadata: parts.metadata,
             uses_functions,
             stage: Stage::Queued,
+            child: None,
         })
     }
 
     pub(crate) const fn is_live(&self) -> bool {
-        matches!(self.stage, Stage::Live(_))
+        matches!(self.stage, Stage::Live)
     }
 
     pub(super) fn is_production(&self) -> bool {
@@ -90,22 +92,35 @@ impl Deployment {
         branch.and_then(|(_, value)| value.as_deref())
     }
 
-    /// It is served from now on.
-    pub(super) fn went_live(&mut self, child: Child) {
-        self.stage = Stage::Live(child);
+    /// It has a runtime.
+    pub(super) fn started(&mut self, child: Child) {
+        self.child = Some(child);
     }
 
-    /// It never will be.
+    /// Takes note of whether its runtime answers, and must have by now; whether to go on asking.
+    pub(super) fn came_up(&mut self, answers: bool, late: bool) -> bool {
+        let ended = self.child.as_mut().is_none_or(Child::has_ended);
+        if ended || (late && !answers) {
+            let why = self.output().join("\n");
+            self.failed(&Error::NotUp { what: "wrangler pages dev".into(), why });
+        } else if answers {
+            self.stage = Stage::Live;
+        }
+        self.stage == Stage::Queued
+    }
+
+    /// It will never be served.
     pub(super) fn failed(&mut self, error: &Error) {
+        self.child = None;
         self.stage = Stage::Failed(error.to_string().lines().map(str::to_owned).collect());
     }
 
     /// The last lines that its runtime printed.
     pub(crate) fn output(&self) -> Vec<String> {
-        match &self.stage {
-            Stage::Queued => Vec::new(),
-            Stage::Live(child) => child.output(),
-            Stage::Failed(lines) => lines.clone(),
+        match (&self.stage, &self.child) {
+            (Stage::Failed(lines), _) => lines.clone(),
+            (_, Some(child)) => child.output(),
+            (_, None) => Vec::new(),
         }
     }
 
@@ -113,7 +128,7 @@ impl Deployment {
     pub(super) fn describe(&self, production_branch: &str) -> Value {
         let (name, status) = match &self.stage {
             Stage::Queued => ("queued", "active"),
-            Stage::Live(_) => ("deploy", "success"),
+            Stage::Live => ("deploy", "success"),
             Stage::Failed(_) => ("deploy", "failure"),
         };
         let ended = |done: bool| done.then(|| self.created_on.clone());

@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{COMPATIBILITY_DATE, Deployment};
@@ -12,29 +11,38 @@ use crate::{Error, serve as ports};
 
 const UP_WITHIN: Duration = Duration::from_secs(60);
 
-/// Starts the runtime of a new deployment and waits until it answers.
+/// Starts the runtime of a new deployment and waits until it answers. The deployment has it from the beginning, so that
+/// it ends with the deployment at any time.
 pub(crate) fn serve(state: &State, project: &str, id: &str) {
-    let with = |change: &mut dyn FnMut(&mut Deployment)| {
-        let mut projects = state.projects();
-        if let Some(deployment) = projects.get_mut(project).and_then(|project| project.deployment_mut(id)) {
-            change(deployment);
+    let deadline = Instant::now() + UP_WITHIN;
+    let mut port = None;
+    with(state, project, id, |deployment| match start(state, deployment) {
+        Ok(child) => {
+            deployment.started(child);
+            port = Some(deployment.port);
         }
-    };
-    let mut place = None;
-    with(&mut |deployment| place = Some((deployment.directory.clone(), deployment.port)));
-    let Some((directory, port)) = place else { return };
-    // A deployment that was deleted meanwhile takes nothing over: its runtime ends here.
-    let mut started = Some(start(state, &directory, port));
-    with(&mut |deployment| match started.take() {
-        Some(Ok(child)) => deployment.went_live(child),
-        Some(Err(error)) => deployment.failed(&error),
-        None => {}
+        Err(error) => deployment.failed(&error),
     });
+    let Some(port) = port else { return };
+    loop {
+        let answers = answers(port);
+        let waits =
+            with(state, project, id, |deployment| deployment.came_up(answers, Instant::now() >= deadline));
+        if waits != Some(true) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
-fn start(state: &State, directory: &Path, port: u16) -> Result<Child, Error> {
-    let inspector = ports::free_port()?.to_string();
-    let port_text = port.to_string();
+/// `None` when the deployment is gone.
+fn with<T>(state: &State, project: &str, id: &str, change: impl FnOnce(&mut Deployment) -> T) -> Option<T> {
+    state.projects().get_mut(project)?.deployment_mut(id).map(change)
+}
+
+fn start(state: &State, deployment: &Deployment) -> Result<Child, Error> {
+    let directory = &deployment.directory;
+    let (port, inspector) = (deployment.port.to_string(), ports::free_port()?.to_string());
     let home = directory.with_extension("home");
     std::fs::create_dir_all(&home).map_err(Error::io("make a directory"))?;
     let tools = &state.tools;
@@ -46,7 +54,7 @@ fn start(state: &State, directory: &Path, port: u16) -> Result<Child, Error> {
         "--ip".as_ref(),
         "127.0.0.1".as_ref(),
         "--port".as_ref(),
-        port_text.as_ref(),
+        port.as_ref(),
         "--inspector-port".as_ref(),
         inspector.as_ref(),
         "--compatibility-date".as_ref(),
@@ -54,15 +62,7 @@ fn start(state: &State, directory: &Path, port: u16) -> Result<Child, Error> {
         "--log-level".as_ref(),
         "error".as_ref(),
     ];
-    let mut child = Child::start(&tools.node, arguments, &home)?;
-    let deadline = Instant::now() + UP_WITHIN;
-    while !answers(port) {
-        if child.has_ended() || Instant::now() >= deadline {
-            return Err(Error::NotUp { what: "wrangler pages dev".into(), why: child.output().join("\n") });
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    Ok(child)
+    Child::start(&tools.node, arguments, &home)
 }
 
 /// Whether HTTP is spoken there: an open port alone may still be a proxy without a runtime behind it.
