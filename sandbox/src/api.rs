@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::exchange;
 use crate::faults::Action;
 use crate::serve::Reset;
 use crate::state::{ApiRequest, State};
@@ -22,7 +23,7 @@ mod kv;
 mod pages;
 
 /// wrangler sends assets of up to 40 MiB as base64 in one request.
-const BODY_MAX: usize = 128 * 1024 * 1024;
+pub(crate) const BODY_MAX: usize = 128 * 1024 * 1024;
 const PREFIX: &str = "/client/v4";
 
 /// All paths below `/client/v4`.
@@ -36,6 +37,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .layer(axum::extract::DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn(authenticate))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), meet_faults))
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), exchange::keep))
         .with_state(state);
     Router::new().nest(PREFIX, api)
 }

@@ -7,6 +7,7 @@
 //! | [`edge`] | the router at the public URL | the real runtime: `workerd` |
 //! | [`binding`] | what the runtime's KV binding talks to | the protocol workerd speaks, over the same store as the REST API |
 //! | [`faults`] | Cloudflare on a bad day | on request |
+//! | [`exchange`] | whole requests and answers, for tests | on request |
 //! | [`control`] | `/sandbox/…`: faults, request log | ours |
 //!
 //! Everything listens on 127.0.0.1 and ends with the [`Sandbox`], however that ends: each child process hangs on a pipe
@@ -23,6 +24,7 @@ mod bundle;
 mod child;
 mod control;
 mod edge;
+mod exchange;
 mod faults;
 mod pages;
 mod serve;
@@ -30,6 +32,7 @@ mod state;
 mod store;
 mod tools;
 
+pub use exchange::{Exchange, Message};
 pub use faults::{Action, Fault, KvFault};
 pub use state::ApiRequest;
 pub use tools::Tools;
@@ -239,6 +242,12 @@ impl Sandbox {
     /// The API requests so far, oldest first.
     pub fn requests(&self) -> Vec<ApiRequest> {
         self.state.requests()
+    }
+
+    /// The whole exchanges with the API since this was last asked, bodies included. They are kept from the first time on
+    /// that it is asked.
+    pub fn take_exchanges(&self) -> Vec<Exchange> {
+        self.state.take_exchanges()
     }
 
     /// The URLs of the Pages deployments that are being served, by id.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::exchange::Exchange;
 use crate::faults::{Action, Fault, KvFault};
 use crate::pages::Project;
 use crate::store::Kv;
@@ -35,6 +36,8 @@ pub(crate) struct State {
     kv_fault: Mutex<KvFault>,
     faults: Mutex<Vec<Fault>>,
     requests: Mutex<Vec<ApiRequest>>,
+    /// `None` until somebody wants them.
+    exchanges: Mutex<Option<Vec<Exchange>>>,
     projects: Mutex<BTreeMap<String, Project>>,
     assets: Mutex<BTreeMap<String, Vec<u8>>>,
 }
@@ -52,6 +55,7 @@ impl State {
             kv_fault: Mutex::default(),
             faults: Mutex::default(),
             requests: Mutex::default(),
+            exchanges: Mutex::default(),
             projects: Mutex::new(BTreeMap::from([(options.project.clone(), project)])),
             assets: Mutex::default(),
         })
@@ -118,6 +122,19 @@ impl State {
 
     pub(crate) fn clear_requests(&self) {
         lock(&self.requests).clear();
+    }
+
+    pub(crate) fn keeps_exchanges(&self) -> bool {
+        lock(&self.exchanges).is_some()
+    }
+
+    pub(crate) fn keep_exchange(&self, exchange: Exchange) {
+        lock(&self.exchanges).get_or_insert_default().push(exchange);
+    }
+
+    /// The exchanges since this was last asked; from now on they are kept.
+    pub(crate) fn take_exchanges(&self) -> Vec<Exchange> {
+        lock(&self.exchanges).replace(Vec::new()).unwrap_or_default()
     }
 
     pub(crate) fn deployments(&self) -> Vec<(String, String)> {
