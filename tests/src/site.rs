@@ -203,7 +203,8 @@ impl Default for Site {
     }
 }
 
-fn ended(mut command: Command) -> Ended {
+/// Runs a program to its end.
+pub fn ended(mut command: Command) -> Ended {
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ended {

