@@ -19,9 +19,10 @@ async function main() {
   const env = environment();
   if (name === 'deploy') env.CROSSFADE_VERSION = input('version');
   const path = await program();
-  // From here on `post` looks after traffic, however this process ends.
-  if (MOVES_TRAFFIC.includes(name)) saveState('running', path);
-  const code = await run(path, [name, ...rest], env);
+  const code = await run(path, [name, ...rest], env, () => {
+    // From here on `post` looks after traffic, however this process ends.
+    if (MOVES_TRAFFIC.includes(name)) saveState('running', path);
+  });
   const outcome = OUTCOMES[code] ?? 'failed';
   output('outcome', outcome);
   output('exit-code', String(code));
@@ -30,10 +31,11 @@ async function main() {
 }
 
 /** Runs the program to its end; resolves with its exit code. */
-function run(path, args, env) {
+function run(path, args, env, onSpawn) {
   return new Promise((resolve, reject) => {
     const child = spawn(path, args, { env, cwd: workingDirectory(), stdio: ['ignore', 'inherit', 'inherit'] });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+    child.on('spawn', onSpawn);
     child.on('error', (error) => reject(new Error(`cannot run ${path}: ${error.message}`)));
     child.on('close', (code) => resolve(code ?? 1));
   });

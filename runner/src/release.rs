@@ -84,8 +84,13 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     heartbeat.stop();
     let (outcome, text) = outcome_of(&result, request);
     session.reporter.finished(outcome, result.is_ok(), text.clone());
-    close(session, &session.ledger, heartbeat.record(), outcome, text);
-    after(session, request, &release, &slot, &result);
+    let record = heartbeat.record();
+    let deployment_url = record.origin.clone();
+    close(session, &session.ledger, record, outcome, text);
+    let environment = hook_environment(session, request, &release, &slot)
+        .into_iter()
+        .chain(deployment_url.map(|url| ("CROSSFADE_DEPLOYMENT_URL", url)));
+    after(session, &environment.collect::<Vec<_>>(), &result);
     result
 }
 
@@ -222,8 +227,7 @@ fn run_hooks(
 ) -> Result<(), Error> {
     for hook in hooks {
         let name = hook.name.as_deref().unwrap_or(&hook.run);
-        let running = session.reporter.phase(phase);
-        running.progress(name);
+        let running = session.reporter.phase_with_output(phase, name);
         match hooks::run(hook, &session.root, environment, &session.cancel) {
             Ok(()) => running.done(name),
             Err(error) => {
@@ -265,21 +269,14 @@ fn close(session: &Session, ledger: &Ledger, record: Record, outcome: &'static s
 }
 
 /// Niceties once traffic is where it belongs: hooks and cleaning up.
-fn after(
-    session: &Session,
-    request: &Request,
-    release: &ReleaseId,
-    slot: &VariantName,
-    result: &Result<(), Error>,
-) {
+fn after(session: &Session, environment: &[(&str, String)], result: &Result<(), Error>) {
     let hooks = match result {
         Ok(()) => &session.config.hooks.settled,
         Err(Error::RolledBack(_)) => &session.config.hooks.rolled_back,
         Err(_) => return,
     };
-    let environment = hook_environment(session, request, release, slot);
     for hook in hooks {
-        if let Err(error) = hooks::run(hook, &session.root, &environment, &session.cancel) {
+        if let Err(error) = hooks::run(hook, &session.root, environment, &session.cancel) {
             session.reporter.warn(format!("hook: {error}"));
         }
     }

@@ -140,8 +140,7 @@ impl Reporter {
 
     /// Begins a phase; it must be ended by [`Phase::done`] or [`Phase::failed`].
     pub fn phase(&self, name: &'static str) -> Phase<'_> {
-        self.remember(Event::PhaseStarted { phase: name });
-        let bar = (self.mode == Mode::Lines && anstream::stderr().is_terminal()).then(|| {
+        let bar = self.on_terminal().then(|| {
             let style = ProgressStyle::with_template("  {spinner} {prefix:<10} {wide_msg} {elapsed}");
             let bar = ProgressBar::new_spinner().with_prefix(name);
             if let Ok(style) = style {
@@ -150,7 +149,24 @@ impl Reporter {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
+        self.begin(name, bar)
+    }
+
+    /// Begins a phase in which a command of the user's writes to the same terminal: a line that stays, no spinner.
+    pub fn phase_with_output(&self, name: &'static str, what: &str) -> Phase<'_> {
+        if self.on_terminal() {
+            self.line(&format!("  {DIM}… {name:<10} {what}{DIM:#}"));
+        }
+        self.begin(name, None)
+    }
+
+    fn begin(&self, name: &'static str, bar: Option<ProgressBar>) -> Phase<'_> {
+        self.remember(Event::PhaseStarted { phase: name });
         Phase { reporter: self, name, started: Instant::now(), bar, spoke: Mutex::new(Instant::now()) }
+    }
+
+    fn on_terminal(&self) -> bool {
+        self.mode == Mode::Lines && anstream::stderr().is_terminal()
     }
 
     /// Says something that stops nothing.
@@ -164,7 +180,7 @@ impl Reporter {
     pub fn finished(&self, outcome: &'static str, good: bool, text: String) {
         let style = if good { GREEN } else { RED };
         let elapsed = self.started.elapsed();
-        self.line(&format!("{style}{BOLD}{text}{BOLD:#}{style:#} {DIM}in {}{DIM:#}", seconds(elapsed)));
+        self.line(&format!("{style}{BOLD}{text}{BOLD:#}{style:#} {DIM}({}){DIM:#}", seconds(elapsed)));
         self.remember(Event::Finished { outcome, text, elapsed_ms: millis(elapsed) });
     }
 

@@ -60,10 +60,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     }
     worker::build(&tools)?;
     show(
-        "the example's tests",
-        Command::new(&tools.node.program).args(["--test", "example/test.mjs"]).current_dir(root()),
+        "the example's and the action's tests",
+        Command::new(&tools.node.program)
+            .args(["--test", "--test-reporter=spec", "example/test.mjs", "action/test.mjs"])
+            .current_dir(root()),
     )?;
     // Built first, so that no test waits for a compiler, and with every target, so that binaries exist for the tests.
     show("building the tests", cargo().args(["build", "--quiet"]).current_dir(root()))?;
-    show("tests", cargo().arg("test").args(&arguments.cargo_test).current_dir(root()))
+    show("documentation's tests", cargo().args(["test", "--quiet", "--doc"]).current_dir(root()))?;
+    let targets = ["test", "--lib", "--bins", "--tests"];
+    show("tests", cargo().args(targets).args(&arguments.cargo_test).current_dir(root()))
 }
