@@ -43,6 +43,8 @@ pub const ACCOUNT_ID: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
 pub const API_TOKEN: &str = "sandbox-api-token";
 /// The KV namespace bound to the router.
 pub const NAMESPACE_ID: &str = "5a4db0c55a4db0c55a4db0c55a4db0c5";
+/// The Pages project that exists from the start.
+pub const PROJECT: &str = "booking";
 /// The router's secret.
 pub const CONTROL_TOKEN: &str = "sandbox-control-token";
 
@@ -81,7 +83,7 @@ impl Options {
             default_origin: None,
             environment: "production".into(),
             control_token: Some(CONTROL_TOKEN.into()),
-            project: "booking".into(),
+            project: PROJECT.into(),
         }
     }
 }
@@ -149,6 +151,7 @@ impl Sandbox {
         runtime.spawn(serve::serve(binding, binding::router(Arc::clone(&state))));
         let mut sandbox = Self { runtime: Some(runtime), state, edge: None, options, api_port, binding_port };
         sandbox.restart_router()?;
+        sandbox.state.set_urls(sandbox.api_url(), sandbox.public_url());
         Ok(sandbox)
     }
 
@@ -176,6 +179,11 @@ impl Sandbox {
     /// Where the API is: `http://127.0.0.1:PORT/client/v4`.
     pub fn api_url(&self) -> String {
         format!("http://127.0.0.1:{}/client/v4", self.api_port)
+    }
+
+    /// Where faults and the request log are: `http://127.0.0.1:PORT/sandbox`.
+    pub fn control_url(&self) -> String {
+        format!("http://127.0.0.1:{}/sandbox", self.api_port)
     }
 
     /// Where visitors go; `None` without a router.
@@ -255,8 +263,9 @@ impl Sandbox {
         self.state.deployments()
     }
 
-    /// Waits for SIGINT or SIGTERM.
-    pub fn wait_for_signal(&self) {
+    /// Waits for SIGINT or SIGTERM. `ready` is called once neither ends the process by itself any more: whoever is told
+    /// then may send one at once.
+    pub fn wait_for_signal(&self, ready: impl FnOnce()) {
         use tokio::signal::unix::{SignalKind, signal};
         let Some(runtime) = &self.runtime else { return };
         runtime.block_on(async {
@@ -265,6 +274,7 @@ impl Sandbox {
             else {
                 return;
             };
+            ready();
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
@@ -274,10 +284,7 @@ impl Sandbox {
 
     /// The sandbox's state as JSON, as `GET /sandbox` shows it.
     pub fn describe(&self) -> serde_json::Value {
-        let mut description = self.state.describe();
-        description["api_url"] = self.api_url().into();
-        description["public_url"] = self.public_url().into();
-        description
+        self.state.describe()
     }
 }
 

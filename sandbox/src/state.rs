@@ -31,6 +31,7 @@ pub struct ApiRequest {
 pub(crate) struct State {
     pub(crate) tools: Tools,
     directory: TempDir,
+    urls: Mutex<(String, Option<String>)>,
     kv: Mutex<Kv>,
     kv_reads: AtomicU64,
     kv_fault: Mutex<KvFault>,
@@ -50,6 +51,7 @@ impl State {
         Ok(Self {
             tools: options.tools.clone(),
             directory: TempDir::with_prefix("crossfade-sandbox-").map_err(Error::io("make a directory"))?,
+            urls: Mutex::default(),
             kv: Mutex::new(kv),
             kv_reads: AtomicU64::new(0),
             kv_fault: Mutex::default(),
@@ -63,6 +65,11 @@ impl State {
 
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Where the API and the router are, once they are anywhere.
+    pub(crate) fn set_urls(&self, api: String, public: Option<String>) {
+        *lock(&self.urls) = (api, public);
     }
 
     pub(crate) fn kv(&self) -> MutexGuard<'_, Kv> {
@@ -149,7 +156,10 @@ impl State {
     }
 
     pub(crate) fn describe(&self) -> Value {
+        let (api_url, public_url) = lock(&self.urls).clone();
         json!({
+            "api_url": api_url,
+            "public_url": public_url,
             "account_id": crate::ACCOUNT_ID,
             "namespace_id": NAMESPACE_ID,
             "projects": self.projects().keys().collect::<Vec<_>>(),
