@@ -12,10 +12,10 @@ pub fn client(sandbox: &Sandbox) -> Cloudflare {
     Cloudflare::new(&sandbox.api_url(), AccountId::new(ACCOUNT_ID.into()), ApiToken::new(API_TOKEN.into()))
 }
 
-/// Uploads a directory to `booking` and waits until it is served.
+/// Uploads a directory to `booking`, to production when no branch is given, and waits until it is served.
 #[track_caller]
-pub fn upload(sandbox: &Sandbox, directory: &Path) -> Deployment {
-    let deployment = try_upload(sandbox, directory, None).unwrap_or_else(|error| panic!("{error:?}"));
+pub fn upload(sandbox: &Sandbox, directory: &Path, branch: Option<&str>) -> Deployment {
+    let deployment = try_upload(sandbox, directory, branch).unwrap_or_else(|error| panic!("{error:?}"));
     let wait = |time| {
         std::thread::sleep(time);
         false
@@ -24,7 +24,7 @@ pub fn upload(sandbox: &Sandbox, directory: &Path) -> Deployment {
         .unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// Uploads a directory to `booking`; it need not be served when this returns.
+/// The same without waiting.
 ///
 /// # Errors
 /// The upload's own.

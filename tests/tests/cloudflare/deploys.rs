@@ -87,7 +87,7 @@ fn a_second_deployment_uploads_only_what_is_new_whoever_makes_it() {
     assert_eq!(http::get(&format!("{}/new.pdf", second.url)).body, b"%PDF-1.7");
     assert_eq!(http::get(&first.url).text(), "Hello, World!\n", "the first is still served");
 
-    let third = upload(&sandbox, site.path());
+    let third = upload(&sandbox, site.path(), None);
     let ours = Sent::of(&sandbox.take_exchanges());
     assert!(ours.uploaded.is_empty() && !ours.calls.contains(&"POST upload".to_owned()), "{:?}", ours.calls);
     assert_eq!((&ours.in_use, ours.form[0].name()), (&second.sent.in_use, "manifest"));
@@ -100,7 +100,7 @@ fn wrangler_lists_creates_and_deletes() {
     let wrangler = Wrangler::new(&sandbox);
     let site = TempDir::new().unwrap();
     write(site.path(), &SMALL[..1]);
-    let [older, newer] = [0; 2].map(|_| upload(&sandbox, site.path()));
+    let [older, newer] = [0; 2].map(|_| upload(&sandbox, site.path(), None));
     sandbox.take_exchanges();
 
     wrangler.run(&["pages", "project", "create", "other", "--production-branch", "main"]).expect(0);
