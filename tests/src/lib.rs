@@ -19,7 +19,7 @@ mod upload;
 
 pub use reference::reference;
 pub use site::{Ended, Running, Site, ended};
-pub use upload::{client, try_upload, upload};
+pub use upload::{client, client_at, try_upload, upload, upload_to};
 
 /// Starts a sandbox after `change` had its say.
 pub fn sandbox(change: impl FnOnce(&mut Options)) -> Sandbox {

@@ -16,17 +16,21 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up fails")]
 
 mod deploys;
-//mod example;
+mod example;
 mod exceptions;
 mod faults;
 mod form;
 mod http;
 mod kv;
-//mod lifetime;
+// Linux tells what runs where.
+#[cfg(target_os = "linux")]
+mod lifetime;
 mod openapi;
+#[cfg(target_os = "linux")]
+mod processes;
 mod program;
 mod refusals;
+mod releases;
 mod sent;
-//mod releases;
-//mod serving;
+mod serving;
 mod wrangler;

@@ -38,7 +38,6 @@ impl<'a> Wrangler<'a> {
             .envs([
                 ("CI", "1"),
                 ("NO_COLOR", "1"),
-                ("FORCE_COLOR", "0"),
                 ("WRANGLER_HIDE_BANNER", "true"),
                 ("WRANGLER_SEND_METRICS", "false"),
             ])
