@@ -39,12 +39,22 @@ pub(crate) fn port(listener: &TcpListener) -> Result<u16, Error> {
     listener.local_addr().map(|address| address.port()).map_err(Error::io("read a port"))
 }
 
-/// A port that nobody listens on at the moment, for a child that takes no port 0.
+/// A port that nobody listens on at the moment, for a child that takes no port 0. It lies below the ports that systems
+/// give away by themselves, so that it is still free when the child gets around to it, seconds later on a busy machine.
 pub(crate) fn free_port() -> Result<u16, Error> {
-    std::net::TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(Error::io("find a free port"))
+    const FIRST: u16 = 20_000;
+    const COUNT: u64 = 12_000;
+    const TRIES: u64 = 100;
+    let mut failed = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+    for attempt in 0..TRIES {
+        let random = getrandom::u64().unwrap_or(attempt);
+        let port = FIRST + u16::try_from(random % COUNT).unwrap_or_default();
+        match std::net::TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => failed = error,
+        }
+    }
+    Err(Error::io("find a free port")(failed))
 }
 
 /// Answers for ever.

@@ -5,9 +5,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::{COMPATIBILITY_DATE, Deployment};
+use crate::Error;
 use crate::child::Child;
 use crate::state::State;
-use crate::{Error, serve as ports};
 
 const UP_WITHIN: Duration = Duration::from_secs(60);
 
@@ -42,7 +42,7 @@ fn with<T>(state: &State, project: &str, id: &str, change: impl FnOnce(&mut Depl
 
 fn start(state: &State, deployment: &Deployment) -> Result<Child, Error> {
     let directory = &deployment.directory;
-    let (port, inspector) = (deployment.port.to_string(), ports::free_port()?.to_string());
+    let port = deployment.port.to_string();
     let home = directory.with_extension("home");
     std::fs::create_dir_all(&home).map_err(Error::io("make a directory"))?;
     let tools = &state.tools;
@@ -56,7 +56,7 @@ fn start(state: &State, deployment: &Deployment) -> Result<Child, Error> {
         "--port".as_ref(),
         port.as_ref(),
         "--inspector-port".as_ref(),
-        inspector.as_ref(),
+        "0".as_ref(),
         "--compatibility-date".as_ref(),
         COMPATIBILITY_DATE.as_ref(),
         "--log-level".as_ref(),
