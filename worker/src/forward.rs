@@ -11,6 +11,7 @@ use web_sys::{Headers, Request, RequestInit, Response, ResponseInit};
 use worker::{Result, console_error, js_sys::futures::JsFuture};
 
 use crate::settings::Settings;
+use crate::target::Target;
 use crate::visitor::{Visitor, set_cookie};
 use crate::{answer, asset};
 
@@ -18,42 +19,6 @@ use crate::{answer, asset};
 pub(crate) const RESPONSE_HEADER: &str = "crossfade";
 /// Request headers that are between the maintainers and the router, not for the origin to see.
 const PRIVATE_HEADERS: [&str; 2] = ["crossfade-token", "crossfade-variant"];
-
-/// A request's URL, cut where the path begins. The path stays byte for byte as it came.
-#[derive(Clone, Copy)]
-pub(crate) struct Target<'a> {
-    origin: &'a str,
-    rest: &'a str,
-}
-
-impl<'a> Target<'a> {
-    /// Cuts `https://host/path?query`. `None` when it is no such URL.
-    pub(crate) fn parse(url: &'a str) -> Option<Self> {
-        let host = url.find("://")? + 3;
-        let path = url.get(host..)?.find('/').map_or(url.len(), |at| host + at);
-        let (origin, rest) = url.split_at_checked(path)?;
-        Some(Self { origin, rest })
-    }
-
-    /// The path without the query; empty only for a URL without one.
-    pub(crate) fn path(&self) -> &'a str {
-        self.rest.split(['?', '#']).next().unwrap_or_default()
-    }
-
-    fn secure(&self) -> bool {
-        self.origin.starts_with("https://")
-    }
-
-    fn host(&self) -> &'a str {
-        self.origin.split_once("://").map_or("", |(_, host)| host)
-    }
-
-    /// The same path at another origin. It always begins with a slash, so no path can change the host.
-    fn at(&self, origin: &Origin) -> String {
-        let slash = if self.rest.starts_with('/') { "" } else { "/" };
-        format!("{origin}{slash}{}", self.rest)
-    }
-}
 
 /// Sends a request to the variant that the table gives this visitor.
 pub(crate) async fn to_variant(
@@ -145,11 +110,8 @@ fn home_redirect(response: &Response, target: Target<'_>, origin: &Origin) -> Re
         return Ok(());
     }
     let headers = response.headers();
-    if let Some(rest) =
-        headers.get("location")?.as_deref().and_then(|location| location.strip_prefix(origin.as_str()))
-        && (rest.is_empty() || rest.starts_with(['/', '?', '#']))
-    {
-        headers.set("location", &format!("{}{rest}", target.origin))?;
+    if let Some(home) = headers.get("location")?.and_then(|location| target.home(&location, origin)) {
+        headers.set("location", &home)?;
     }
     Ok(())
 }
