@@ -45,12 +45,15 @@ pub(crate) async fn to_variant(
         let default = settings.default_origin.as_ref();
         if let Some((place, found)) = asset::elsewhere(request, target, table, variant, default).await {
             asset::discard(&response).await;
-            return with_header(found, &name(place.name, place.version, ", fallback"));
+            return with_header(&found, &name(place.name, place.version, ", fallback"));
         }
     }
-    let response = with_header(response, &chosen)?;
+    if is_sealed(&response) {
+        return Ok(response);
+    }
+    let response = with_header(&response, &chosen)?;
     // While one variant has everybody there is nothing to remember, and no cookie.
-    if !visitor.remembered && !choice.lapsed && assignment.is_split() && response.status() != 101 {
+    if !visitor.remembered && !choice.lapsed && assignment.is_split() {
         response.headers().append("set-cookie", &set_cookie(visitor.id, target.secure()))?;
     }
     home_redirect(&response, target, &variant.origin)?;
@@ -60,8 +63,9 @@ pub(crate) async fn to_variant(
 /// Sends a request to the origin that answers while there is no table.
 pub(crate) async fn to_default(request: &Request, target: Target<'_>, origin: &Origin) -> Result<Response> {
     match send(request, target, origin).await {
+        Ok(response) if is_sealed(&response) => Ok(response),
         Ok(response) => {
-            let response = with_header(response, "variant=\"default\", version=\"\", revision=0")?;
+            let response = with_header(&response, "variant=\"default\", version=\"\", revision=0")?;
             home_redirect(&response, target, origin)?;
             Ok(response)
         }
@@ -91,13 +95,15 @@ pub(crate) async fn send(
     JsFuture::from(global.fetch_with_request(&outgoing)).await?.dyn_into()
 }
 
-/// The same answer with headers that can be changed, and ours among them. A 101 is left alone: it carries a socket that
-/// only the original object holds.
-fn with_header(response: Response, name: &str) -> Result<Response> {
-    const SWITCHING_PROTOCOLS: u16 = 101;
-    if response.status() == SWITCHING_PROTOCOLS {
-        return Ok(response);
-    }
+/// Whether an answer must pass as it is, because no copy of it can be made: a 101 carries a socket that only the original
+/// object holds, and no `Response` can be constructed with a status of an origin's own invention
+/// (<https://fetch.spec.whatwg.org/#initialize-a-response>).
+fn is_sealed(response: &Response) -> bool {
+    !(200..600).contains(&response.status())
+}
+
+/// The same answer with headers that can be changed, and ours among them.
+fn with_header(response: &Response, name: &str) -> Result<Response> {
     let init = response.unchecked_ref::<ResponseInit>();
     let changed = Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), init)?;
     changed.headers().set(RESPONSE_HEADER, name)?;
