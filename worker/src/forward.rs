@@ -110,9 +110,10 @@ fn with_header(response: &Response, name: &str) -> Result<Response> {
     Ok(changed)
 }
 
-/// A redirect to the origin's own host would show it to the visitor and lead past the router.
+/// A `Location` of the origin's own host would show it to the visitor and lead past the router.
 fn home_redirect(response: &Response, target: Target<'_>, origin: &Origin) -> Result<()> {
-    if !(300..400).contains(&response.status()) {
+    const CREATED: u16 = 201;
+    if response.status() != CREATED && !(300..400).contains(&response.status()) {
         return Ok(());
     }
     let headers = response.headers();

@@ -1,5 +1,6 @@
 //! Where a request goes. In: its URL. Out: the path as every later step sees it, and the way back home.
 
+use crossfade_core::redirect;
 use crossfade_core::table::Origin;
 use web_sys::Url;
 
@@ -40,11 +41,9 @@ impl<'a> Target<'a> {
         format!("{origin}{slash}{}", self.rest)
     }
 
-    /// A redirect's `Location` at the public origin when it leads to `origin`; `None` when it leads elsewhere.
+    /// A `Location` at the public origin when it leads to `origin`'s host; `None` when it leads elsewhere.
     pub(crate) fn home(&self, location: &str, origin: &Origin) -> Option<String> {
-        let rest = location.strip_prefix(origin.as_str())?;
-        let is_same_host = rest.is_empty() || rest.starts_with(['/', '?', '#']);
-        is_same_host.then(|| format!("{}{rest}", self.origin))
+        redirect::home(location, origin, self.origin)
     }
 }
 
