@@ -226,7 +226,10 @@ impl Ledger {
             Some(SCHEMA) => {
                 serde_json::from_value(document).map(Some).map_err(|error| damaged(error.to_string()))
             }
-            other => Err(damaged(format!("`schema` is {other:?}; this version reads 1"))),
+            _ => {
+                let found = document.get("schema").map_or("missing".to_owned(), |value| format!("`{value}`"));
+                Err(damaged(format!("`schema` is {found}; this version reads {SCHEMA}")))
+            }
         }
     }
 
