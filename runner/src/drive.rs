@@ -317,7 +317,7 @@ impl<'a> Said<'a> {
 
     fn failed(&mut self, why: &str) {
         if let Some((phase, text)) = self.phase.take() {
-            phase.failed(format!("{text}: {why}"));
+            phase.failed_because(&text, why);
         }
     }
 

@@ -135,6 +135,16 @@ impl Error {
         move |source| Self::Cloudflare { doing, source }
     }
 
+    /// Why it happened, the nearest cause first.
+    pub fn causes(&self) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+        std::iter::successors(std::error::Error::source(self), |error| error.source())
+    }
+
+    /// What happened and why, on one line.
+    pub fn in_one_line(&self) -> String {
+        self.causes().fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+
     /// The process's exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
@@ -183,12 +193,10 @@ impl Error {
             )),
             Self::Superseded(_) => Some("`crossfade status` shows which release is in charge".into()),
             Self::Gate { .. } => Some("nothing was changed for visitors; mend it and deploy again".into()),
-            Self::Usage(_)
-            | Self::Plan(_)
-            | Self::Weights(_)
-            | Self::RolledBack(_)
-            | Self::Cancelled(_)
-            | Self::Io { .. } => None,
+            Self::RolledBack(_) => {
+                Some("visitors are on the version before; mend it and deploy again".into())
+            }
+            Self::Usage(_) | Self::Plan(_) | Self::Weights(_) | Self::Cancelled(_) | Self::Io { .. } => None,
         }
     }
 }
@@ -207,10 +215,8 @@ fn table_hint(error: &TableError) -> String {
 /// An error, its causes and its hint, as a person reads them.
 pub fn explain(error: &Error) -> String {
     let mut text = format!("error: {error}");
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!("\n  because: {error}"));
-        cause = error.source();
+    for cause in error.causes() {
+        text.push_str(&format!("\n  because: {cause}"));
     }
     if let Some(hint) = error.hint() {
         text.push_str(&format!("\nhint: {hint}"));

@@ -72,7 +72,11 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
             format!("{} {}", stable.name, stable.version)
         }),
     });
-    session.ledger.claim(&record, &session.cancel)?;
+    if let Err(error) = session.ledger.claim(&record, &session.cancel) {
+        let (outcome, text) = failed_outcome(&error, request);
+        session.reporter.finished(outcome, false, text);
+        return Err(error);
+    }
     let mut heartbeat = Heartbeat::start(session.ledger.clone(), record, session.cancel.clone());
 
     let result = found
@@ -82,7 +86,10 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
             run(session, request, Run { release: &release, slot: &slot, base, plan, edge: &edge }, &heartbeat)
         });
     heartbeat.stop();
-    let (outcome, text) = outcome_of(&result, request);
+    let (outcome, text) = match &result {
+        Ok(()) => ("promoted", format!("promoted {}: it serves everybody", request.version)),
+        Err(error) => failed_outcome(error, request),
+    };
     session.reporter.finished(outcome, result.is_ok(), text.clone());
     close(session, &session.ledger, heartbeat.record(), outcome, text);
     after(session, request, &release, &slot, &result);
@@ -205,11 +212,12 @@ fn upload(session: &Session, request: &Request, release: &ReleaseId) -> Result<u
             Ok(deployment)
         }
         Err(error) => {
-            phase.failed(error.to_string());
-            Err(match session.cancel.reason() {
+            let error = match session.cancel.reason() {
                 Some(reason) => Error::Cancelled(reason),
                 None => error.into(),
-            })
+            };
+            phase.failed_because("", &error.in_one_line());
+            Err(error)
         }
     }
 }
@@ -227,7 +235,7 @@ fn run_hooks(
         match hooks::run(hook, &session.root, environment, &session.cancel) {
             Ok(()) => running.done(name),
             Err(error) => {
-                running.failed(error.to_string());
+                running.failed_because(name, &error.to_string());
                 return Err(match session.cancel.reason() {
                     Some(reason) => Error::Cancelled(reason),
                     None => Error::Gate { phase, why: error.to_string() },
@@ -288,14 +296,13 @@ fn after(
     }
 }
 
-fn outcome_of(result: &Result<(), Error>, request: &Request) -> (&'static str, String) {
+fn failed_outcome(error: &Error, request: &Request) -> (&'static str, String) {
     let version = &request.version;
-    match result {
-        Ok(()) => ("promoted", format!("promoted {version}: it serves everybody")),
-        Err(Error::RolledBack(why)) => ("rolled-back", format!("rolled back {version}: {why}")),
-        Err(Error::Superseded(why)) => ("superseded", format!("superseded: {why}")),
-        Err(Error::Stuck { why, .. }) => ("stuck", format!("stuck: {why}")),
-        Err(error) => ("not-started", format!("{version} was not released: {error}")),
+    match error {
+        Error::RolledBack(why) => ("rolled-back", format!("rolled back {version}: {why}")),
+        Error::Superseded(why) => ("superseded", format!("superseded: {why}")),
+        Error::Stuck { why, .. } => ("stuck", format!("stuck: {why}")),
+        error => ("not-started", format!("{version} was not released: {}", error.in_one_line())),
     }
 }
 

@@ -39,14 +39,14 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
     let phase = session.reporter.phase("home");
     phase.progress(format!("revision {}: {} {} 100 %", home.revision(), to.name, to.version));
     if let Err(error) = write_table(session, &home) {
-        phase.failed(error.to_string());
+        phase.failed_because("", &error.in_one_line());
         return Err(error);
     }
     let seen = wait_until_served(session, &edge, &home, &release);
     let text = format!("{} {} serves everybody (revision {})", to.name, to.version, home.revision());
     match &seen {
         Ok(()) => phase.done(format!("{text}, served at the edge")),
-        Err(why) => phase.failed(format!("{text} is written, but {why}")),
+        Err(why) => phase.failed_because(&format!("{text} is written"), why),
     }
     let at = report::now();
     let outcome = if seen.is_ok() { "promoted" } else { "stuck" };

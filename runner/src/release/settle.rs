@@ -17,7 +17,7 @@ pub(super) fn clean_up(session: &Session) {
         Ok(0) => phase.done("nothing to remove"),
         Ok(removed) => phase.done(format!("{removed} old deployments removed")),
         Err(error) => {
-            phase.failed(error.to_string());
+            phase.failed(error.in_one_line());
             session.reporter.warn("old deployments were left; the next release tries again");
         }
     }
