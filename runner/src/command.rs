@@ -10,6 +10,7 @@ mod deploy;
 mod history;
 mod rollback;
 mod session;
+mod settings;
 mod status;
 mod weights;
 
