@@ -13,7 +13,7 @@ use crossfade_core::{RoutingTable, Timestamp};
 use crate::cancel::Cancel;
 use crate::cloudflare;
 use crate::cloudflare::kv::Namespace;
-use crate::edge::{Edge, EdgeError};
+use crate::edge::Edge;
 use crate::record::Heartbeat;
 use crate::report::{self, Phase, Reporter};
 
@@ -190,13 +190,7 @@ fn confirm(edge: &Edge, release: &ReleaseId, revision: Revision) -> Confirmation
     for _ in 0..CONFIRMATIONS {
         let status = match edge.status(ASK_WITHIN) {
             Ok(status) => status,
-            Err(
-                error @ (EdgeError::Unreachable { .. }
-                | EdgeError::Unauthorised { .. }
-                | EdgeError::NoRouter { .. }),
-            ) => {
-                return Confirmation::NotYet(error.to_string());
-            }
+            Err(error) => return Confirmation::NotYet(error.to_string()),
         };
         let ours = status.release.as_deref() == Some(release.as_str());
         match status.revision {

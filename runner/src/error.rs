@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crossfade_core::rollout::{CannotStart, PlanError};
 use crossfade_core::table::TableError;
 
+use crate::edge::EdgeError;
 use crate::{cloudflare, upload};
 
 /// Exit codes. They are part of the interface: numbers never change their meaning.
@@ -82,6 +83,9 @@ pub enum Error {
         /// Cloudflare's answer.
         source: cloudflare::Error,
     },
+    /// The router cannot be asked what it serves.
+    #[error("cannot see what visitors get")]
+    Edge(#[from] EdgeError),
     /// The upload failed.
     #[error("the upload failed")]
     Upload(#[from] upload::Error),
@@ -157,6 +161,7 @@ impl Error {
             Self::Table { .. }
             | Self::CannotStart(_)
             | Self::Cloudflare { .. }
+            | Self::Edge(_)
             | Self::Upload(_)
             | Self::Record { .. }
             | Self::Gate { .. }
@@ -187,6 +192,7 @@ impl Error {
             )),
             Self::CannotStart(CannotStart::CanaryIsStable(_) | CannotStart::OtherEnvironment(_)) => None,
             Self::Cloudflare { source, .. } => source.hint(),
+            Self::Edge(source) => Some(source.hint().into()),
             Self::Upload(source) => source.hint(),
             Self::Record { key, .. } => Some(format!(
                 "another Crossfade may have written it; look at the KV key `{key}`, or delete it"

@@ -59,6 +59,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
             CannotStart::check(table, &session.environment, &slot)?;
         }
     }
+    edge.check(&session.environment)?;
     let mut record =
         Record::begin(&release, &session.environment, "deploy", request.version.as_str(), slot.as_str());
     record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());

@@ -112,7 +112,8 @@ pub(super) fn wait_until_served(
         let seen = match edge.status(ASK_WITHIN) {
             Ok(status) if status.release.as_deref() == Some(release.as_str()) => return Ok(()),
             Ok(status) => format!("it serves revision {}", status.revision.unwrap_or(0)),
-            Err(error) => error.to_string(),
+            Err(error) if error.may_pass() => error.to_string(),
+            Err(error) => return Err(error.to_string()),
         };
         if std::time::Instant::now() >= deadline {
             return Err(format!(

@@ -23,6 +23,7 @@ pub(super) fn run(session: &Session, arguments: &Weights) -> Result<(), Error> {
         refuse_while_leased(&table)?;
     }
     refuse_while_in_charge(session, arguments.force)?;
+    edge.check(&session.environment)?;
 
     let phase = session.reporter.phase("weights");
     let text = format!("revision {}: {}", next.revision(), shares(&next));
