@@ -64,8 +64,12 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
 
 /// Refuses while a live runner is in charge, unless it is to be taken over.
 pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(), Error> {
+    // Whoever forces it does not care, not even that the record is damaged.
+    if force {
+        return Ok(());
+    }
     match session.ledger.current()? {
-        Some(other) if other.in_charge(report::now()) && !force => Err(Error::Superseded(format!(
+        Some(other) if other.in_charge(report::now()) => Err(Error::Superseded(format!(
             "release {} of {} is in charge ({}, {}); with --force it is taken over and stops by itself",
             other.id, other.version, other.phase, other.runner
         ))),
