@@ -34,8 +34,9 @@ fn remove_old(session: &Session) -> Result<usize, Error> {
         .collect();
     let keep = session.config.cleanup.keep;
     let mut removed = 0;
-    for record in session.ledger.history(keep + LOOK_BACK)?.iter().skip(keep) {
-        let Some(id) = &record.deployment_id else { continue };
+    let history = session.ledger.history(keep + LOOK_BACK)?;
+    let deployed = history.iter().filter_map(|record| Some((record, record.deployment_id.as_ref()?)));
+    for (record, id) in deployed.skip(keep) {
         let named = record
             .origin
             .as_ref()
