@@ -9,6 +9,7 @@ use crossfade_core::table::{Origin, ReleaseId, Weight};
 use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::config::{Config, VersionConfig};
+use crate::drive::Measurement;
 use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::{self, NoAnswer, Target};
@@ -193,7 +194,7 @@ pub(super) fn measurement(
     release: &ReleaseId,
     canary: &Canary,
     stable: Option<&Origin>,
-) -> impl Fn(usize, Weight) -> Measured + Send + Sync + 'static {
+) -> Measurement {
     let checks = session.config.health.clone();
     let tests = if session.config.rollout.verify_smoke { session.config.smoke.clone() } else { Vec::new() };
     let variables = variables(request.version.as_str(), release.as_str());
@@ -203,7 +204,7 @@ pub(super) fn measurement(
     let at_stable = stable.map(|origin| target(origin.as_str()));
     let cancel = session.cancel.clone();
     let smoke_passed = AtomicBool::new(tests.is_empty());
-    move |_step, weight| {
+    Measurement::new(move |_step, weight| {
         let everybody = weight == Weight::TOTAL;
         let results =
             health::run_all(&checks, if everybody { &public } else { &at_canary }, &variables, &cancel);
@@ -235,7 +236,7 @@ pub(super) fn measurement(
             smoke_passed.store(true, Ordering::Relaxed);
         }
         Measured::Pass
-    }
+    })
 }
 
 /// The first failure, else the first check that could not be made.
