@@ -33,8 +33,8 @@ pub struct Edge {
 /// What one router says of itself at `/__crossfade/status`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct EdgeStatus {
-    /// Whose table it reads.
-    pub environment: Option<String>,
+    /// Whose table it reads. Every router says so; what does not is none.
+    pub environment: String,
     /// The revision in force; `None` without a table.
     pub revision: Option<u64>,
     /// Who wrote it.
@@ -139,12 +139,11 @@ impl Edge {
                 result => break result?,
             }
         };
-        match status.environment {
-            Some(its) if its != environment.as_str() => {
-                Err(EdgeError::OtherEnvironment { url: self.url.clone(), its, ours: environment.to_string() })
-            }
-            Some(_) | None => Ok(()),
+        if status.environment == environment.as_str() {
+            return Ok(());
         }
+        let (its, ours) = (status.environment, environment.to_string());
+        Err(EdgeError::OtherEnvironment { url: self.url.clone(), its, ours })
     }
 
     /// Asks over a connection of its own, so that several questions can meet several routers.

@@ -9,32 +9,38 @@ use crate::report::{Phase, Reporter};
 pub(super) struct Said<'a> {
     reporter: &'a Reporter,
     phase: Option<(Phase<'a>, String)>,
-    /// A table was published before.
-    switched: bool,
+    /// What the last table was sent for, and its shares.
+    published: Option<(&'static str, String)>,
+    /// What stood in the way last.
+    trouble: String,
 }
 
 impl<'a> Said<'a> {
     pub(super) const fn new(reporter: &'a Reporter) -> Self {
-        Self { reporter, phase: None, switched: false }
+        Self { reporter, phase: None, published: None, trouble: String::new() }
     }
 
     /// An effect is about to be performed.
     pub(super) fn before(&mut self, effect: &Effect, rollout: &Rollout) {
         match effect {
             Effect::Publish { table, urgent, .. } => {
-                let renewal = self.phase.is_some() && table.lease().is_some();
-                if renewal && !urgent {
-                    return;
-                }
                 // The first release of all has no lease: there is no other version that could take over.
                 let name = match (urgent, table.lease()) {
                     (true, _) => "home",
-                    (false, None) if self.switched => "settle",
+                    (false, None) if self.published.is_some() => "settle",
                     (false, Some(_) | None) => "switch",
                 };
-                self.switched = true;
-                let text = format!("revision {}: {}", table.revision(), shares(table));
-                self.begin(name, text);
+                // The same again is another try, or a renewal of the lease: no news.
+                let published = (name, shares(table));
+                if self.published.as_ref() == Some(&published) {
+                    return;
+                }
+                if *urgent {
+                    let trouble = std::mem::take(&mut self.trouble);
+                    self.failed(&trouble);
+                }
+                self.begin(name, format!("revision {}: {}", table.revision(), published.1));
+                self.published = Some(published);
             }
             Effect::Confirm(revision) => {
                 self.progress(&format!("waiting for the edge to serve revision {revision}"))
@@ -61,13 +67,18 @@ impl<'a> Said<'a> {
                 | WriteFailure::Unknown(why)
                 | WriteFailure::Superseded(why)) = failure;
                 self.detail(false, why);
+                self.trouble.clone_from(why);
             }
             (Effect::Confirm(_), Event::Confirmed(Confirmation::Served)) => self.done(", served at the edge"),
-            (Effect::Confirm(_), Event::Confirmed(Confirmation::NotYet(seen))) => self.progress(seen),
+            (Effect::Confirm(_), Event::Confirmed(Confirmation::NotYet(seen))) => {
+                self.progress(seen);
+                self.trouble.clone_from(seen);
+            }
             (Effect::Measure { .. }, Event::Measured(Verdict::Pass)) => self.progress("passed"),
             (Effect::Measure { .. }, Event::Measured(Verdict::Fail(why))) => self.failed(why),
             (Effect::Measure { .. }, Event::Measured(Verdict::Error(why))) => {
                 self.detail(false, &format!("could not measure: {why}"));
+                self.trouble.clone_from(why);
             }
             (_, Event::Cancelled(why)) => self.failed(&format!("cancelled: {why}")),
             (_, _) => {}
