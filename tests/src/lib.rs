@@ -13,9 +13,11 @@ use std::sync::OnceLock;
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
 pub mod origin;
+mod run;
 mod site;
 
-pub use site::{Ended, Running, Site};
+pub use run::{Ended, Running};
+pub use site::Site;
 
 /// Starts a sandbox after `change` had its say.
 pub fn sandbox(change: impl FnOnce(&mut Options)) -> Sandbox {
