@@ -43,7 +43,7 @@
 use std::time::Duration;
 
 use crate::table::{RoutingTable, TableError, Variant, VariantName, Weight};
-use crate::{Timestamp, table::ReleaseId, table::Revision};
+use crate::{Span, Timestamp, table::ReleaseId, table::Revision};
 
 mod machine;
 mod plan;
@@ -216,7 +216,7 @@ pub enum Reason {
         why: String,
     },
     /// The edge did not serve the new revision in time.
-    #[error("the edge did not serve revision {revision} within {} s: {seen}", within.as_secs())]
+    #[error("the edge did not serve revision {revision} within {}: {seen}", Span(*within))]
     NotConfirmed {
         /// The revision waited for.
         revision: Revision,

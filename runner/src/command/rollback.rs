@@ -110,8 +110,8 @@ pub(super) fn wait_until_served(
 ) -> Result<(), String> {
     const ASK_WITHIN: Duration = Duration::from_secs(5);
     const ASK_EVERY: Duration = Duration::from_millis(500);
-    let within = session.config.rollout.confirm_within.0;
-    let deadline = std::time::Instant::now() + within;
+    let within = session.config.rollout.confirm_within;
+    let deadline = std::time::Instant::now() + within.0;
     loop {
         let seen = match edge.status(ASK_WITHIN) {
             Ok(status) if status.release.as_deref() == Some(release.as_str()) => return Ok(()),
@@ -121,9 +121,8 @@ pub(super) fn wait_until_served(
         };
         if std::time::Instant::now() >= deadline {
             return Err(format!(
-                "the edge was not seen to serve revision {} within {} s: {seen}",
-                table.revision(),
-                within.as_secs()
+                "the edge was not seen to serve revision {} within {within}: {seen}",
+                table.revision()
             ));
         }
         if session.cancel.wait(ASK_EVERY) {
