@@ -189,13 +189,16 @@ impl Default for Site {
     }
 }
 
-/// An origin that says which version it is, wherever it is asked.
+/// An origin that says which version it is, and as much of the booking site as its health checks ask for.
 fn version_origin(version: &'static str) -> Origin {
-    Origin::new(move |_, wire| {
-        wire.answer(
-            "200 OK",
-            &[("content-type", "application/json")],
-            json!({ "version": version }).to_string(),
-        );
+    Origin::new(move |request, wire| match request.target.as_str() {
+        "/" => wire.answer("200 OK", &[("content-type", "text/html")], "Pick a time"),
+        _ => {
+            let healthy = json!({
+                "version": version, "status": "ok", "migrations": "current", "calendar": "reachable",
+                "payments": "reachable",
+            });
+            wire.answer("200 OK", &[("content-type", "application/json")], healthy.to_string());
+        }
     })
 }
