@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use crossfade_core::Span;
 use serde_json::{Value, json};
 
 use crate::cloudflare::{self, Cloudflare};
@@ -113,7 +114,7 @@ pub enum Error {
         line: Option<String>,
     },
     /// The deployment was not live in time.
-    #[error("deployment {id} was not live within {} s (stage `{stage}`)", within.as_secs())]
+    #[error("deployment {id} was not live within {} (stage `{stage}`)", Span(*within))]
     NotLive {
         /// Its id.
         id: String,

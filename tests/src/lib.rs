@@ -14,11 +14,13 @@ use crossfade_sandbox::{Options, Sandbox, Tools};
 
 pub mod origin;
 mod reference;
+mod run;
 mod site;
 mod upload;
 
 pub use reference::reference;
-pub use site::{Ended, Running, Site, ended};
+pub use run::{Ended, Running};
+pub use site::Site;
 pub use upload::{client, client_at, try_upload, upload, upload_to};
 
 /// Starts a sandbox after `change` had its say.

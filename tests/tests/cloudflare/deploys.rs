@@ -114,7 +114,7 @@ fn wrangler_lists_creates_and_deletes() {
     let listed = list();
     assert!(listed.contains(&older.url) && listed.contains(&newer.url), "{listed}");
     assert!(listed.find(&newer.id) < listed.find(&older.id), "the newest comes first: {listed}");
-    delete(&newer.id).expect(1).says(&["live production deployment", "8000034"]);
+    delete(&newer.id).expect(1).mentions(&["live production deployment", "8000034"]);
     delete(&older.id).expect(0);
     let listed = list();
     assert!(!listed.contains(&older.id) && listed.contains(&newer.id), "{listed}");

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crossfade_sandbox::{Sandbox, Tools};
-use crossfade_tests::{Ended, Site, ended, root, sandbox, upload};
+use crossfade_tests::{Ended, Site, root, sandbox, upload};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -145,7 +145,7 @@ fn the_build_takes_a_version_and_refuses_what_it_does_not_know() {
 fn build(arguments: &[&str], out: &Path) -> Ended {
     let mut command = Command::new(Tools::load().unwrap().node);
     command.arg(root().join("example/build.mjs")).args(arguments).arg("--out").arg(out).env_clear();
-    ended(command)
+    Ended::of(command)
 }
 
 /// Builds a version and deploys it; its URL.
@@ -165,7 +165,7 @@ fn switches() -> Vec<String> {
         "import({build:?}).then(({{ SWITCHES }}) => console.log(JSON.stringify(Object.keys(SWITCHES))))"
     );
     command.args(["-e", &program]);
-    serde_json::from_str(&ended(command).expect(0).stdout).unwrap()
+    serde_json::from_str(&Ended::of(command).expect(0).stdout).unwrap()
 }
 
 /// What a visitor of a deployment meets, part by part.

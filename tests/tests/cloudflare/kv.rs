@@ -34,7 +34,7 @@ fn wrangler_writes_reads_lists_and_deletes_keys() {
 
     kv(&["delete", "k1"]).expect(0);
     assert_eq!(sandbox.kv_keys(), [KEY]);
-    kv(&["get", "k1"]).expect(1).says(&["404"]);
+    kv(&["get", "k1"]).expect(1).mentions(&["404"]);
 
     let namespaces: Value =
         serde_json::from_str(&wrangler.run(&["kv", "namespace", "list"]).expect(0).stdout).unwrap();

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, CONTROL_TOKEN, NAMESPACE_ID};
-use crossfade_tests::{crossfade_sandbox, ended};
+use crossfade_tests::{Ended, crossfade_sandbox};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -64,7 +64,7 @@ impl Drop for Running {
 fn help_names_every_option_and_says_how_it_ends() {
     let mut help = crossfade_sandbox();
     help.arg("--help");
-    let help = ended(help).expect(0).stdout;
+    let help = Ended::of(help).expect(0).stdout;
     for text in [
         "A local Cloudflare on loopback",
         "ends on Ctrl-C",
@@ -102,7 +102,7 @@ fn what_it_prints_can_be_sourced_by_a_shell_and_read_by_a_person() {
 
     let mut shell = Command::new("sh");
     shell.args(["-ec", ". \"$0\"; env"]).arg(&path).env_clear();
-    let sourced = ended(shell).expect(0).stdout;
+    let sourced = Ended::of(shell).expect(0).stdout;
     let variable = |name: &str| {
         let line = sourced.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         line.unwrap_or_else(|| panic!("no {name} in {sourced}"))
@@ -150,7 +150,7 @@ fn what_is_missing_is_said_with_what_to_do() {
         let mut command = crossfade_sandbox();
         command.args(["--public-port", "0"]).args(arguments);
         command.envs(tools.map(|tools| ("CROSSFADE_TOOLS", tools)));
-        let ended = ended(command).expect(1).says(texts);
+        let ended = Ended::of(command).expect(1).says(texts);
         assert_eq!(ended.stderr.lines().count(), 1, "one error, one line: {}", ended.stderr);
     };
     let any = ["--api-port", "0", "--json"];

@@ -166,10 +166,10 @@ fn wrangler_repeats_our_refusals_in_cloudflares_words() {
     let wrangler = Wrangler::new(&sandbox);
     let site = site.path().to_str().unwrap();
     let missing = wrangler.run(&["pages", "deploy", site, "--project-name", "nothing", "--branch", "main"]);
-    missing.expect(1).says(&["\"nothing\" does not exist"]);
+    missing.expect(1).mentions(&["\"nothing\" does not exist"]);
     let list = ["pages", "project", "list"];
     let wrong = wrangler.run_with(&list, &[("CLOUDFLARE_API_TOKEN", "wrong")]);
-    wrong.expect(1).says(&["Authentication error [code: 10000]"]);
+    wrong.expect(1).mentions(&["Authentication error [code: 10000]"]);
     let get = ["kv", "key", "list", "--namespace-id", "0f2ac74b498b48028cb68387c421e279", "--remote"];
-    wrangler.run(&get).expect(1).says(&["namespace not found [code: 10013]"]);
+    wrangler.run(&get).expect(1).mentions(&["namespace not found [code: 10013]"]);
 }

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use crossfade_sandbox::{Sandbox, Tools};
-use crossfade_tests::{Ended, ended};
+use crossfade_tests::Ended;
 use tempfile::TempDir;
 
 /// wrangler with a home and a working directory of its own, which it leaves its caches in.
@@ -44,6 +44,6 @@ impl<'a> Wrangler<'a> {
             .envs(self.sandbox.variables())
             .envs(variables.iter().copied())
             .stdin(Stdio::null());
-        ended(command)
+        Ended::of(command)
     }
 }
