@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use crate::http;
 
+/// How long it may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// `crossfade-sandbox --json`, running. It ends with this value.
 pub(crate) struct Running {
     child: Child,
@@ -36,9 +39,17 @@ impl Running {
     }
 
     /// Sends a signal, waits for its end and returns its exit code, if it has one.
+    #[track_caller]
     pub(crate) fn end_by(&mut self, signal: Signal) -> Option<i32> {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
-        self.child.wait().unwrap().code()
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < deadline, "it runs on after {signal:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
@@ -78,7 +89,7 @@ fn what_it_prints_can_be_sourced_by_a_shell_and_read_by_a_person() {
     let mut start = crossfade_sandbox();
     start.args(["--api-port", "0", "--public-port", "0"]).stdout(file);
     let mut running = Running { child: start.spawn().unwrap(), said: Value::Null };
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + PATIENCE;
     let said = loop {
         let said = std::fs::read_to_string(&path).unwrap();
         if said.contains("CROSSFADE_TOKEN") && said.ends_with('\n') {
