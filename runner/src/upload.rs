@@ -175,7 +175,9 @@ pub fn deploy(
     retry(within, cancelled, ask).map_err(Error::doing("read the Pages project"))?;
     let token = token::Token::fetch(client, upload.project, cancelled)?;
     files::check_count(assets.len(), token.files_max())?;
-
+    if cancelled() {
+        return Err(Error::Cancelled);
+    }
     store(client, &assets, &token, cancelled, progress)?;
     if cancelled() {
         return Err(Error::Cancelled);

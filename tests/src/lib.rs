@@ -65,8 +65,16 @@ pub fn root() -> &'static Path {
 /// The package's program of the same name.
 fn build_program(package: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status =
-        Command::new(cargo).args(["build", "--quiet", "--package", package]).current_dir(root()).status();
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--package", package]).current_dir(root());
+    // What cargo tells a test about its own package makes build scripts run again, here and at the next build outside.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            build.env_remove(&name);
+        }
+    }
+    let status = build.status();
     assert!(status.is_ok_and(|status| status.success()), "`cargo build --package {package}` failed");
     // …/target/debug/deps/<test> → …/target/debug/<program>
     let test = std::env::current_exe().unwrap();

@@ -121,7 +121,7 @@ impl Running {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             // Asked first: what it said before it ended must count.
-            let ended = self.child.try_wait().unwrap().is_some();
+            let ended = self.has_ended();
             let said = self.read("stdout");
             if met(&said) {
                 return;
@@ -138,6 +138,11 @@ impl Running {
     #[track_caller]
     pub fn until_phase(&mut self, phase: &str) {
         self.until(&format!("\"type\":\"phase-started\",\"phase\":\"{phase}\""));
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Sends it a signal.

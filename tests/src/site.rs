@@ -83,6 +83,12 @@ impl Site {
         self.write("crossfade.toml", &config.replace(from, to));
     }
 
+    /// Adds to the end of `crossfade.toml`.
+    pub fn append(&self, text: &str) {
+        let config = std::fs::read_to_string(self.path().join("crossfade.toml")).unwrap();
+        self.write("crossfade.toml", &format!("{config}\n{text}"));
+    }
+
     /// `crossfade` with these arguments in the project's directory, pointed at the sandbox.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = crossfade();

@@ -51,9 +51,8 @@ fn what_fails_only_behind_the_public_host_is_brought_home_by_itself() {
         0 => wire.answer("200 OK", &[], "fine"),
         _ => wire.answer("500 Internal Server Error", &[], "no more"),
     });
-    let config = std::fs::read_to_string(site.path().join("crossfade.toml")).unwrap();
-    let smoke = format!("\n[[smoke]]\nname = \"fickle\"\nsteps = [{{ path = \"{}/x\" }}]\n", fickle.url());
-    site.write("crossfade.toml", &(config + &smoke));
+    let smoke = format!("[[smoke]]\nname = \"fickle\"\nsteps = [{{ path = \"{}/x\" }}]\n", fickle.url());
+    site.append(&smoke);
     let ended = site.deploy("1.2.0", &[]).expect(4);
     ended.says(&[
         "error: rolled back: step 1 (100 %): fickle: GET http://",
@@ -90,13 +89,12 @@ fn shifted_weights_have_a_lease_that_outlives_a_long_verification() {
     );
     site.configure("renew_every = \"10s\"", "renew_every = \"2s\"");
     site.configure("propagation = \"5s\"", "propagation = \"1s\"");
-    let config = std::fs::read_to_string(site.path().join("crossfade.toml")).unwrap();
     let checks = format!(
-        "\n[[health]]\nname = \"partner\"\npath = \"{0}/health\"\nretries = 0\n\
+        "[[health]]\nname = \"partner\"\npath = \"{0}/health\"\nretries = 0\n\
          [[smoke]]\nname = \"slow\"\nsteps = [{{ path = \"{0}/slow\", timeout = \"60s\" }}]\n",
         partner.url()
     );
-    site.write("crossfade.toml", &(config + &checks));
+    site.append(&checks);
 
     let mut running = site.begin_deploy("1.1.0", &[]);
     let mut seen: Vec<Seen> = Vec::new();
