@@ -6,11 +6,12 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, Action, Fault, KvFault, NAMESPACE_ID, Sandbox};
-use crossfade_tests::{sandbox, try_upload};
+use crossfade_tests::{client_at, sandbox, try_upload};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::{self, Answer};
+use crate::openapi;
 use crate::program::Running;
 
 const KEY: &str = "state";
@@ -30,6 +31,7 @@ fn a_write_meets_each_fault_once_and_is_done_only_where_the_fault_says_so() {
         Action::Answer { status: 429, code: 971, message: "Please wait".into(), retry_after: Some(7) };
     let unavailable = Action::Answer { status: 503, code: 10_001, message: "down".into(), retry_after: None };
     let page = Action::Text { status: 502, text: "<html>Bad gateway</html>".into() };
+    sandbox.take_exchanges();
     // What happens, the status that is seen, whether the write is done.
     let cases = [
         (Action::Latency { ms: 300 }, Some(200), true),
@@ -62,6 +64,10 @@ fn a_write_meets_each_fault_once_and_is_done_only_where_the_fault_says_so() {
     }
     let statuses: Vec<u16> = sandbox.requests().iter().map(|request| request.status).collect();
     assert_eq!(statuses, [200, 200, 429, 200, 503, 200, 502, 200, 0, 200, 0, 200, 500, 200]);
+    let mut exchanges = sandbox.take_exchanges();
+    // A gateway's own page is in no description.
+    exchanges.retain(|exchange| exchange.status != 502);
+    openapi::check(&exchanges);
 }
 
 #[test]
@@ -148,6 +154,41 @@ fn a_deployment_survives_one_of_each_fault_and_waits_as_long_as_it_is_told() {
 }
 
 #[test]
+fn the_routers_reads_of_kv_fail_on_request_too() {
+    let running = Running::start(&["--json", "--api-port", "0", "--public-port", "0"]);
+    let [api, public] = ["api_url", "public_url"].map(|name| running.said[name].as_str().unwrap());
+    let root = api.trim_end_matches("/client/v4");
+    let set = |fault: KvFault| {
+        let body = serde_json::to_vec(&fault).unwrap();
+        let headers = [("content-type", "application/json")];
+        assert_eq!(
+            http::send("PUT", &format!("{root}/sandbox/kv/fault"), &headers, &body).unwrap().status,
+            204
+        );
+    };
+    set(KvFault { status: Some(500), ..KvFault::default() });
+    // The sandbox itself serves as the origin: it answers at /sandbox.
+    let table = json!({
+        "schema": 1, "environment": "production", "revision": 1, "release": "rel-1",
+        "updated_at": "2026-01-31T12:00:00Z", "stable": "blue", "affinity": { "by": "cookie", "salt": "rel-1" },
+        "variants": [{ "name": "blue", "origin": root, "version": "1.0.0", "weight": 10_000 }],
+    });
+    let namespace = client_at(api).namespace(NAMESPACE_ID);
+    namespace.write("routing:production", table.to_string().as_bytes(), Duration::from_secs(10)).unwrap();
+    let reads = || http::get(&format!("{root}/sandbox")).json()["kv_reads"].as_u64().unwrap();
+    let before = reads();
+    assert_eq!(http::get(&format!("{public}/sandbox")).status, 503, "the table cannot be read");
+    assert!(reads() > before, "it was tried");
+
+    set(KvFault::default());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while http::get(&format!("{public}/sandbox")).status != 200 {
+        assert!(Instant::now() < deadline, "KV works again and the router does not");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn the_control_api_does_the_same_for_programs_in_other_languages() {
     let running = Running::start(&["--json", "--api-port", "0", "--public-port", "0"]);
     let api = running.variable("CLOUDFLARE_API_BASE_URL");
@@ -191,8 +232,6 @@ fn the_control_api_does_the_same_for_programs_in_other_languages() {
     assert_eq!(control("DELETE", "/requests", Value::Null).status, 204);
     assert_eq!(control("GET", "/requests", Value::Null).json(), json!([]));
 
-    let fault = serde_json::to_value(KvFault { status: Some(500), ..KvFault::default() }).unwrap();
-    assert_eq!(control("PUT", "/kv/fault", fault).status, 204);
     let described = control("GET", "", Value::Null).json();
     assert_eq!(described["projects"], json!(["booking"]));
     assert_eq!(described["namespace_id"], NAMESPACE_ID);

@@ -75,11 +75,14 @@ pub(crate) fn get(url: &str) -> Answer {
     send("GET", url, &[], b"").unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
-/// A call of the API with its token.
+/// A call of the API with its token. What is POSTed is JSON, what is PUT is bytes.
 ///
 /// # Errors
 /// When there is no answer.
 pub(crate) fn api(sandbox: &Sandbox, method: &str, path: &str, body: &[u8]) -> Result<Answer, ureq::Error> {
     let authorization = format!("Bearer {API_TOKEN}");
-    send(method, &format!("{}{path}", sandbox.api_url()), &[("authorization", &authorization)], body)
+    let content_type = if method == "PUT" { "application/octet-stream" } else { "application/json" };
+    let headers = [("authorization", authorization.as_str()), ("content-type", content_type)];
+    let sent = if body.is_empty() { &headers[..1] } else { &headers };
+    send(method, &format!("{}{path}", sandbox.api_url()), sent, body)
 }
