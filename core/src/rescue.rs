@@ -8,14 +8,14 @@ use crate::Timestamp;
 use crate::table::Rescue as Settings;
 
 /// How long requests count, in milliseconds.
-const WINDOW_MILLIS: i64 = 10_000;
+const WINDOW_MILLIS: u64 = 10_000;
 /// The rescues in a window that are always allowed: twice what opens a breaker by default.
 const ALWAYS: u32 = 10;
 
 /// One isolate's budget.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
-    window: i64,
+    window: u64,
     requests: u32,
     rescues: u32,
 }
@@ -44,7 +44,7 @@ impl Budget {
 
     /// Begins a new window when the last one is over.
     fn turn(&mut self, now: Timestamp) {
-        let window = now.as_millis().div_euclid(WINDOW_MILLIS);
+        let window = now.as_millis() / WINDOW_MILLIS;
         if window != self.window {
             *self = Self { window, requests: 0, rescues: 0 };
         }

@@ -26,7 +26,7 @@
 //!
 //!  a foreign revision anywhere ─▶ Superseded, nothing more is written
 //!  cancelled before the first write ─▶ NotStarted; after it ─▶ Writing(home)
-//!  a renewal of the lease is a Writing that returns to the step it interrupted
+//!  a renewal of the lease is a Writing that returns to the step, or the measurement, that it interrupted
 //! ```
 //!
 //! # Rules
@@ -43,7 +43,7 @@
 use std::time::Duration;
 
 use crate::table::{AffinityBy, Policy, RoutingTable, TableError, Variant, VariantName, Weight};
-use crate::{Timestamp, table::ReleaseId, table::Revision};
+use crate::{Span, Timestamp, table::ReleaseId, table::Revision};
 
 mod machine;
 mod plan;
@@ -84,12 +84,15 @@ pub enum Effect {
     LookUp,
     /// Ask the edge whether it serves this revision of ours or a later one. Answer: [`Event::Confirmed`].
     Confirm(Revision),
-    /// Take one measurement at this step. Answer: [`Event::Measured`].
+    /// Take one measurement at this step, or go on with the one that was answered by [`Event::StillMeasuring`]. Answer:
+    /// [`Event::Measured`], or [`Event::StillMeasuring`] when it takes longer than `until`.
     Measure {
         /// Index into [`Plan::steps`].
         step: usize,
         /// How many visitors the canary has.
         weight: Weight,
+        /// When the lease must be renewed; `None` without one.
+        until: Option<Timestamp>,
     },
     /// Do nothing until this time. Answer: [`Event::Woke`], also when it is over already.
     WaitUntil(Timestamp),
@@ -110,6 +113,8 @@ pub enum Event {
     Confirmed(Confirmation),
     /// What the measurement says.
     Measured(Verdict),
+    /// The measurement goes on.
+    StillMeasuring,
     /// The time has come.
     Woke,
     /// Somebody wants it undone. A write in flight must have ended before this is reported.
@@ -211,7 +216,7 @@ pub enum Reason {
         why: String,
     },
     /// The edge did not serve the new revision in time.
-    #[error("the edge did not serve revision {revision} within {} s: {seen}", within.as_secs())]
+    #[error("the edge did not serve revision {revision} within {}: {seen}", Span(*within))]
     NotConfirmed {
         /// The revision waited for.
         revision: Revision,

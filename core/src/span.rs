@@ -1,5 +1,6 @@
 //! Lengths of time as people write them.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -14,6 +15,16 @@ impl<'de> Deserialize<'de> for Span {
         let wrong =
             || de::Error::custom(format!("`{text}` is not a duration such as 500ms, 90s, 5m or 1h 30m"));
         humantime::parse_duration(&text).map(Self).map_err(|_| wrong())
+    }
+}
+
+impl fmt::Display for Span {
+    /// In whole seconds where it is some, else in milliseconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.as_secs(), self.0.subsec_millis()) {
+            (seconds, 0) => write!(f, "{seconds} s"),
+            (_, _) => write!(f, "{} ms", self.0.as_millis()),
+        }
     }
 }
 
@@ -37,6 +48,12 @@ impl schemars::JsonSchema for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_told_in_a_unit_that_fits() {
+        let told = |millis| Span(Duration::from_millis(millis)).to_string();
+        assert_eq!([told(0), told(200), told(1_500), told(90_000)], ["0 s", "200 ms", "1500 ms", "90 s"]);
+    }
 
     #[test]
     fn durations_are_read_as_people_write_them() {

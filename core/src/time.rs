@@ -7,18 +7,23 @@ use serde::{Serialize, Serializer};
 
 /// A point in time: whole milliseconds since the Unix epoch, as JavaScript's `Date.now()` counts them.
 ///
-/// Written as RFC 3339 in UTC. Milliseconds because the router compares its lease with `Date.now()`.
+/// Written as RFC 3339 in UTC, and no earlier than 1970, before which nobody released anything: what is earlier or later counts
+/// as the first or last moment. Milliseconds because the router compares its lease with `Date.now()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+pub struct Timestamp(u64);
+
+/// The last millisecond of the year 9999, where RFC 3339 ends.
+const MILLIS_MAX: u64 = 253_402_300_799_999;
 
 impl Timestamp {
     /// From milliseconds since the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        let millis = if millis < 0 { 0 } else { millis.unsigned_abs() };
+        Self(if millis > MILLIS_MAX { MILLIS_MAX } else { millis })
     }
 
     /// Milliseconds since the Unix epoch.
-    pub const fn as_millis(self) -> i64 {
+    pub const fn as_millis(self) -> u64 {
         self.0
     }
 
@@ -27,35 +32,29 @@ impl Timestamp {
     pub fn parse(text: &str) -> Option<Self> {
         let time = humantime::parse_rfc3339(text).ok()?;
         let millis = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_millis();
-        i64::try_from(millis).ok().map(Self)
+        u64::try_from(millis).ok().map(|millis| Self(millis.min(MILLIS_MAX)))
     }
 
     /// This point in time moved later by `by`; stops at the end of what can be counted.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        let by = u64::try_from(by.as_millis()).unwrap_or(MILLIS_MAX);
+        Self(self.0.saturating_add(by).min(MILLIS_MAX))
     }
 
     /// How long after `earlier` this is; zero when it is not later.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// The last millisecond of the year 9999, where RFC 3339 ends.
-        const LAST: i64 = 253_402_300_799_999;
-        match u64::try_from(self.0) {
-            Ok(millis) if self.0 <= LAST => {
-                let time = SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
-                if millis.is_multiple_of(1000) {
-                    humantime::format_rfc3339_seconds(time).fmt(f)
-                } else {
-                    humantime::format_rfc3339_millis(time).fmt(f)
-                }
-            }
-            Ok(_) | Err(_) => write!(f, "{} ms", self.0),
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(self.0);
+        if self.0.is_multiple_of(1000) {
+            humantime::format_rfc3339_seconds(time).fmt(f)
+        } else {
+            humantime::format_rfc3339_millis(time).fmt(f)
         }
     }
 }
@@ -91,8 +90,8 @@ mod tests {
         for (millis, text) in [
             (1_769_860_800_000, "2026-01-31T12:00:00Z"),
             (1_769_860_800_070, "2026-01-31T12:00:00.070Z"),
-            (-1, "-1 ms"),
-            (i64::MAX, "9223372036854775807 ms"),
+            (-1, "1970-01-01T00:00:00Z"),
+            (i64::MAX, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(Timestamp::from_millis(millis).to_string(), text);
         }

@@ -1,7 +1,7 @@
 //! SIGINT, SIGTERM and SIGHUP in, one flag out.
 //!
-//! The first signal asks for the orderly way: traffic home first, niceties later. Further ones are ignored while that
-//! goes on; GitHub's runner sends SIGINT and, 7.5 seconds later, SIGTERM
+//! The first signal asks for the orderly way: traffic home first, niceties later. Further ones are ignored while traffic
+//! goes home, and end the niceties; GitHub's runner sends SIGINT and, 7.5 seconds later, SIGTERM
 //! (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation>).
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -11,11 +11,14 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, Default)]
 pub struct Cancel {
     shared: Arc<Shared>,
+    /// How many earlier ones do not count.
+    ignored: usize,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    reason: Mutex<Option<String>>,
+    /// Why, each time that somebody asked.
+    reasons: Mutex<Vec<String>>,
     changed: Condvar,
 }
 
@@ -38,33 +41,39 @@ impl Cancel {
         Ok(cancel)
     }
 
-    /// Asks everything to be undone; the first reason stays.
+    /// Asks everything to be undone.
     pub fn cancel(&self, reason: &str) {
-        self.reason_slot().get_or_insert_with(|| reason.to_owned());
+        self.reasons().push(reason.to_owned());
         self.shared.changed.notify_all();
     }
 
-    /// Why it is to be undone; `None` while nobody asked.
+    /// One that has not heard what was asked so far, and hears what is asked from now on.
+    #[must_use]
+    pub fn further(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), ignored: self.reasons().len() }
+    }
+
+    /// Why it is to be undone, the first reason; `None` while nobody asked.
     pub fn reason(&self) -> Option<String> {
-        self.reason_slot().clone()
+        self.reasons().get(self.ignored).cloned()
     }
 
     /// Whether somebody asked.
     pub fn is_cancelled(&self) -> bool {
-        self.reason_slot().is_some()
+        self.reasons().len() > self.ignored
     }
 
     /// Waits for `duration`, or until somebody asks; says whether somebody did.
     pub fn wait(&self, duration: Duration) -> bool {
         let deadline = Instant::now() + duration;
-        let mut reason = self.reason_slot();
-        while reason.is_none() {
+        let mut reasons = self.reasons();
+        while reasons.len() <= self.ignored {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
             }
-            reason = match self.shared.changed.wait_timeout(reason, left) {
-                Ok((reason, _)) => reason,
+            reasons = match self.shared.changed.wait_timeout(reasons, left) {
+                Ok((reasons, _)) => reasons,
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }
@@ -72,8 +81,8 @@ impl Cancel {
     }
 
     /// A panic elsewhere must not keep traffic from going home, so a poisoned lock is as good as any.
-    fn reason_slot(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.shared.reason.lock().unwrap_or_else(PoisonError::into_inner)
+    fn reasons(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
+        self.shared.reasons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -88,6 +97,20 @@ mod tests {
         cancel.cancel("SIGINT");
         cancel.cancel("SIGTERM");
         assert_eq!(cancel.reason().as_deref(), Some("SIGINT"));
+    }
+
+    #[test]
+    fn a_further_one_hears_only_what_comes_later() {
+        let cancel = Cancel::default();
+        cancel.cancel("SIGINT");
+        let further = cancel.further();
+        assert!(!further.is_cancelled() && !further.wait(Duration::from_millis(1)));
+        cancel.cancel("SIGTERM");
+        assert!(further.wait(Duration::from_secs(60)));
+        assert_eq!(
+            (further.reason().as_deref(), cancel.reason().as_deref()),
+            (Some("SIGTERM"), Some("SIGINT"))
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::command;
 use crate::error::explain;
-use crate::report::Mode;
+use crate::report::{Mode, Reporter};
 
 /// Zero-downtime, reversible deploys to Cloudflare Pages.
 ///
@@ -165,6 +165,7 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             use std::io::Write as _;
+            Reporter::new(cli.global.mode()).error(&error);
             let _ = writeln!(anstream::stderr(), "{}", explain(&error));
             error.to_exit()
         }

@@ -152,11 +152,11 @@ impl Cloudflare {
         let sent = match bytes.is_empty() {
             true => request
                 .body(())
-                .map_err(|error| Error::invalid(at, &error))
+                .map_err(|error| Error::invalid(at, &self.shared.base_url, &error))
                 .and_then(|request| self.run(at, request, within)),
             false => request
                 .body(bytes)
-                .map_err(|error| Error::invalid(at, &error))
+                .map_err(|error| Error::invalid(at, &self.shared.base_url, &error))
                 .and_then(|request| self.run(at, request, within)),
         };
         let mut response = sent?;
@@ -171,7 +171,7 @@ impl Cloudflare {
             .with_config()
             .limit(kv::VALUE_MAX)
             .read_to_vec()
-            .map_err(|error| Error::from_transport(at, &error))?;
+            .map_err(|error| Error::from_transport(at, &self.shared.base_url, &error))?;
         Ok(Answer { status, retry_after, challenged, body })
     }
 
@@ -187,7 +187,7 @@ impl Cloudflare {
             .timeout_global(Some(within))
             .allow_non_standard_methods(true)
             .build();
-        agent.run(request).map_err(|error| Error::from_transport(at, &error))
+        agent.run(request).map_err(|error| Error::from_transport(at, &self.shared.base_url, &error))
     }
 }
 
@@ -260,7 +260,9 @@ impl Answer {
             (401 | 403, _) | (400, Some(10_000 | 6_003 | 6_111 | 9_109)) => {
                 Error::Unauthorised { at, status, code, message }
             }
-            (404, _) => Error::NotFound { at, code, message },
+            // Whoever says so without an envelope is not the API.
+            (404, _) if json.is_some() => Error::NotFound { at, code, message },
+            (404, _) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },
             (500.., _) => Error::Unavailable { at, status, code, message },
             (400..500, _) => Error::Refused { at, status, code, message },
             (_, Some(_)) => Error::Refused { at, status, code, message },

@@ -3,12 +3,14 @@
 use crate::cli::{Command, Global};
 use crate::config::Config;
 use crate::error::Error;
+use crate::report::Mode;
 
 mod check;
 mod deploy;
 mod history;
 mod rollback;
 mod session;
+mod settings;
 mod status;
 mod weights;
 
@@ -34,13 +36,18 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
 
 fn validate(global: &Global) -> Result<(), Error> {
     let config = Config::read(&global.config)?;
-    print(&format!(
-        "{} is valid: {} environments, {} health checks, {} smoke tests",
-        global.config.display(),
-        config.environments.len(),
-        config.health.len(),
-        config.smoke.len()
-    ));
+    let [environments, health, smoke] = [config.environments.len(), config.health.len(), config.smoke.len()];
+    print(&match global.mode() {
+        Mode::Json => serde_json::json!({
+            "version": 1, "config": global.config, "valid": true,
+            "environments": environments, "health": health, "smoke": smoke,
+        })
+        .to_string(),
+        Mode::Lines => format!(
+            "{} is valid: {environments} environments, {health} health checks, {smoke} smoke tests",
+            global.config.display()
+        ),
+    });
     Ok(())
 }
 

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use crossfade_core::rollout::{Limits, Plan, PlanError, Step};
-use crossfade_core::table::Weight;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,10 +11,14 @@ use crate::error::Error;
 use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
 
+mod rollout;
 mod value;
 
 pub use crossfade_core::Span;
-pub use value::Percent;
+pub use rollout::{RolloutConfig, StepConfig, Strategy};
+pub use value::{Percent, check_site_url};
+
+use value::check_project;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -116,53 +118,6 @@ pub struct Hook {
     pub timeout: Span,
 }
 
-/// How traffic is shifted.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct RolloutConfig {
-    /// Which of the strategies.
-    pub strategy: Strategy,
-    /// Steps before everybody, each `{ weight = "5%", hold = "5m" }`. Default: none.
-    pub steps: Vec<StepConfig>,
-    /// How long the new version is watched with all visitors on it before it becomes stable. Default: `0s`, one passed
-    /// verification is enough.
-    pub watch: Span,
-    /// Whether the smoke tests run again through the public URL after the switch. Default: true.
-    pub verify_smoke: bool,
-    /// How long routers keep shifted weights when nothing more is heard of the runner. Default: `5m`.
-    pub lease: Span,
-    /// How often the lease is renewed. Default: `1m`.
-    pub renew_every: Span,
-    /// How long a write may take to be seen everywhere. Default: `90s`, KV's 60 and the routers' 30.
-    pub propagation: Span,
-    /// How long the edge may take to be seen serving a revision. Default: `3m`.
-    pub confirm_within: Span,
-    /// The time between two measurements of a step. Default: `30s`.
-    pub measure_every: Span,
-    /// Measurements in a row that may fail to be taken before traffic goes home. Default: 4.
-    pub errors_max: u32,
-    /// The two slots. Default: `["blue", "green"]`.
-    pub slots: [String; 2],
-}
-
-/// The strategies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// A second slot is deployed, checked, and then serves everybody.
-    BlueGreen,
-}
-
-/// One step.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StepConfig {
-    /// The new version's share, as `"5%"`.
-    pub weight: Percent,
-    /// How long it is watched, from when the edge is seen serving it.
-    pub hold: Span,
-}
-
 /// What happens to old deployments.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -174,47 +129,6 @@ pub struct Cleanup {
 impl Default for Cleanup {
     fn default() -> Self {
         Self { keep: 5 }
-    }
-}
-
-impl Default for RolloutConfig {
-    fn default() -> Self {
-        let limits = Limits::default();
-        Self {
-            strategy: Strategy::BlueGreen,
-            steps: Vec::new(),
-            watch: Span(Duration::ZERO),
-            verify_smoke: true,
-            lease: Span(limits.lease),
-            renew_every: Span(limits.renew_every),
-            propagation: Span(limits.propagation),
-            confirm_within: Span(limits.confirm_within),
-            measure_every: Span(limits.measure_every),
-            errors_max: limits.errors_max,
-            slots: ["blue".into(), "green".into()],
-        }
-    }
-}
-
-impl RolloutConfig {
-    /// The plan that these settings describe.
-    ///
-    /// # Errors
-    /// When weights do not rise, or the lease could run out while all is well.
-    pub fn plan(&self) -> Result<Plan, PlanError> {
-        let last = Step { weight: Weight::TOTAL, hold: self.watch.0 };
-        let steps =
-            self.steps.iter().map(|step| Step { weight: step.weight.0, hold: step.hold.0 }).chain([last]);
-        let limits = Limits {
-            lease: self.lease.0,
-            renew_every: self.renew_every.0,
-            propagation: self.propagation.0,
-            confirm_within: self.confirm_within.0,
-            measure_every: self.measure_every.0,
-            errors_max: self.errors_max,
-            ..Limits::default()
-        };
-        Plan::new(steps.collect(), limits)
     }
 }
 
@@ -241,6 +155,7 @@ impl Config {
 
     /// What no single field can say.
     fn check(&self) -> Result<(), String> {
+        check_project("project", &self.project)?;
         if self.environments.is_empty() {
             return Err("`environments` is empty: add a table such as [environments.production]".into());
         }
@@ -249,12 +164,9 @@ impl Config {
             crossfade_core::table::Environment::new(&at, name.as_str())
                 .map_err(|error| error.problem.to_string())
                 .map_err(|why| format!("`{at}`: {why}"))?;
-            let url = &environment.url;
-            let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-            if host.is_none_or(|host| host.is_empty() || host.contains(['?', '#', '@', ' '])) {
-                return Err(format!(
-                    "`{at}.url` is `{url}`: it must be the public URL, such as https://booking.example.com"
-                ));
+            check_site_url(&environment.url).map_err(|why| format!("`{at}.url` is {why}"))?;
+            if let Some(project) = &environment.project {
+                check_project(&format!("{at}.project"), project)?;
             }
             let namespace = &environment.kv_namespace;
             if namespace.len() != 32 || !namespace.bytes().all(|byte| byte.is_ascii_hexdigit()) {

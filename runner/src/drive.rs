@@ -1,26 +1,36 @@
 //! The rollout machine's driver: the only place that moves traffic.
 //!
-//! Each effect is performed with a deadline. Waiting, confirming and measuring are left at once when somebody cancels; a
-//! write in flight is waited for (at most [`FENCE_WITHIN`] + [`WRITE_WITHIN`]), because home must not overtake it.
+//! Each effect is performed with a deadline. Waiting, confirming and measuring are left at once when somebody cancels. A
+//! call to KV in flight is waited for, because home must not overtake a write; no further one is begun. So home is written
+//! at most [`WRITE_WITHIN`] (what is in flight) + [`FENCE_WITHIN`] + [`WRITE_WITHIN`] after a signal, which is below 6 s.
 
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use crossfade_core::rollout::{Confirmation, Effect, Event, Found, Outcome, Rollout, Verdict, WriteFailure};
+use crossfade_core::rollout::{Confirmation, Effect, Event, Found, Outcome, Rollout, WriteFailure};
 use crossfade_core::table::{Environment, ReleaseId, Revision, Weight};
 use crossfade_core::{RoutingTable, Timestamp};
 
 use crate::cancel::Cancel;
 use crate::cloudflare;
 use crate::cloudflare::kv::Namespace;
-use crate::edge::{Edge, EdgeError};
+use crate::edge::Edge;
+use crate::error::Error;
 use crate::record::Heartbeat;
-use crate::report::{self, Phase, Reporter};
+use crate::report::{self, Reporter};
+
+mod beside;
+mod measure;
+mod said;
+
+pub use measure::Measurement;
+
+use beside::{Beside, Waited};
+use said::Said;
 
 /// The most that looking at the table before a write may take.
 pub const FENCE_WITHIN: Duration = Duration::from_millis(1_500);
 /// The most that a write of the table may take.
-pub const WRITE_WITHIN: Duration = Duration::from_millis(2_500);
+pub const WRITE_WITHIN: Duration = Duration::from_millis(2_200);
 /// The most that one question to the edge may take.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// Answers in a row, each over a connection of its own, that make a revision count as served.
@@ -42,12 +52,9 @@ pub struct World<'a> {
     pub cancel: &'a Cancel,
     /// What people and programs read.
     pub reporter: &'a Reporter,
-    /// Takes one measurement: of the canary alone below 100 %, of the public URL at 100 %.
-    pub measure: Measure,
+    /// Takes measurements: of the canary alone below 100 %, of the public URL at 100 %.
+    pub measurement: &'a Measurement,
 }
-
-/// Takes a measurement at a weight; must be able to run beside us. The cancellation reaches it too.
-pub type Measure = std::sync::Arc<dyn Fn(usize, Weight) -> Verdict + Send + Sync>;
 
 /// What the table in KV says of its writer.
 pub struct Fence {
@@ -61,7 +68,7 @@ pub struct Fence {
 pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
     let clock = Clock::start();
     let mut cancel_told = false;
-    let mut said = Said { reporter: world.reporter, phase: None, switched: false };
+    let mut said = Said::new(world.reporter);
     let mut event = match world.cancel.reason() {
         Some(reason) => Event::Cancelled(reason),
         None => Event::Started,
@@ -75,7 +82,10 @@ pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
         }
         event = perform(&effect, world, &clock, cancel_told);
         said.after(&effect, &event);
+        // That nothing was written is worth more to the machine than that it is cancelled; it will hear of that next.
+        let surely_not_written = matches!(event, Event::Published(Err(WriteFailure::NotWritten(_))));
         if !cancel_told
+            && !surely_not_written
             && !matches!(event, Event::Cancelled(_))
             && let Some(reason) = world.cancel.reason()
         {
@@ -89,15 +99,17 @@ fn perform(effect: &Effect, world: &World<'_>, clock: &Clock, cancel_told: bool)
     // Once the machine knows, going home must not be cut short again.
     let cancel = if cancel_told { &Cancel::default() } else { world.cancel };
     match effect {
-        Effect::Publish { table, base, urgent } => Event::Published(publish(world, table, *base, *urgent)),
+        Effect::Publish { table, base, urgent } => {
+            Event::Published(publish(world, table, *base, *urgent, cancel))
+        }
         Effect::LookUp => Event::LookedUp(look_up(world)),
         Effect::Confirm(revision) => {
             let (edge, release, revision) = (world.edge.clone(), world.release.clone(), *revision);
             beside(cancel, move || Event::Confirmed(confirm(&edge, &release, revision)))
         }
-        Effect::Measure { step, weight } => {
-            let (measure, step, weight) = (std::sync::Arc::clone(&world.measure), *step, *weight);
-            beside(cancel, move || Event::Measured(measure(step, weight)))
+        Effect::Measure { step, weight, until } => {
+            let within = until.map(|until| until.since(clock.now()));
+            world.measurement.take(*step, *weight, within, cancel)
         }
         Effect::WaitUntil(time) => {
             cancel.wait(time.since(clock.now()));
@@ -109,37 +121,38 @@ fn perform(effect: &Effect, world: &World<'_>, clock: &Clock, cancel_told: bool)
 
 /// Does something on a thread of its own, and leaves it behind when somebody cancels.
 fn beside(cancel: &Cancel, work: impl FnOnce() -> Event + Send + 'static) -> Event {
-    const LOOK_EVERY: Duration = Duration::from_millis(50);
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(work()));
-    loop {
-        match receiver.recv_timeout(LOOK_EVERY) {
-            Ok(event) => return event,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                if let Some(reason) = cancel.reason() {
-                    return Event::Cancelled(reason);
-                }
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                return Event::Cancelled("internal error: a measurement panicked".into());
-            }
+    match Beside::start(work).wait(cancel, None) {
+        Waited::Ended(event) => event,
+        Waited::Cancelled(reason) => Event::Cancelled(reason),
+        Waited::NotYet | Waited::Panicked => {
+            Event::Cancelled("internal error: asking the edge panicked".into())
         }
     }
 }
 
+/// Writes a table: first the release's record, so that others know; then a look at what is replaced; then the write.
 fn publish(
     world: &World<'_>,
     table: &RoutingTable,
     base: Option<Revision>,
     urgent: bool,
+    cancel: &Cancel,
 ) -> Result<(), WriteFailure> {
+    let not_cancelled = || match cancel.reason() {
+        Some(reason) if !urgent => Err(WriteFailure::NotWritten(format!("cancelled: {reason}"))),
+        Some(_) | None => Ok(()),
+    };
     let key = RoutingTable::key(world.environment);
     let phase = format!("revision {}", table.revision());
     if urgent {
         world.heartbeat.note(|record| record.phase = format!("going home, {phase}"));
-    } else if let Err(error) = world.heartbeat.update(|record| record.phase = phase) {
-        return Err(WriteFailure::NotWritten(format!("the release's record: {error}")));
+    } else {
+        world.heartbeat.update(FENCE_WITHIN, |record| record.phase = phase).map_err(|error| match error {
+            Error::Superseded(by) => WriteFailure::Superseded(by),
+            error => WriteFailure::NotWritten(format!("the release's record: {}", error.in_one_line())),
+        })?;
     }
+    not_cancelled()?;
     match fence(world.namespace, world.environment) {
         Ok(Some(found)) if found.release == *world.release || Some(found.revision) == base => {}
         Ok(None) if base.is_none() => {}
@@ -154,6 +167,7 @@ fn publish(
         Err(_) if urgent => {}
         Err(why) => return Err(WriteFailure::NotWritten(why)),
     }
+    not_cancelled()?;
     world.namespace.write_once(&key, table.to_json().as_bytes(), WRITE_WITHIN).map_err(write_failure)
 }
 
@@ -190,13 +204,7 @@ fn confirm(edge: &Edge, release: &ReleaseId, revision: Revision) -> Confirmation
     for _ in 0..CONFIRMATIONS {
         let status = match edge.status(ASK_WITHIN) {
             Ok(status) => status,
-            Err(
-                error @ (EdgeError::Unreachable { .. }
-                | EdgeError::Unauthorised { .. }
-                | EdgeError::NoRouter { .. }),
-            ) => {
-                return Confirmation::NotYet(error.to_string());
-            }
+            Err(error) => return Confirmation::NotYet(error.to_string()),
         };
         let ours = status.release.as_deref() == Some(release.as_str());
         match status.revision {
@@ -225,109 +233,6 @@ impl Clock {
 
     fn now(&self) -> Timestamp {
         self.started_at.plus(self.started.elapsed())
-    }
-}
-
-/// Turns effects into phases that people follow.
-struct Said<'a> {
-    reporter: &'a Reporter,
-    phase: Option<(Phase<'a>, String)>,
-    /// A table was published before.
-    switched: bool,
-}
-
-impl<'a> Said<'a> {
-    fn before(&mut self, effect: &Effect, rollout: &Rollout) {
-        match effect {
-            Effect::Publish { table, urgent, .. } => {
-                let renewal = self.phase.is_some() && table.lease().is_some();
-                if renewal && !urgent {
-                    return;
-                }
-                // The first release of all has no lease: there is no other version that could take over.
-                let name = match (urgent, table.lease()) {
-                    (true, _) => "home",
-                    (false, None) if self.switched => "settle",
-                    (false, Some(_) | None) => "switch",
-                };
-                self.switched = true;
-                let text = format!("revision {}: {}", table.revision(), shares(table));
-                self.begin(name, text);
-            }
-            Effect::Confirm(revision) => {
-                self.progress(&format!("waiting for the edge to serve revision {revision}"))
-            }
-            Effect::Measure { step, weight } => {
-                let first = self.phase.as_ref().is_none_or(|(phase, _)| phase.name() != "verify");
-                if first {
-                    let of = rollout.plan().steps().len();
-                    self.begin("verify", format!("step {} of {of}, {weight}", step + 1));
-                }
-            }
-            Effect::LookUp => self.progress("looking up whether the write happened"),
-            Effect::WaitUntil(_) => {}
-            Effect::Finish(_) => {}
-        }
-    }
-
-    fn after(&mut self, effect: &Effect, event: &Event) {
-        match (effect, event) {
-            (Effect::Publish { .. }, Event::Published(Err(failure))) => {
-                let (WriteFailure::Refused(why)
-                | WriteFailure::NotWritten(why)
-                | WriteFailure::Unknown(why)
-                | WriteFailure::Superseded(why)) = failure;
-                self.detail(false, why);
-            }
-            (Effect::Confirm(_), Event::Confirmed(Confirmation::Served)) => self.done(", served at the edge"),
-            (Effect::Confirm(_), Event::Confirmed(Confirmation::NotYet(seen))) => self.progress(seen),
-            (Effect::Measure { .. }, Event::Measured(Verdict::Pass)) => self.progress("passed"),
-            (Effect::Measure { .. }, Event::Measured(Verdict::Fail(why))) => self.failed(why),
-            (Effect::Measure { .. }, Event::Measured(Verdict::Error(why))) => {
-                self.detail(false, &format!("could not measure: {why}"));
-            }
-            (_, Event::Cancelled(why)) => self.failed(&format!("cancelled: {why}")),
-            (_, _) => {}
-        }
-    }
-
-    fn begin(&mut self, name: &'static str, text: String) {
-        self.done("");
-        self.phase = Some((self.reporter.phase(name), text));
-        self.progress("");
-    }
-
-    fn progress(&self, text: &str) {
-        if let Some((phase, what)) = &self.phase {
-            phase.progress(if text.is_empty() { what.clone() } else { format!("{what}; {text}") });
-        }
-    }
-
-    fn detail(&self, ok: bool, text: &str) {
-        if let Some((phase, _)) = &self.phase {
-            phase.detail(ok, text);
-        }
-    }
-
-    fn done(&mut self, more: &str) {
-        if let Some((phase, text)) = self.phase.take() {
-            phase.done(format!("{text}{more}"));
-        }
-    }
-
-    fn failed(&mut self, why: &str) {
-        if let Some((phase, text)) = self.phase.take() {
-            phase.failed(format!("{text}: {why}"));
-        }
-    }
-
-    fn end(&mut self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Promoted | Outcome::RolledBack(_) => self.done(""),
-            Outcome::NotStarted(why) => self.failed(&why.to_string()),
-            Outcome::Superseded(by) => self.failed(by),
-            Outcome::Stuck { traffic, .. } => self.failed(&traffic.to_string()),
-        }
     }
 }
 

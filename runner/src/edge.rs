@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
+use crossfade_core::table::Environment;
 use serde::Deserialize;
 
 /// The secret that opens the router's control endpoints. It never appears in a message.
@@ -32,6 +33,8 @@ pub struct Edge {
 /// What one router says of itself at `/__crossfade/status`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct EdgeStatus {
+    /// Whose table it reads. Every router says so; what does not is none.
+    pub environment: String,
     /// The revision in force; `None` without a table.
     pub revision: Option<u64>,
     /// Who wrote it.
@@ -76,12 +79,71 @@ pub enum EdgeError {
         /// The HTTP status.
         status: u16,
     },
+    /// The router reads another environment's table.
+    #[error("the router at {url} is that of environment `{its}`, not of `{ours}`")]
+    OtherEnvironment {
+        /// Which URL.
+        url: String,
+        /// Whose it is.
+        its: String,
+        /// Whose it should be.
+        ours: String,
+    },
+}
+
+impl EdgeError {
+    /// Whether asking again may help.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::NoRouter { status: 500.., .. })
+    }
+
+    /// What a person can do about it.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => {
+                "the environment's `url` in crossfade.toml must be where the router answers"
+            }
+            Self::Unauthorised { .. } => {
+                "set the same CROSSFADE_TOKEN here and at the router (`wrangler secret put CROSSFADE_TOKEN`)"
+            }
+            Self::NoRouter { .. } => {
+                "deploy the router and give it the environment's `url` as its route or domain; the README tells how"
+            }
+            Self::OtherEnvironment { .. } => {
+                "look at `url` of this environment in crossfade.toml, and at ENVIRONMENT of the router"
+            }
+        }
+    }
 }
 
 impl Edge {
     /// The router at `url`.
     pub fn new(url: &str, token: ControlToken) -> Self {
         Self { url: url.trim_end_matches('/').to_owned(), token }
+    }
+
+    /// Makes sure that the router answers, knows the secret and serves this environment, before anything depends on it.
+    ///
+    /// # Errors
+    /// What it says instead; a router that does not answer is asked three times.
+    pub fn check(&self, environment: &Environment) -> Result<(), EdgeError> {
+        const TRIES: usize = 3;
+        const ASK_WITHIN: Duration = Duration::from_secs(5);
+        let mut tries = 0;
+        let status = loop {
+            tries += 1;
+            match self.status(ASK_WITHIN) {
+                Err(error) if error.may_pass() && tries < TRIES => {
+                    std::thread::sleep(Duration::from_millis(500))
+                }
+                result => break result?,
+            }
+        };
+        if status.environment == environment.as_str() {
+            return Ok(());
+        }
+        let (its, ours) = (status.environment, environment.to_string());
+        Err(EdgeError::OtherEnvironment { url: self.url.clone(), its, ours })
     }
 
     /// Asks over a connection of its own, so that several questions can meet several routers.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use crossfade_core::rollout::{CannotStart, PlanError};
 use crossfade_core::table::TableError;
 
+use crate::edge::EdgeError;
 use crate::{cloudflare, upload};
 
 /// Exit codes. They are part of the interface: numbers never change their meaning.
@@ -82,6 +83,9 @@ pub enum Error {
         /// Cloudflare's answer.
         source: cloudflare::Error,
     },
+    /// The router cannot be asked what it serves.
+    #[error("cannot see what visitors get")]
+    Edge(#[from] EdgeError),
     /// The upload failed.
     #[error("the upload failed")]
     Upload(#[from] upload::Error),
@@ -135,6 +139,16 @@ impl Error {
         move |source| Self::Cloudflare { doing, source }
     }
 
+    /// Why it happened, the nearest cause first.
+    pub fn causes(&self) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+        std::iter::successors(std::error::Error::source(self), |error| error.source())
+    }
+
+    /// What happened and why, on one line.
+    pub fn in_one_line(&self) -> String {
+        self.causes().fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+
     /// The process's exit code.
     pub const fn exit_code(&self) -> u8 {
         match self {
@@ -147,6 +161,7 @@ impl Error {
             Self::Table { .. }
             | Self::CannotStart(_)
             | Self::Cloudflare { .. }
+            | Self::Edge(_)
             | Self::Upload(_)
             | Self::Record { .. }
             | Self::Gate { .. }
@@ -177,18 +192,17 @@ impl Error {
             )),
             Self::CannotStart(CannotStart::CanaryIsStable(_) | CannotStart::OtherEnvironment(_)) => None,
             Self::Cloudflare { source, .. } => source.hint(),
+            Self::Edge(source) => Some(source.hint().into()),
             Self::Upload(source) => source.hint(),
             Self::Record { key, .. } => Some(format!(
                 "another Crossfade may have written it; look at the KV key `{key}`, or delete it"
             )),
             Self::Superseded(_) => Some("`crossfade status` shows which release is in charge".into()),
             Self::Gate { .. } => Some("nothing was changed for visitors; mend it and deploy again".into()),
-            Self::Usage(_)
-            | Self::Plan(_)
-            | Self::Weights(_)
-            | Self::RolledBack(_)
-            | Self::Cancelled(_)
-            | Self::Io { .. } => None,
+            Self::RolledBack(_) => {
+                Some("visitors are on the version before; mend it and deploy again".into())
+            }
+            Self::Usage(_) | Self::Plan(_) | Self::Weights(_) | Self::Cancelled(_) | Self::Io { .. } => None,
         }
     }
 }
@@ -207,10 +221,8 @@ fn table_hint(error: &TableError) -> String {
 /// An error, its causes and its hint, as a person reads them.
 pub fn explain(error: &Error) -> String {
     let mut text = format!("error: {error}");
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!("\n  because: {error}"));
-        cause = error.source();
+    for cause in error.causes() {
+        text.push_str(&format!("\n  because: {cause}"));
     }
     if let Some(hint) = error.hint() {
         text.push_str(&format!("\nhint: {hint}"));

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crossfade_core::Span;
+
 use crate::cancel::Cancel;
 use crate::config::Hook;
 
@@ -27,7 +29,7 @@ pub enum HookError {
         status: std::process::ExitStatus,
     },
     /// It took too long.
-    #[error("`{run}` took longer than {} s", timeout.as_secs())]
+    #[error("`{run}` took longer than {}", Span(*timeout))]
     TimedOut {
         /// The command.
         run: String,
@@ -108,7 +110,6 @@ fn end(child: &mut Child) {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::config::Span;
 
     fn hook(run: &str, timeout: Duration) -> Hook {
         Hook { name: None, run: run.into(), timeout: Span(timeout) }

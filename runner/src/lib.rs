@@ -33,4 +33,5 @@ pub mod release;
 pub mod report;
 pub mod retry;
 pub mod smoke;
+mod transport;
 pub mod upload;

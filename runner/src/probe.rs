@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use crossfade_core::probe::Observed;
 use ureq::http;
 
+use crate::transport::our_own_fault;
+
 /// How much of a body is looked at.
 const BODY_MAX: u64 = 1024 * 1024;
 
@@ -120,14 +122,9 @@ fn run<B: ureq::AsSendBody>(
 }
 
 fn no_answer(error: &ureq::Error) -> NoAnswer {
-    let text = error.to_string();
-    match error {
-        ureq::Error::HostNotFound
-        | ureq::Error::BadUri(_)
-        | ureq::Error::Http(_)
-        | ureq::Error::InvalidProxyUrl
-        | ureq::Error::ConnectProxyFailed(_)
-        | ureq::Error::Timeout(ureq::Timeout::Resolve) => NoAnswer::CouldNotMeasure(text),
-        _ => NoAnswer::Failed(format!("no answer: {text}")),
+    if our_own_fault(error) {
+        NoAnswer::CouldNotMeasure(error.to_string())
+    } else {
+        NoAnswer::Failed(format!("no answer: {error}"))
     }
 }

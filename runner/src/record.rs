@@ -5,7 +5,6 @@
 //! after it. KV has no compare-and-set, so a claim is read back after a moment: of two that claim at once, the one whose
 //! write was overwritten stops. The routing table's revision is the second fence.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
@@ -18,14 +17,16 @@ use crate::cloudflare::kv::Namespace;
 use crate::error::Error;
 use crate::report;
 
+mod heartbeat;
+
+pub use heartbeat::Heartbeat;
+
 /// How long a record counts without being renewed.
 pub const EXPIRES_AFTER: Duration = Duration::from_secs(180);
-/// How often it is renewed.
-const RENEW_EVERY: Duration = Duration::from_secs(45);
 /// How long after a claim it is read back.
 const SETTLE: Duration = Duration::from_millis(1_200);
 /// The most one call to KV may take.
-const WITHIN: Duration = Duration::from_secs(10);
+pub const WITHIN: Duration = Duration::from_secs(10);
 const SCHEMA: u64 = 1;
 
 /// One release, as other runners see it.
@@ -156,7 +157,7 @@ impl Ledger {
         if let Some(other) = self.current()?.filter(|other| other.in_charge(report::now())) {
             return Err(refuse(&other));
         }
-        self.save(record)?;
+        self.write(&self.key(), record)?;
         cancel.wait(SETTLE);
         match self.current()? {
             Some(other) if other.id != record.id => Err(refuse(&other)),
@@ -165,21 +166,44 @@ impl Ledger {
         }
     }
 
-    /// Writes the record of the release in charge.
+    /// Renews the record of the release in charge. Each of its two calls takes at most `within`.
     ///
     /// # Errors
-    /// When KV cannot be written.
-    pub fn save(&self, record: &Record) -> Result<(), Error> {
-        self.write(&self.key(), record)
+    /// [`Error::Superseded`] when another release has taken charge, whose record stays; or when KV cannot be reached.
+    pub fn renew(&self, record: &Record, within: Duration) -> Result<(), Error> {
+        match self.read_within(&self.key(), within) {
+            Ok(Some(other)) if other.id != record.id => {
+                Err(Error::Superseded(format!("release {}", other.id)))
+            }
+            // A damaged record is nobody's.
+            Ok(_) | Err(Error::Record { .. }) => self.write_within(&self.key(), record, within),
+            Err(error) => Err(error),
+        }
     }
 
-    /// Puts an ended release into the history and lets go of the environment.
+    /// Puts an ended release into the history and lets go of the environment, whoever was in charge.
     ///
     /// # Errors
     /// When KV cannot be written.
     pub fn close(&self, record: &Record) -> Result<(), Error> {
-        self.write(&self.history_key(&record.id), record)?;
+        self.archive(record)?;
         self.write(&self.key(), &Record { evidence: Vec::new(), ..record.clone() })
+    }
+
+    /// Puts an ended release into the history and lets go of the environment, unless another is in charge there.
+    ///
+    /// # Errors
+    /// When KV cannot be written.
+    pub fn close_ours(&self, record: &Record) -> Result<(), Error> {
+        match self.current() {
+            Ok(Some(other)) if other.id != record.id => self.archive(record),
+            Ok(_) | Err(Error::Record { .. }) => self.close(record),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn archive(&self, record: &Record) -> Result<(), Error> {
+        self.write(&self.history_key(&record.id), record)
     }
 
     /// Ended releases, newest first, at most `limit`.
@@ -217,8 +241,12 @@ impl Ledger {
     }
 
     fn read(&self, key: &str) -> Result<Option<Record>, Error> {
+        self.read_within(key, WITHIN)
+    }
+
+    fn read_within(&self, key: &str, within: Duration) -> Result<Option<Record>, Error> {
         let bytes =
-            self.namespace.read(key, WITHIN).map_err(Error::cloudflare(format!("read `{key}` from KV")))?;
+            self.namespace.read(key, within).map_err(Error::cloudflare(format!("read `{key}` from KV")))?;
         let Some(bytes) = bytes else { return Ok(None) };
         let damaged = |why: String| Error::Record { key: key.to_owned(), why };
         let document: Value = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
@@ -226,93 +254,22 @@ impl Ledger {
             Some(SCHEMA) => {
                 serde_json::from_value(document).map(Some).map_err(|error| damaged(error.to_string()))
             }
-            other => Err(damaged(format!("`schema` is {other:?}; this version reads 1"))),
+            _ => {
+                let found = document.get("schema").map_or("missing".to_owned(), |value| format!("`{value}`"));
+                Err(damaged(format!("`schema` is {found}; this version reads {SCHEMA}")))
+            }
         }
     }
 
     fn write(&self, key: &str, record: &Record) -> Result<(), Error> {
+        self.write_within(key, record, WITHIN)
+    }
+
+    fn write_within(&self, key: &str, record: &Record, within: Duration) -> Result<(), Error> {
         let json = serde_json::to_vec(record)
             .map_err(|error| Error::Record { key: key.to_owned(), why: error.to_string() })?;
-        self.namespace.write(key, &json, WITHIN).map_err(Error::cloudflare(format!("write `{key}` to KV")))
+        self.namespace.write(key, &json, within).map_err(Error::cloudflare(format!("write `{key}` to KV")))
     }
-}
-
-/// Keeps a release in charge while it works, whatever it waits for.
-pub struct Heartbeat {
-    record: Arc<Mutex<Record>>,
-    ledger: Ledger,
-    stop: Cancel,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Heartbeat {
-    /// Renews `record` until it is ended or dropped. When another release is found in charge, `cancel` is told.
-    pub fn start(ledger: Ledger, record: Record, cancel: Cancel) -> Self {
-        let record = Arc::new(Mutex::new(record));
-        let stop = Cancel::default();
-        let (shared, stopped, its_ledger) = (Arc::clone(&record), stop.clone(), ledger.clone());
-        let thread = std::thread::spawn(move || {
-            while !stopped.wait(RENEW_EVERY) {
-                let ours = lock(&shared).id.clone();
-                match its_ledger.current() {
-                    Ok(Some(other)) if other.id != ours => {
-                        cancel.cancel(&format!("release {} took charge", other.id));
-                        return;
-                    }
-                    // A renewal that fails is tried again next time; the record outlives four of them.
-                    Ok(_) | Err(_) => {
-                        let record = renewed(&shared);
-                        let _ = its_ledger.save(&record);
-                    }
-                }
-            }
-        });
-        Self { record, ledger, stop, thread: Some(thread) }
-    }
-
-    /// Changes the record and writes it: what a release is about to do is known before it does it.
-    ///
-    /// # Errors
-    /// When KV cannot be written.
-    pub fn update(&self, change: impl FnOnce(&mut Record)) -> Result<(), Error> {
-        change(&mut lock(&self.record));
-        self.ledger.save(&renewed(&self.record))
-    }
-
-    /// Changes the record; the next renewal writes it.
-    pub fn note(&self, change: impl FnOnce(&mut Record)) {
-        change(&mut lock(&self.record));
-    }
-
-    /// The record as it is.
-    pub fn record(&self) -> Record {
-        lock(&self.record).clone()
-    }
-
-    /// Stops renewing.
-    pub fn stop(&mut self) {
-        self.stop.cancel("stop");
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Heartbeat {
-    fn drop(&mut self) {
-        self.stop.cancel("stop");
-    }
-}
-
-fn renewed(record: &Mutex<Record>) -> Record {
-    let mut record = lock(record);
-    record.updated_at = report::now();
-    record.expires_at = record.updated_at.plus(EXPIRES_AFTER);
-    record.clone()
-}
-
-fn lock(record: &Mutex<Record>) -> std::sync::MutexGuard<'_, Record> {
-    record.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The workflow run's URL inside GitHub Actions

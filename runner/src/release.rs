@@ -8,28 +8,33 @@
 //! Up to the switch visitors are untouched, whatever fails. From the switch on the rollout machine is in charge
 //! ([`crate::drive`]); its table carries a lease, so that traffic goes home by itself when this process dies.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Canary, CannotStart, Outcome, Rollout};
+use crossfade_core::rollout::{Canary, CannotStart, Rollout};
 use crossfade_core::table::{AffinityBy, Origin, Policy, ReleaseId, VariantName, Version};
 
 use crate::command::Session;
-use crate::drive::{self, World};
+use crate::drive::{self, Measurement, World};
 use crate::edge::Edge;
 use crate::error::Error;
-use crate::record::{Ended, Heartbeat, Record};
-use crate::report::{self, Event};
+use crate::hooks;
+use crate::record::{Heartbeat, Record, WITHIN};
+use crate::report::Event;
 use crate::upload::{self, Upload};
-use crate::{hooks, record::Ledger};
 
+mod end;
 mod gates;
 mod settle;
 mod takeover;
 
 pub use gates::{check_all, target};
 pub use takeover::{refuse_while_leased, table_in_force, write_table};
+
+/// How long a smoke test that was cut short by a cancellation has to clean up, once everything else is done.
+const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// What to release.
 #[derive(Clone, Debug)]
@@ -59,6 +64,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
             CannotStart::check(table, &session.environment, &slot)?;
         }
     }
+    edge.check(&session.environment)?;
     let mut record =
         Record::begin(&release, &session.environment, "deploy", request.version.as_str(), slot.as_str());
     record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());
@@ -72,25 +78,35 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
             format!("{} {}", stable.name, stable.version)
         }),
     });
-    session.ledger.claim(&record, &session.cancel)?;
+    if let Err(error) = session.ledger.claim(&record, &session.cancel) {
+        let (outcome, text) = end::failed_outcome(&error, request);
+        session.reporter.finished(outcome, false, text);
+        return Err(error);
+    }
     let mut heartbeat = Heartbeat::start(session.ledger.clone(), record, session.cancel.clone());
 
+    let measurement = OnceCell::new();
     let result = found
         .map(|table| takeover::settle_dead_release(session, table, &release))
         .transpose()
         .and_then(|base| {
-            run(session, request, Run { release: &release, slot: &slot, base, plan, edge: &edge }, &heartbeat)
+            let (release, slot, edge, measurement) = (&release, &slot, &edge, &measurement);
+            run(session, request, Run { release, slot, base, plan, edge, measurement }, &heartbeat)
         });
     heartbeat.stop();
-    let (outcome, text) = outcome_of(&result, request);
+    let (outcome, text) = match &result {
+        Ok(()) => ("promoted", format!("promoted {}: it serves everybody", request.version)),
+        Err(error) => end::failed_outcome(error, request),
+    };
     session.reporter.finished(outcome, result.is_ok(), text.clone());
     let record = heartbeat.record();
-    let deployment_url = record.origin.clone();
-    close(session, &session.ledger, record, outcome, text);
-    let environment = hook_environment(session, request, &release, &slot)
-        .into_iter()
-        .chain(deployment_url.map(|url| ("CROSSFADE_DEPLOYMENT_URL", url)));
-    after(session, &environment.collect::<Vec<_>>(), &result);
+    let deployment_url = record.origin.clone().map(|url| ("CROSSFADE_DEPLOYMENT_URL", url));
+    end::close(session, &session.ledger, record, outcome, text);
+    let environment = hook_environment(session, request, &release, &slot).into_iter().chain(deployment_url);
+    end::after(session, &environment.collect::<Vec<_>>(), &result);
+    if let Some(measurement) = measurement.get() {
+        measurement.finish(CLEAN_UP_WITHIN);
+    }
     result
 }
 
@@ -100,13 +116,14 @@ struct Run<'a> {
     base: Option<RoutingTable>,
     plan: crossfade_core::rollout::Plan,
     edge: &'a Edge,
+    measurement: &'a OnceCell<Measurement>,
 }
 
 fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat) -> Result<(), Error> {
     let begin = |phase: &'static str| -> Result<(), Error> {
         match session.cancel.reason() {
             Some(reason) => Err(Error::Cancelled(reason)),
-            None => heartbeat.update(|record| record.phase = phase.to_owned()),
+            None => end::in_charge(heartbeat.update(WITHIN, |record| record.phase = phase.to_owned())),
         }
     };
     let environment = hook_environment(session, request, run.release, run.slot);
@@ -124,10 +141,10 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
 
     begin("upload")?;
     let deployment = upload(session, request, run.release)?;
-    heartbeat.update(|record| {
+    end::in_charge(heartbeat.update(WITHIN, |record| {
         record.origin = Some(deployment.url.clone());
         record.deployment_id = Some(deployment.id.clone());
-    })?;
+    }))?;
 
     begin("live")?;
     let origin = Origin::new("the deployment's URL", &deployment.url)
@@ -153,7 +170,9 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
     };
     let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
     let rollout = Rollout::new(run.plan, run.base, canary.clone(), run.release.clone())?;
-    let measure = gates::measurement(session, request, run.release, &canary, stable.as_ref());
+    let measurement = run
+        .measurement
+        .get_or_init(|| gates::measurement(session, request, run.release, &canary, stable.as_ref()));
     let outcome = drive::drive(
         rollout,
         &World {
@@ -164,30 +183,10 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
             heartbeat,
             cancel: &session.cancel,
             reporter: &session.reporter,
-            measure: Arc::new(measure),
+            measurement,
         },
     );
-    ended(outcome)
-}
-
-/// A rollout's outcome as a command's result.
-///
-/// # Errors
-/// All outcomes but [`Outcome::Promoted`].
-pub fn ended(outcome: Outcome) -> Result<(), Error> {
-    match outcome {
-        Outcome::Promoted => Ok(()),
-        Outcome::NotStarted(reason) => Err(Error::Gate { phase: "switch", why: reason.to_string() }),
-        Outcome::RolledBack(reason) => Err(Error::RolledBack(reason.to_string())),
-        Outcome::Superseded(by) => {
-            Err(Error::Superseded(format!("{by} took over; this release wrote nothing more")))
-        }
-        Outcome::Stuck { reason, traffic } => Err(Error::Stuck {
-            why: format!("{reason}; {traffic}"),
-            hint: "when the cause is gone, `crossfade status` shows where traffic is and `crossfade rollback` brings it home"
-                .into(),
-        }),
-    }
+    end::ended(outcome)
 }
 
 fn upload(session: &Session, request: &Request, release: &ReleaseId) -> Result<upload::Deployment, Error> {
@@ -212,11 +211,12 @@ fn upload(session: &Session, request: &Request, release: &ReleaseId) -> Result<u
             Ok(deployment)
         }
         Err(error) => {
-            phase.failed(error.to_string());
-            Err(match session.cancel.reason() {
+            let error = match session.cancel.reason() {
                 Some(reason) => Error::Cancelled(reason),
                 None => error.into(),
-            })
+            };
+            phase.failed_because("", &error.in_one_line());
+            Err(error)
         }
     }
 }
@@ -233,7 +233,7 @@ fn run_hooks(
         match hooks::run(hook, &session.root, environment, &session.cancel) {
             Ok(()) => running.done(name),
             Err(error) => {
-                running.failed(error.to_string());
+                running.failed_because(name, &error.to_string());
                 return Err(match session.cancel.reason() {
                     Some(reason) => Error::Cancelled(reason),
                     None => Error::Gate { phase, why: error.to_string() },
@@ -256,46 +256,6 @@ fn hook_environment(
         ("CROSSFADE_RELEASE", release.to_string()),
         ("CROSSFADE_SLOT", slot.to_string()),
     ]
-}
-
-/// Puts the release into the history. That this fails must not change what the release came to.
-fn close(session: &Session, ledger: &Ledger, record: Record, outcome: &'static str, text: String) {
-    let evidence =
-        session.reporter.entries().iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
-    let at = report::now();
-    let ended = Some(Ended { at, outcome: outcome.into(), text });
-    let record = Record { ended, evidence, updated_at: at, phase: outcome.into(), ..record };
-    if let Err(error) = ledger.close(&record) {
-        session.reporter.warn(format!("the history could not be written: {error}"));
-    }
-}
-
-/// Niceties once traffic is where it belongs: hooks and cleaning up.
-fn after(session: &Session, environment: &[(&str, String)], result: &Result<(), Error>) {
-    let hooks = match result {
-        Ok(()) => &session.config.hooks.settled,
-        Err(Error::RolledBack(_)) => &session.config.hooks.rolled_back,
-        Err(_) => return,
-    };
-    for hook in hooks {
-        if let Err(error) = hooks::run(hook, &session.root, environment, &session.cancel) {
-            session.reporter.warn(format!("hook: {error}"));
-        }
-    }
-    if result.is_ok() && !session.cancel.is_cancelled() {
-        settle::clean_up(session);
-    }
-}
-
-fn outcome_of(result: &Result<(), Error>, request: &Request) -> (&'static str, String) {
-    let version = &request.version;
-    match result {
-        Ok(()) => ("promoted", format!("promoted {version}: it serves everybody")),
-        Err(Error::RolledBack(why)) => ("rolled-back", format!("rolled back {version}: {why}")),
-        Err(Error::Superseded(why)) => ("superseded", format!("superseded: {why}")),
-        Err(Error::Stuck { why, .. }) => ("stuck", format!("stuck: {why}")),
-        Err(error) => ("not-started", format!("{version} was not released: {error}")),
-    }
 }
 
 /// The slot that no visitor is on.

@@ -2,6 +2,8 @@
 //!
 //! On a terminal a phase in progress is a spinner; elsewhere each phase is a plain line when it ends, and a long one says
 //! every [`STILL_EVERY`] that it goes on. With `--json` each event is one line: `{"version":1,"at":…,"type":…}`.
+//!
+//! A person reads why a command failed once, at the end, as the command's error; events say it wherever it happened.
 
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +12,12 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use crossfade_core::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
+
+use crate::error::Error;
+
+mod event;
+
+pub use event::{Entry, Event};
 
 /// How often a phase that takes long says so where there is no terminal.
 pub const STILL_EVERY: Duration = Duration::from_secs(15);
@@ -28,79 +35,6 @@ pub enum Mode {
     Lines,
     /// To programs.
     Json,
-}
-
-/// One thing that happened. The JSON names are part of the interface.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Event {
-    /// A release begins.
-    ReleaseStarted {
-        /// Its id.
-        release: String,
-        /// Whose traffic.
-        environment: String,
-        /// What is deployed.
-        deploying: String,
-        /// The slot it goes to.
-        slot: String,
-        /// What serves visitors now.
-        stable: Option<String>,
-    },
-    /// A phase begins.
-    PhaseStarted {
-        /// Its name.
-        phase: &'static str,
-    },
-    /// Something within a phase.
-    Progress {
-        /// The phase.
-        phase: &'static str,
-        /// What.
-        text: String,
-    },
-    /// A phase ended.
-    PhaseEnded {
-        /// Its name.
-        phase: &'static str,
-        /// Whether it did what it was for.
-        ok: bool,
-        /// What came of it.
-        text: String,
-        /// How long it took.
-        elapsed_ms: u64,
-    },
-    /// Something that a person should look at, and that stops nothing.
-    Warning {
-        /// What.
-        text: String,
-    },
-    /// It is over.
-    Finished {
-        /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`.
-        outcome: &'static str,
-        /// One sentence.
-        text: String,
-        /// How long it took.
-        elapsed_ms: u64,
-    },
-}
-
-/// An event and when it happened.
-#[derive(Clone, Debug, Serialize)]
-pub struct Entry {
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    #[serde(flatten)]
-    pub event: Event,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    version: u8,
-    #[serde(flatten)]
-    entry: &'a Entry,
 }
 
 /// Speaks, and remembers what was said.
@@ -176,12 +110,18 @@ impl Reporter {
         self.remember(Event::Warning { text });
     }
 
-    /// Says how it ended.
+    /// Says how it ended. To people only what is good: the command's error says the rest.
     pub fn finished(&self, outcome: &'static str, good: bool, text: String) {
-        let style = if good { GREEN } else { RED };
         let elapsed = self.started.elapsed();
-        self.line(&format!("{style}{BOLD}{text}{BOLD:#}{style:#} {DIM}({}){DIM:#}", seconds(elapsed)));
+        if good {
+            self.line(&format!("{GREEN}{BOLD}{text}{BOLD:#}{GREEN:#} {DIM}({}){DIM:#}", seconds(elapsed)));
+        }
         self.remember(Event::Finished { outcome, text, elapsed_ms: millis(elapsed) });
+    }
+
+    /// Tells programs what the command's error is; people read it on standard error.
+    pub fn error(&self, error: &Error) {
+        self.remember(error.into());
     }
 
     /// A line for people; nothing with `--json`. A reader who left is no reason to stop a release.
@@ -194,7 +134,7 @@ impl Reporter {
     fn remember(&self, event: Event) {
         let entry = Entry { at: now(), event };
         if self.mode == Mode::Json
-            && let Ok(line) = serde_json::to_string(&Line { version: 1, entry: &entry })
+            && let Some(line) = entry.to_line()
         {
             let _ = writeln!(anstream::stdout(), "{line}");
         }
@@ -237,30 +177,43 @@ impl Phase<'_> {
 
     /// A line below the phase that stays.
     pub fn detail(&self, ok: bool, text: &str) {
+        self.below(ok, text, text);
+    }
+
+    /// The same for what failed: people are shown `what`, programs are told all of `text`.
+    pub fn failed_detail(&self, what: &str, text: &str) {
+        self.below(false, what, text);
+    }
+
+    fn below(&self, ok: bool, shown: &str, text: &str) {
         let (mark, style) = if ok { ("·", DIM) } else { ("✗", RED) };
-        let print = || self.reporter.line(&format!("    {style}{mark}{style:#} {text}"));
+        let print = || self.reporter.line(&format!("    {style}{mark}{style:#} {shown}"));
         match &self.bar {
             Some(bar) => bar.suspend(print),
             None => print(),
         }
-        self.reporter
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(Entry { at: now(), event: Event::Progress { phase: self.name, text: text.to_owned() } });
+        self.reporter.remember(Event::Progress { phase: self.name, text: text.to_owned() });
     }
 
     /// It did what it was for.
     pub fn done(self, text: impl Into<String>) {
-        self.end(true, text.into());
+        let text = text.into();
+        self.end(true, &text, text.clone());
     }
 
     /// It did not.
     pub fn failed(self, text: impl Into<String>) {
-        self.end(false, text.into());
+        let text = text.into();
+        self.end(false, &text, text.clone());
     }
 
-    fn end(self, ok: bool, text: String) {
+    /// It did not, and the command's error will tell people why.
+    pub fn failed_because(self, what: &str, why: &str) {
+        let text = if what.is_empty() { why.to_owned() } else { format!("{what}: {why}") };
+        self.end(false, what, text);
+    }
+
+    fn end(self, ok: bool, shown: &str, text: String) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -268,7 +221,7 @@ impl Phase<'_> {
         let elapsed = self.started.elapsed();
         let name = self.name;
         self.reporter
-            .line(&format!("  {style}{mark}{style:#} {name:<10} {text} {DIM}{}{DIM:#}", seconds(elapsed)));
+            .line(&format!("  {style}{mark}{style:#} {name:<10} {shown} {DIM}{}{DIM:#}", seconds(elapsed)));
         self.reporter.remember(Event::PhaseEnded { phase: name, ok, text, elapsed_ms: millis(elapsed) });
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use crossfade_core::Span;
 use serde_json::{Value, json};
 
 use crate::cloudflare::{self, Cloudflare};
@@ -113,7 +114,7 @@ pub enum Error {
         line: Option<String>,
     },
     /// The deployment was not live in time.
-    #[error("deployment {id} was not live within {} s (stage `{stage}`)", within.as_secs())]
+    #[error("deployment {id} was not live within {} (stage `{stage}`)", Span(*within))]
     NotLive {
         /// Its id.
         id: String,
@@ -174,7 +175,9 @@ pub fn deploy(
     retry(within, cancelled, ask).map_err(Error::doing("read the Pages project"))?;
     let token = token::Token::fetch(client, upload.project, cancelled)?;
     files::check_count(assets.len(), token.files_max())?;
-
+    if cancelled() {
+        return Err(Error::Cancelled);
+    }
     store(client, &assets, &token, cancelled, progress)?;
     if cancelled() {
         return Err(Error::Cancelled);

@@ -1,14 +1,15 @@
 //! The booking site on a sandbox, and releases of it.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crossfade_core::RoutingTable;
-use crossfade_sandbox::{NAMESPACE_ID, Options, Sandbox};
+use crossfade_sandbox::{ApiRequest, NAMESPACE_ID, Options, Sandbox};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::origin::Origin;
+use crate::run::{Ended, Running};
 use crate::{crossfade, root, sandbox};
 
 /// A project directory with `crossfade.toml`, and the sandbox it is released to.
@@ -18,84 +19,35 @@ pub struct Site {
     directory: TempDir,
 }
 
-/// A program that ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// Its exit code; -1 when a signal ended it.
-    pub code: i32,
-    /// What it said to standard output.
-    pub stdout: String,
-    /// What it said to standard error.
-    pub stderr: String,
-}
-
-impl Ended {
-    /// Fails the test, with everything it said, unless it ended with this code.
-    #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "\n── stdout\n{}\n── stderr\n{}", self.stdout, self.stderr);
-        self
-    }
-
-    /// Fails the test unless standard error contains all of these.
-    #[track_caller]
-    pub fn says(self, texts: &[&str]) -> Self {
-        for text in texts {
-            assert!(self.stderr.contains(text), "`{text}` is not in:\n{}", self.stderr);
-        }
-        self
-    }
-
-    /// The JSON objects of standard output, one a line.
-    pub fn events(&self) -> Vec<serde_json::Value> {
-        self.stdout
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
-            .collect()
-    }
-}
-
-/// A program that runs.
-pub struct Running {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Running {
-    /// Waits until what it said to standard output contains `text`.
-    #[track_caller]
-    pub fn until(&mut self, text: &str) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let said = std::fs::read_to_string(&self.log).unwrap_or_default();
-            if said.contains(text) {
-                return;
-            }
-            assert!(self.child.try_wait().unwrap().is_none(), "it ended without saying `{text}`:\n{said}");
-            assert!(Instant::now() < deadline, "it did not say `{text}` in time:\n{said}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    /// Sends it a signal.
-    pub fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Waits for its end.
-    pub fn end(mut self) -> Ended {
-        let status = self.child.wait().unwrap();
-        let mut stderr = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        let stdout = std::fs::read_to_string(&self.log).unwrap();
-        Ended { code: status.code().unwrap_or(-1), stdout, stderr }
-    }
-}
-
 impl Site {
     /// A site without any release.
     pub fn new() -> Self {
         Self::with(|_| ())
+    }
+
+    /// A site whose `versions` were released before, each by its slot, the first one stable: scripted origins that cost
+    /// nothing to start. They live as long as the second value.
+    pub fn serving(versions: &[(&str, &'static str)]) -> (Self, Vec<Origin>) {
+        let site = Self::new();
+        let origins: Vec<Origin> = versions.iter().map(|(_, version)| version_origin(version)).collect();
+        let variants: Vec<Value> = versions
+            .iter()
+            .zip(&origins)
+            .enumerate()
+            .map(|(index, ((slot, version), origin))| {
+                let weight = if index == 0 { 10_000 } else { 0 };
+                json!({ "name": slot, "origin": origin.url(), "version": version, "weight": weight })
+            })
+            .collect();
+        site.put(
+            "routing:production",
+            &json!({
+                "schema": 1, "environment": "production", "revision": 1, "release": "rel-before",
+                "updated_at": "2026-01-01T00:00:00Z", "stable": versions[0].0, "variants": variants,
+                "affinity": { "by": "cookie", "salt": "rel-before" },
+            }),
+        );
+        (site, origins)
     }
 
     /// The same, on a sandbox that `change` had its say in.
@@ -131,6 +83,12 @@ impl Site {
         self.write("crossfade.toml", &config.replace(from, to));
     }
 
+    /// Adds to the end of `crossfade.toml`.
+    pub fn append(&self, text: &str) {
+        let config = std::fs::read_to_string(self.path().join("crossfade.toml")).unwrap();
+        self.write("crossfade.toml", &format!("{config}\n{text}"));
+    }
+
     /// `crossfade` with these arguments in the project's directory, pointed at the sandbox.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = crossfade();
@@ -140,23 +98,45 @@ impl Site {
 
     /// Runs `crossfade` to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
-        ended(self.command(arguments))
+        Ended::of(self.command(arguments))
     }
 
     /// Releases a version that fails in the named ways, see `example/build.mjs`.
     pub fn deploy(&self, version: &str, fail: &[&str]) -> Ended {
-        ended(self.deploy_command(version, fail))
+        Ended::of(self.deploy_command(version, fail))
     }
 
-    /// Begins the same and lets it run.
+    /// Begins the same and lets it run; it prints events.
     pub fn begin_deploy(&self, version: &str, fail: &[&str]) -> Running {
-        begin(self.deploy_command(version, fail), self.path().join(format!("{version}.log")))
+        let mut command = self.deploy_command(version, fail);
+        command.arg("--json");
+        Running::begin(command)
     }
 
     fn deploy_command(&self, version: &str, fail: &[&str]) -> Command {
         let mut command = self.command(&["deploy", "--as", version]);
         command.env("BOOKING_FAIL", fail.join(","));
         command
+    }
+
+    /// Writes a document to KV as another program would.
+    pub fn put(&self, key: &str, document: &Value) {
+        self.sandbox.put_kv(key, document.to_string().as_bytes());
+    }
+
+    /// A document in KV.
+    #[track_caller]
+    pub fn document(&self, key: &str) -> Value {
+        let bytes = self.sandbox.kv(key).unwrap_or_else(|| panic!("there is no `{key}`"));
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    /// Changes a document in KV as another program would.
+    #[track_caller]
+    pub fn edit(&self, key: &str, change: impl FnOnce(&mut Value)) {
+        let mut document = self.document(key);
+        change(&mut document);
+        self.put(key, &document);
     }
 
     /// The table in KV.
@@ -182,6 +162,18 @@ impl Site {
         json["version"].as_str().unwrap().to_owned()
     }
 
+    /// The API requests that changed anything but the release's own records.
+    pub fn changes(&self) -> Vec<ApiRequest> {
+        let mut requests = self.sandbox.requests();
+        requests.retain(|request| {
+            let path = request.path.replace("%3A", ":");
+            request.method != "GET"
+                && !path.contains("/values/release:")
+                && !path.contains("/values/history:")
+        });
+        requests
+    }
+
     /// How often a key of the router's namespace was written over the API.
     pub fn writes(&self, key: &str) -> usize {
         let path = format!(
@@ -203,18 +195,16 @@ impl Default for Site {
     }
 }
 
-fn ended(mut command: Command) -> Ended {
-    let output = command.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ended {
-        code: output.status.code().unwrap_or(-1),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-    }
-}
-
-fn begin(mut command: Command, log: PathBuf) -> Running {
-    let file = std::fs::File::create(&log).unwrap();
-    let child = command.stdout(file).stderr(Stdio::piped()).spawn().unwrap();
-    Running { child, log }
+/// An origin that says which version it is, and as much of the booking site as its health checks ask for.
+fn version_origin(version: &'static str) -> Origin {
+    Origin::new(move |request, wire| match request.target.as_str() {
+        "/" => wire.answer("200 OK", &[("content-type", "text/html")], "Pick a time"),
+        _ => {
+            let healthy = json!({
+                "version": version, "status": "ok", "migrations": "current", "calendar": "reachable",
+                "payments": "reachable",
+            });
+            wire.answer("200 OK", &[("content-type", "application/json")], healthy.to_string());
+        }
+    })
 }

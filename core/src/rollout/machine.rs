@@ -90,6 +90,7 @@ impl Rollout {
             }
 
             (State::Measuring(watch), Event::Measured(verdict)) => self.measured(now, watch, verdict),
+            (State::Measuring(watch), Event::StillMeasuring) => self.measure(now, watch),
             (State::Pausing(watch), Event::Woke) => self.watch(now, watch),
 
             // Going home is what a cancellation asks for: it goes on, within the same bounds.
@@ -196,6 +197,7 @@ impl Rollout {
                 self.confirm(now, goal, revision, since, seen)
             }
             State::Pausing(watch) => self.watch(now, watch),
+            State::Measuring(watch) => self.measure(now, watch),
             state => {
                 debug_assert!(false, "{state:?} is never interrupted by a renewal");
                 self.go_home(now, Reason::Cancelled("internal error: nothing to go on with".into()))
@@ -368,8 +370,17 @@ impl Rollout {
             self.state = State::Pausing(watch);
             return Effect::WaitUntil(if self.leased() { wake.min(renewal) } else { wake });
         }
+        self.measure(now, watch)
+    }
+
+    /// Measures, and renews the lease meanwhile when it is time: a measurement may take longer than the lease.
+    fn measure(&mut self, now: Timestamp, watch: Watch) -> Effect {
+        if self.renewal_due(now) {
+            return self.write(now, Goal::Renew(Box::new(State::Measuring(watch))));
+        }
         self.state = State::Measuring(watch);
-        Effect::Measure { step: watch.step, weight: step.weight }
+        let until = self.leased().then(|| self.renewed_at.plus(self.plan.limits().renew_every));
+        Effect::Measure { step: watch.step, weight: self.plan.steps()[watch.step].weight, until }
     }
 
     fn measured(&mut self, now: Timestamp, watch: Watch, verdict: Verdict) -> Effect {
@@ -399,7 +410,7 @@ impl Rollout {
     }
 }
 
-/// The step that a state belongs to; only confirming and pausing states of a step are ever asked.
+/// The step that a state belongs to; only confirming, measuring and pausing states of a step are ever asked.
 fn step_of(state: &State) -> usize {
     match state {
         State::Confirming { goal: Goal::Step(step), .. } => *step,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::Span;
 use crate::table::Weight;
 
 /// Steps and limits of a rollout.
@@ -86,8 +87,8 @@ pub enum PlanError {
     LastNotFull(Weight),
     /// The lease could run out while all is well.
     #[error(
-        "the lease ({} s) must be longer than renewal interval ({} s) plus propagation ({} s)",
-        lease.as_secs(), renew_every.as_secs(), propagation.as_secs()
+        "the lease ({}) must be longer than renewal interval ({}) plus propagation ({})",
+        Span(*lease), Span(*renew_every), Span(*propagation)
     )]
     LeaseTooShort {
         /// See [`Limits::lease`].

@@ -1,12 +1,12 @@
-//! The machine against a scripted world, and against any sequence of answers.
+//! The machine against a scripted world; against any sequence of answers in `property`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use proptest::prelude::*;
-
 use super::*;
 use crate::table::{Affinity, AffinityBy, Draft, Environment, Origin, Version};
+
+mod property;
 
 const RELEASE: &str = "rel-new";
 
@@ -129,7 +129,13 @@ impl Scenario {
                 Effect::Confirm(_) => {
                     self.confirms.pop_front().unwrap_or(Event::Confirmed(Confirmation::Served))
                 }
-                Effect::Measure { .. } => self.measures.pop_front().unwrap_or(Event::Measured(Verdict::Pass)),
+                Effect::Measure { until, .. } => {
+                    let event = self.measures.pop_front().unwrap_or(Event::Measured(Verdict::Pass));
+                    if event == Event::StillMeasuring {
+                        self.now = self.now.max(until.unwrap());
+                    }
+                    event
+                }
                 Effect::WaitUntil(time) => self.waits.pop_front().unwrap_or_else(|| {
                     self.now = self.now.max(time);
                     Event::Woke
@@ -292,6 +298,29 @@ fn the_lease_is_renewed_while_a_step_is_held() {
 }
 
 #[test]
+fn the_lease_is_renewed_while_one_measurement_takes_longer_than_it() {
+    let mut scenario = Scenario::new(&[(100, 0)]);
+    scenario.measures.extend(std::iter::repeat_n(Event::StillMeasuring, 10));
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    let limits = Limits::default();
+    let [first, .., settled] = scenario.tables.as_slice() else { panic!() };
+    assert!(settled.updated_at().since(first.updated_at()) >= limits.renew_every * 10);
+    assert_eq!(scenario.tables.len(), 12, "the switch, ten renewals, settled");
+    for pair in scenario.tables.windows(2) {
+        let gap = pair[1].updated_at().since(pair[0].updated_at());
+        assert!(gap + limits.propagation < limits.lease, "{gap:?} without a renewal");
+    }
+
+    let mut scenario = Scenario::new(&[(100, 0)]).published([Ok(())]);
+    scenario.measures.push_back(Event::StillMeasuring);
+    let busy = || Event::Published(Err(WriteFailure::NotWritten("no route to host".into())));
+    scenario.publishes.extend((0..5).map(|_| busy()));
+    let Outcome::RolledBack(Reason::WriteFailed(_)) = scenario.run() else {
+        panic!("a lease that cannot be renewed brings traffic home although something is still measured")
+    };
+}
+
+#[test]
 fn a_hold_begins_when_the_revision_is_seen_served() {
     let mut scenario = Scenario::new(&[(50, 100), (100, 0)]);
     // Sixty looks, a second apart, before the edge serves it.
@@ -363,91 +392,4 @@ fn a_plan_rises_to_everybody_and_its_lease_outlives_its_renewal() {
     ));
     let short = Limits { lease: Duration::from_secs(150), ..limits };
     assert!(matches!(Plan::new(vec![step(100)], short), Err(PlanError::LeaseTooShort { .. })));
-}
-
-/// Any answer that fits the effect.
-fn answer(effect: &Effect, draw: u8, rollout: &Rollout, last: Option<&RoutingTable>) -> Event {
-    let text = String::new;
-    if draw >= 250 {
-        return Event::Cancelled("SIGINT".into());
-    }
-    match effect {
-        Effect::Publish { .. } => Event::Published(match draw {
-            0..=15 => Err(WriteFailure::Unknown(text())),
-            16..=31 => Err(WriteFailure::NotWritten(text())),
-            32..=35 => Err(WriteFailure::Refused(text())),
-            36..=37 => Err(WriteFailure::Superseded(text())),
-            38.. => Ok(()),
-        }),
-        Effect::LookUp => Event::LookedUp(match draw {
-            0..=99 => Found::Unreadable(text()),
-            100..=179 => Found::Table { revision: base().revision(), release: base().release().clone() },
-            180.. => {
-                Found::Table { revision: last.unwrap().revision(), release: rollout.tables.release().clone() }
-            }
-        }),
-        Effect::Confirm(_) => Event::Confirmed(match draw {
-            0..=120 => Confirmation::NotYet(text()),
-            121..=122 => Confirmation::Superseded(text()),
-            123.. => Confirmation::Served,
-        }),
-        Effect::Measure { .. } => Event::Measured(match draw {
-            0..=9 => Verdict::Fail(text()),
-            10..=60 => Verdict::Error(text()),
-            61.. => Verdict::Pass,
-        }),
-        Effect::WaitUntil(_) | Effect::Finish(_) => Event::Woke,
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-    #[test]
-    fn whatever_happens_the_rules_hold(draws in prop::collection::vec(any::<u8>(), 1..400), start: u8) {
-        let mut rollout =
-            Rollout::new(plan(&[(5, 120), (50, 300), (100, 0)]), Some(base()), canary(), release()).unwrap();
-        let mut now = Timestamp::from_millis(1_000_000 + i64::from(start));
-        let mut draws = draws.into_iter().cycle();
-        let (mut event, mut sent, mut home_begun) = (Event::Started, Vec::<RoutingTable>::new(), false);
-        let mut passed_since_step = false;
-        let mut finished = false;
-        for _ in 0..20_000 {
-            let effect = rollout.handle(now, event);
-            now = now.plus(Duration::from_millis(150));
-            match &effect {
-                Effect::Publish { table, urgent, base } => {
-                    let weight = |table: &RoutingTable| table.variants()[1].weight;
-                    let is_home = table.variants() == super::tests::base().variants();
-                    prop_assert_eq!(*urgent, is_home);
-                    prop_assert_eq!(*base, Some(super::tests::base().revision()));
-                    prop_assert!(!home_begun || is_home, "weights never rise after going home has begun");
-                    home_begun |= is_home;
-                    let settled = table.stable().name.as_str() == "green";
-                    prop_assert_eq!(table.lease().is_some(), !is_home && !settled);
-                    if let Some(last) = sent.last() {
-                        prop_assert!(table.revision() >= last.revision());
-                        prop_assert!(table.revision() > last.revision() || **table == *last, "one revision, one content");
-                        let next_step = !is_home && (weight(table) > weight(last) || settled != (last.stable().name.as_str() == "green"));
-                        prop_assert!(!next_step || passed_since_step, "no step is left without a pass");
-                        if next_step { passed_since_step = false; }
-                    }
-                    sent.push(RoutingTable::clone(table));
-                }
-                Effect::WaitUntil(time) => now = now.max(*time),
-                Effect::Finish(outcome) => {
-                    if matches!(outcome, Outcome::NotStarted(_)) {
-                        prop_assert!(sent.len() <= 5 && !home_begun);
-                    }
-                    if matches!(outcome, Outcome::RolledBack(_)) { prop_assert!(home_begun); }
-                    if matches!(outcome, Outcome::Promoted) { prop_assert!(!home_begun); }
-                    finished = true;
-                    break;
-                }
-                Effect::LookUp | Effect::Confirm(_) | Effect::Measure { .. } => {}
-            }
-            event = answer(&effect, draws.next().unwrap(), &rollout, sent.last());
-            if event == Event::Measured(Verdict::Pass) { passed_since_step = true; }
-        }
-        prop_assert!(finished, "a rollout is bounded");
-    }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::At;
+use crate::transport::never_sent;
 
 /// A call that did not succeed. No variant carries a token or a query.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -63,11 +64,11 @@ pub enum Error {
         message: String,
     },
     /// It was never sent.
-    #[error("{at}: cannot reach the API: {why}")]
+    #[error("{at}: cannot reach the API at {why}")]
     Unreachable {
         /// The call.
         at: At,
-        /// Why.
+        /// Its URL, and why not.
         why: String,
     },
     /// It was sent and the answer was lost.
@@ -102,35 +103,16 @@ pub enum Fate {
 }
 
 impl Error {
-    pub(super) fn invalid(at: &At, error: &ureq::http::Error) -> Self {
-        Self::Unreachable { at: at.clone(), why: format!("no valid request: {error}") }
+    pub(super) fn invalid(at: &At, api: &str, error: &ureq::http::Error) -> Self {
+        Self::Unreachable { at: at.clone(), why: format!("{api}: no valid request: {error}") }
     }
 
-    pub(super) fn from_transport(at: &At, error: &ureq::Error) -> Self {
-        use std::io::ErrorKind;
-        let (at, why) = (at.clone(), error.to_string());
-        match error {
-            ureq::Error::HostNotFound
-            | ureq::Error::ConnectionFailed
-            | ureq::Error::BadUri(_)
-            | ureq::Error::Http(_)
-            | ureq::Error::Tls(_)
-            | ureq::Error::Rustls(_)
-            | ureq::Error::InvalidProxyUrl
-            | ureq::Error::ConnectProxyFailed(_)
-            | ureq::Error::RequireHttpsOnly(_)
-            | ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => {
-                Self::Unreachable { at, why }
-            }
-            ureq::Error::Io(io)
-                if matches!(
-                    io.kind(),
-                    ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
-                ) =>
-            {
-                Self::Unreachable { at, why }
-            }
-            _ => Self::Unknown { at, why },
+    pub(super) fn from_transport(at: &At, api: &str, error: &ureq::Error) -> Self {
+        let at = at.clone();
+        if never_sent(error) {
+            Self::Unreachable { at, why: format!("{api}: {error}") }
+        } else {
+            Self::Unknown { at, why: error.to_string() }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::session::environment;
 use crate::cancel::Cancel;
 use crate::cli::{Check, Global};
-use crate::config::Config;
+use crate::config::{Config, check_site_url};
 use crate::error::Error;
 use crate::release;
 use crate::report::Reporter;
@@ -14,9 +14,7 @@ pub(super) fn run(global: &Global, arguments: &Check) -> Result<(), Error> {
         Some(url) => url.clone(),
         None => environment(&config, global)?.url.clone(),
     };
-    if !url.starts_with("https://") && !url.starts_with("http://") {
-        return Err(Error::Usage(format!("`{url}` is not a URL such as https://booking.example.com")));
-    }
+    check_site_url(&url).map_err(|why| Error::Usage(format!("the URL is {why}")))?;
     let cancel = Cancel::on_signals()
         .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
     let reporter = Reporter::new(global.mode());

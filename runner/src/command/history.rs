@@ -18,8 +18,12 @@ pub(super) fn run(session: &Session, arguments: &History) -> Result<(), Error> {
             for record in &records {
                 let Some(ended) = &record.ended else { continue };
                 print(&format!(
-                    "{}  {:<8} {:<12} {:<12} {}",
-                    record.started_at, record.command, record.version, ended.outcome, ended.text
+                    "{:<24}  {:<8} {:<12} {:<12} {}",
+                    record.started_at.to_string(),
+                    record.command,
+                    record.version,
+                    ended.outcome,
+                    ended.text
                 ));
             }
         }

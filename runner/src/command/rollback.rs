@@ -39,14 +39,14 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
     let phase = session.reporter.phase("home");
     phase.progress(format!("revision {}: {} {} 100 %", home.revision(), to.name, to.version));
     if let Err(error) = write_table(session, &home) {
-        phase.failed(error.to_string());
+        phase.failed_because("", &error.in_one_line());
         return Err(error);
     }
     let seen = wait_until_served(session, &edge, &home, &release);
     let text = format!("{} {} serves everybody (revision {})", to.name, to.version, home.revision());
     match &seen {
         Ok(()) => phase.done(format!("{text}, served at the edge")),
-        Err(why) => phase.failed(format!("{text} is written, but {why}")),
+        Err(why) => phase.failed_because(&format!("{text} is written"), why),
     }
     let at = report::now();
     let outcome = if seen.is_ok() { "promoted" } else { "stuck" };
@@ -64,8 +64,12 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
 
 /// Refuses while a live runner is in charge, unless it is to be taken over.
 pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(), Error> {
+    // Whoever forces it does not care, not even that the record is damaged.
+    if force {
+        return Ok(());
+    }
     match session.ledger.current()? {
-        Some(other) if other.in_charge(report::now()) && !force => Err(Error::Superseded(format!(
+        Some(other) if other.in_charge(report::now()) => Err(Error::Superseded(format!(
             "release {} of {} is in charge ({}, {}); with --force it is taken over and stops by itself",
             other.id, other.version, other.phase, other.runner
         ))),
@@ -106,19 +110,19 @@ pub(super) fn wait_until_served(
 ) -> Result<(), String> {
     const ASK_WITHIN: Duration = Duration::from_secs(5);
     const ASK_EVERY: Duration = Duration::from_millis(500);
-    let within = session.config.rollout.confirm_within.0;
-    let deadline = std::time::Instant::now() + within;
+    let within = session.config.rollout.confirm_within;
+    let deadline = std::time::Instant::now() + within.0;
     loop {
         let seen = match edge.status(ASK_WITHIN) {
             Ok(status) if status.release.as_deref() == Some(release.as_str()) => return Ok(()),
             Ok(status) => format!("it serves revision {}", status.revision.unwrap_or(0)),
-            Err(error) => error.to_string(),
+            Err(error) if error.may_pass() => error.to_string(),
+            Err(error) => return Err(error.to_string()),
         };
         if std::time::Instant::now() >= deadline {
             return Err(format!(
-                "the edge was not seen to serve revision {} within {} s: {seen}",
-                table.revision(),
-                within.as_secs()
+                "the edge was not seen to serve revision {} within {within}: {seen}",
+                table.revision()
             ));
         }
         if session.cancel.wait(ASK_EVERY) {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crossfade_core::table::Environment;
 
+use super::settings;
 use crate::cancel::Cancel;
 use crate::cli::Global;
+use crate::cloudflare::Cloudflare;
 use crate::cloudflare::kv::Namespace;
-use crate::cloudflare::{AccountId, ApiToken, Cloudflare};
 use crate::config::{Config, EnvironmentConfig};
 use crate::edge::{ControlToken, Edge};
 use crate::error::Error;
@@ -47,22 +48,12 @@ impl Session {
     /// When the configuration is wrong, the environment unknown or a secret missing.
     pub(crate) fn open(global: &Global) -> Result<Self, Error> {
         let config = Config::read(&global.config)?;
-        let settings = environment(&config, global)?.clone();
+        let of_environment = environment(&config, global)?.clone();
         let environment = Environment::new("--environment", global.environment.as_str())
             .map_err(|error| Error::Usage(format!("--environment is {}: {}", error.value, error.problem)))?;
-        let account =
-            global.account_id.clone().filter(|id| !id.is_empty()).ok_or_else(|| Error::Missing {
-                what: "the Cloudflare account id",
-                hint: "set CLOUDFLARE_ACCOUNT_ID (`wrangler whoami` shows it)".into(),
-            })?;
-        let token = secret("CLOUDFLARE_API_TOKEN").ok_or_else(|| Error::Missing {
-            what: "CLOUDFLARE_API_TOKEN",
-            hint: "create a token with the permissions \"Cloudflare Pages: Edit\" and \"Workers KV Storage: Edit\" at \
-                   https://dash.cloudflare.com/profile/api-tokens and set it in the environment"
-                .into(),
-        })?;
-        let client = Cloudflare::new(&global.api_base_url, AccountId::new(account), ApiToken::new(token));
-        let namespace = client.namespace(&settings.kv_namespace);
+        let account = settings::account(global)?;
+        let client = Cloudflare::new(settings::api_base_url(global)?, account, settings::api_token()?);
+        let namespace = client.namespace(&of_environment.kv_namespace);
         let cancel = Cancel::on_signals()
             .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
         Ok(Self {
@@ -70,13 +61,13 @@ impl Session {
             ledger: Ledger::new(namespace.clone(), environment.clone()),
             config,
             environment,
-            settings,
+            settings: of_environment,
             client,
             namespace,
             reporter: Reporter::new(global.mode()),
             cancel,
             api_within: Duration::from_secs(20),
-            control_token: secret("CROSSFADE_TOKEN").map(ControlToken::new),
+            control_token: settings::control_token()?,
         })
     }
 
@@ -118,9 +109,4 @@ fn root(config: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         Some(_) | None => PathBuf::from("."),
     }
-}
-
-/// A secret from the environment; empty counts as not set, which is how GitHub passes a secret that does not exist.
-fn secret(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

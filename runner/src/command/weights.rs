@@ -23,18 +23,19 @@ pub(super) fn run(session: &Session, arguments: &Weights) -> Result<(), Error> {
         refuse_while_leased(&table)?;
     }
     refuse_while_in_charge(session, arguments.force)?;
+    edge.check(&session.environment)?;
 
     let phase = session.reporter.phase("weights");
     let text = format!("revision {}: {}", next.revision(), shares(&next));
     phase.progress(text.clone());
     if let Err(error) = write_table(session, &next) {
-        phase.failed(error.to_string());
+        phase.failed_because(&text, &error.in_one_line());
         return Err(error);
     }
     match wait_until_served(session, &edge, &next, &release) {
         Ok(()) => phase.done(format!("{text}, served at the edge")),
         Err(why) => {
-            phase.failed(format!("{text} is written, but {why}"));
+            phase.failed_because(&format!("{text} is written"), &why);
             return Err(Error::Stuck {
                 why,
                 hint: "the table in KV is as you said; look at `crossfade status`".into(),

@@ -1,4 +1,4 @@
-//! A share of the visitors as people write it.
+//! Values as people write them: a share of the visitors, a site, a project.
 
 use std::borrow::Cow;
 
@@ -26,5 +26,66 @@ impl JsonSchema for Percent {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "pattern": r"^[0-9]{1,3}(\.[0-9]{1,2})?%?$", "examples": ["5%", "0.01%"] })
+    }
+}
+
+/// Refuses what is no site: scheme and host, nothing behind them, because paths are added to it.
+///
+/// # Errors
+/// The text and what would be right; follows "is".
+pub fn check_site_url(text: &str) -> Result<(), String> {
+    let uri = text.parse::<ureq::http::Uri>().ok();
+    let is_site = uri.is_some_and(|uri| {
+        matches!(uri.scheme_str(), Some("https" | "http"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri.path() == "/"
+            && uri.query().is_none()
+    });
+    if is_site && !text.contains(['#', '@']) {
+        Ok(())
+    } else {
+        Err(format!("`{text}`: it must be a site without path, such as https://booking.example.com"))
+    }
+}
+
+/// Refuses what is no name of a Pages project; it becomes part of the API's paths.
+pub(super) fn check_project(field: &str, name: &str) -> Result<(), String> {
+    const LENGTH_MAX: usize = 58;
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=LENGTH_MAX).contains(&name.len()) && name.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(format!(
+            "`{field}` is `{name}`: it must be a Pages project's name, 1 to {LENGTH_MAX} of a-z, 0-9 and `-` \
+             (`wrangler pages project list` shows them)"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_is_a_scheme_and_a_host() {
+        for good in ["https://booking.example.com", "http://127.0.0.1:8787", "https://booking.example.com/"] {
+            check_site_url(good).unwrap();
+        }
+        for bad in [
+            "",
+            "nonsense",
+            "booking.example.com",
+            "http://",
+            "http://a b",
+            "ftp://a.example",
+            "https://a.example/b",
+            "https://a.example?b",
+            "https://a.example#b",
+            "https://me@a.example",
+            "//a.example",
+        ] {
+            let why = check_site_url(bad).unwrap_err();
+            assert!(why.starts_with(&format!("`{bad}`")), "{why}");
+        }
     }
 }

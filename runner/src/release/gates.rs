@@ -9,6 +9,7 @@ use crossfade_core::table::{Origin, ReleaseId, Weight};
 use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::config::{Config, VersionConfig};
+use crate::drive::Measurement;
 use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::{self, NoAnswer, Target};
@@ -36,8 +37,9 @@ pub(super) fn live(session: &Session, request: &Request, id: &str, origin: &Orig
     let waited =
         upload::wait_until_live(&session.client, session.project(), id, within, &|time| cancel.wait(time));
     if let Err(error) = waited {
-        phase.failed(error.to_string());
-        return Err(cancelled_or(cancel, error.into()));
+        let error = cancelled_or(cancel, error.into());
+        phase.failed_because(origin.as_str(), &error.in_one_line());
+        return Err(error);
     }
     let Some(version) = &session.config.version else {
         phase.done(format!("{origin} is live"));
@@ -56,7 +58,7 @@ pub(super) fn live(session: &Session, request: &Request, id: &str, origin: &Orig
         phase.progress(seen.clone());
         if std::time::Instant::now() >= deadline || cancel.wait(std::time::Duration::from_millis(500)) {
             let why = format!("{origin}{} does not name version {}: {seen}", version.path, request.version);
-            phase.failed(&*why);
+            phase.failed_because(origin.as_str(), &why);
             return Err(cancelled_or(cancel, Error::Gate { phase: "live", why }));
         }
     }
@@ -145,8 +147,8 @@ fn health_phase(
         phase.done(format!("{} of {}: {}", results.len(), results.len(), texts(false).join(", ")));
         return Ok(());
     }
-    for text in &failed {
-        phase.detail(false, text);
+    for result in results.iter().filter(|result| result.verdict != Verdict::Pass) {
+        phase.failed_detail(&result.name, &result.to_string());
     }
     phase.failed(format!("{} of {} checks failed", failed.len(), results.len()));
     Err(Error::Gate { phase: "health", why: failed.join("; ") })
@@ -165,7 +167,11 @@ fn smoke_phase(
     let phase = reporter.phase("smoke");
     phase.progress(format!("{} tests at {}", tests.len(), target.base()));
     let results = smoke::run_all(tests, target, context, cancel, &|result: &SmokeResult| {
-        phase.detail(result.verdict == Verdict::Pass, &result.to_string());
+        let text = result.to_string();
+        match result.verdict {
+            Verdict::Pass => phase.detail(true, &text),
+            Verdict::Fail { .. } | Verdict::Error { .. } => phase.failed_detail(&result.name, &text),
+        }
     });
     match results.iter().find(|result| result.verdict != Verdict::Pass) {
         None => {
@@ -174,7 +180,7 @@ fn smoke_phase(
         }
         Some(result) => {
             let why = result.to_string();
-            phase.failed(&*why);
+            phase.failed(format!("{} of {} passed", results.len() - 1, tests.len()));
             Err(Error::Gate { phase: "smoke", why })
         }
     }
@@ -188,7 +194,7 @@ pub(super) fn measurement(
     release: &ReleaseId,
     canary: &Canary,
     stable: Option<&Origin>,
-) -> impl Fn(usize, Weight) -> Measured + Send + Sync + 'static {
+) -> Measurement {
     let checks = session.config.health.clone();
     let tests = if session.config.rollout.verify_smoke { session.config.smoke.clone() } else { Vec::new() };
     let variables = variables(request.version.as_str(), release.as_str());
@@ -198,7 +204,7 @@ pub(super) fn measurement(
     let at_stable = stable.map(|origin| target(origin.as_str()));
     let cancel = session.cancel.clone();
     let smoke_passed = AtomicBool::new(tests.is_empty());
-    move |_step, weight| {
+    Measurement::new(move |_step, weight| {
         let everybody = weight == Weight::TOTAL;
         let results =
             health::run_all(&checks, if everybody { &public } else { &at_canary }, &variables, &cancel);
@@ -230,7 +236,7 @@ pub(super) fn measurement(
             smoke_passed.store(true, Ordering::Relaxed);
         }
         Measured::Pass
-    }
+    })
 }
 
 /// The first failure, else the first check that could not be made.

@@ -17,7 +17,7 @@ pub(super) fn clean_up(session: &Session) {
         Ok(0) => phase.done("nothing to remove"),
         Ok(removed) => phase.done(format!("{removed} old deployments removed")),
         Err(error) => {
-            phase.failed(error.to_string());
+            phase.failed(error.in_one_line());
             session.reporter.warn("old deployments were left; the next release tries again");
         }
     }
@@ -34,8 +34,9 @@ fn remove_old(session: &Session) -> Result<usize, Error> {
         .collect();
     let keep = session.config.cleanup.keep;
     let mut removed = 0;
-    for record in session.ledger.history(keep + LOOK_BACK)?.iter().skip(keep) {
-        let Some(id) = &record.deployment_id else { continue };
+    let history = session.ledger.history(keep + LOOK_BACK)?;
+    let deployed = history.iter().filter_map(|record| Some((record, record.deployment_id.as_ref()?)));
+    for (record, id) in deployed.skip(keep) {
         let named = record
             .origin
             .as_ref()

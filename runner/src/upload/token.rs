@@ -36,7 +36,7 @@ struct Jwt {
 #[derive(Clone, Deserialize)]
 struct Claims {
     /// Seconds since the epoch.
-    exp: Option<i64>,
+    exp: Option<u64>,
     max_file_count_allowed: Option<usize>,
 }
 

@@ -1,0 +1,67 @@
+//! Settings that come from flags and variables, checked before anything is sent: what is wrong here would otherwise be
+//! met as an odd answer much later.
+
+use crate::cli::Global;
+use crate::cloudflare::{AccountId, ApiToken};
+use crate::edge::ControlToken;
+use crate::error::Error;
+
+/// The account.
+pub(super) fn account(global: &Global) -> Result<AccountId, Error> {
+    let id = global.account_id.as_deref().map(str::trim).unwrap_or_default();
+    if id.is_empty() {
+        return Err(Error::Missing {
+            what: "the Cloudflare account id",
+            hint: "set CLOUDFLARE_ACCOUNT_ID (`wrangler whoami` shows it)".into(),
+        });
+    }
+    if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Error::Usage(format!(
+            "the Cloudflare account id is `{id}`: it must be 32 hexadecimal digits (`wrangler whoami` shows it)"
+        )));
+    }
+    Ok(AccountId::new(id.to_owned()))
+}
+
+/// The API token.
+pub(super) fn api_token() -> Result<ApiToken, Error> {
+    let token = secret("CLOUDFLARE_API_TOKEN")?.ok_or_else(|| Error::Missing {
+        what: "CLOUDFLARE_API_TOKEN",
+        hint: "create a token with the permissions \"Cloudflare Pages: Edit\" and \"Workers KV Storage: Edit\" at \
+               https://dash.cloudflare.com/profile/api-tokens and set it in the environment"
+            .into(),
+    })?;
+    Ok(ApiToken::new(token))
+}
+
+/// The router's secret; commands that ask nothing of the router do without.
+pub(super) fn control_token() -> Result<Option<ControlToken>, Error> {
+    Ok(secret("CROSSFADE_TOKEN")?.map(ControlToken::new))
+}
+
+/// Where the API is.
+pub(super) fn api_base_url(global: &Global) -> Result<&str, Error> {
+    let url = global.api_base_url.as_str();
+    let parsed = url.parse::<ureq::http::Uri>().ok();
+    let host = parsed.as_ref().and_then(|url| url.scheme().and(url.host()));
+    if host.is_none_or(str::is_empty) {
+        return Err(Error::Usage(format!(
+            "CLOUDFLARE_API_BASE_URL is `{url}`: it must be a URL such as https://api.cloudflare.com/client/v4"
+        )));
+    }
+    Ok(url)
+}
+
+/// A secret from the environment; empty counts as not set, which is how GitHub passes a secret that does not exist.
+/// Blanks around it come from how it was pasted. It never appears in a message.
+fn secret(name: &str) -> Result<Option<String>, Error> {
+    let value = std::env::var_os(name).unwrap_or_default();
+    let value = value.to_str().map(str::trim);
+    match value {
+        Some("") => Ok(None),
+        Some(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(text.to_owned())),
+        Some(_) | None => Err(Error::Usage(format!(
+            "{name} has characters that no token has (blanks, line breaks or others than ASCII); paste it anew"
+        ))),
+    }
+}

@@ -1,0 +1,127 @@
+//! What people follow while traffic moves: the machine's effects and their answers as phases.
+
+use crossfade_core::rollout::{Confirmation, Effect, Event, Outcome, Rollout, Verdict, WriteFailure};
+
+use super::shares;
+use crate::report::{Phase, Reporter};
+
+/// Turns effects into phases that people follow.
+pub(super) struct Said<'a> {
+    reporter: &'a Reporter,
+    phase: Option<(Phase<'a>, String)>,
+    /// What the last table was sent for, and its shares.
+    published: Option<(&'static str, String)>,
+    /// What stood in the way last.
+    trouble: String,
+}
+
+impl<'a> Said<'a> {
+    pub(super) const fn new(reporter: &'a Reporter) -> Self {
+        Self { reporter, phase: None, published: None, trouble: String::new() }
+    }
+
+    /// An effect is about to be performed.
+    pub(super) fn before(&mut self, effect: &Effect, rollout: &Rollout) {
+        match effect {
+            Effect::Publish { table, urgent, .. } => {
+                // The first release of all has no lease: there is no other version that could take over.
+                let name = match (urgent, table.lease()) {
+                    (true, _) => "home",
+                    (false, None) if self.published.is_some() => "settle",
+                    (false, Some(_) | None) => "switch",
+                };
+                // The same again is another try, or a renewal of the lease: no news.
+                let published = (name, shares(table));
+                if self.published.as_ref() == Some(&published) {
+                    return;
+                }
+                if *urgent {
+                    let trouble = std::mem::take(&mut self.trouble);
+                    self.failed(&trouble);
+                }
+                self.begin(name, format!("revision {}: {}", table.revision(), published.1));
+                self.published = Some(published);
+            }
+            Effect::Confirm(revision) => {
+                self.progress(&format!("waiting for the edge to serve revision {revision}"))
+            }
+            Effect::Measure { step, weight, .. } => {
+                let first = self.phase.as_ref().is_none_or(|(phase, _)| phase.name() != "verify");
+                if first {
+                    let of = rollout.plan().steps().len();
+                    self.begin("verify", format!("step {} of {of}, {weight}", step + 1));
+                }
+            }
+            Effect::LookUp => self.progress("looking up whether the write happened"),
+            Effect::WaitUntil(_) => {}
+            Effect::Finish(_) => {}
+        }
+    }
+
+    /// It was performed.
+    pub(super) fn after(&mut self, effect: &Effect, event: &Event) {
+        match (effect, event) {
+            (Effect::Publish { .. }, Event::Published(Err(failure))) => {
+                let (WriteFailure::Refused(why)
+                | WriteFailure::NotWritten(why)
+                | WriteFailure::Unknown(why)
+                | WriteFailure::Superseded(why)) = failure;
+                self.detail(false, why);
+                self.trouble.clone_from(why);
+            }
+            (Effect::Confirm(_), Event::Confirmed(Confirmation::Served)) => self.done(", served at the edge"),
+            (Effect::Confirm(_), Event::Confirmed(Confirmation::NotYet(seen))) => {
+                self.progress(seen);
+                self.trouble.clone_from(seen);
+            }
+            (Effect::Measure { .. }, Event::Measured(Verdict::Pass)) => self.progress("passed"),
+            (Effect::Measure { .. }, Event::Measured(Verdict::Fail(why))) => self.failed(why),
+            (Effect::Measure { .. }, Event::Measured(Verdict::Error(why))) => {
+                self.detail(false, &format!("could not measure: {why}"));
+                self.trouble.clone_from(why);
+            }
+            (_, Event::Cancelled(why)) => self.failed(&format!("cancelled: {why}")),
+            (_, _) => {}
+        }
+    }
+
+    fn begin(&mut self, name: &'static str, text: String) {
+        self.done("");
+        self.phase = Some((self.reporter.phase(name), text));
+        self.progress("");
+    }
+
+    fn progress(&self, text: &str) {
+        if let Some((phase, what)) = &self.phase {
+            phase.progress(if text.is_empty() { what.clone() } else { format!("{what}; {text}") });
+        }
+    }
+
+    fn detail(&self, ok: bool, text: &str) {
+        if let Some((phase, _)) = &self.phase {
+            phase.detail(ok, text);
+        }
+    }
+
+    fn done(&mut self, more: &str) {
+        if let Some((phase, text)) = self.phase.take() {
+            phase.done(format!("{text}{more}"));
+        }
+    }
+
+    fn failed(&mut self, why: &str) {
+        if let Some((phase, text)) = self.phase.take() {
+            phase.failed_because(&text, why);
+        }
+    }
+
+    /// It is over.
+    pub(super) fn end(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Promoted | Outcome::RolledBack(_) => self.done(""),
+            Outcome::NotStarted(why) => self.failed(&why.to_string()),
+            Outcome::Superseded(by) => self.failed(by),
+            Outcome::Stuck { traffic, .. } => self.failed(&traffic.to_string()),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! How a release ends: its outcome as a command's result, its place in the history, the niceties afterwards.
+
+use crossfade_core::rollout::{Outcome, Traffic};
+
+use super::{Request, settle};
+use crate::command::Session;
+use crate::error::Error;
+use crate::hooks;
+use crate::record::{Ended, Ledger, Record};
+use crate::report;
+
+/// A rollout's outcome as a command's result.
+///
+/// # Errors
+/// All outcomes but [`Outcome::Promoted`].
+pub(super) fn ended(outcome: Outcome) -> Result<(), Error> {
+    match outcome {
+        Outcome::Promoted => Ok(()),
+        Outcome::NotStarted(reason) => Err(Error::Gate { phase: "switch", why: reason.to_string() }),
+        Outcome::RolledBack(reason) => Err(Error::RolledBack(reason.to_string())),
+        Outcome::Superseded(by) => Err(taken_over(&by)),
+        Outcome::Stuck { reason, traffic } => Err(Error::Stuck {
+            why: format!("{reason}; {traffic}"),
+            hint: match traffic {
+                Traffic::NothingToReturnTo => "mend it and deploy again: the next version replaces this one",
+                Traffic::HomeNotWritten { .. } | Traffic::HomeNotConfirmed { .. } => {
+                    "when the cause is gone, `crossfade status` shows where traffic is and `crossfade rollback` brings it home"
+                }
+            }
+            .into(),
+        }),
+    }
+}
+
+fn taken_over(by: &str) -> Error {
+    Error::Superseded(format!("{by} took over; this release wrote nothing more"))
+}
+
+/// That another release is in charge, in a release's own words.
+pub(super) fn in_charge(renewed: Result<(), Error>) -> Result<(), Error> {
+    renewed.map_err(|error| match error {
+        Error::Superseded(by) => taken_over(&by),
+        error => error,
+    })
+}
+
+/// Puts the release into the history. That this fails must not change what the release came to.
+pub(super) fn close(session: &Session, ledger: &Ledger, record: Record, outcome: &'static str, text: String) {
+    let evidence =
+        session.reporter.entries().iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
+    let at = report::now();
+    let ended = Some(Ended { at, outcome: outcome.into(), text });
+    let record = Record { ended, evidence, updated_at: at, phase: outcome.into(), ..record };
+    if let Err(error) = ledger.close_ours(&record) {
+        session.reporter.warn(format!("the history could not be written: {error}"));
+    }
+}
+
+/// Niceties once traffic is where it belongs: hooks and cleaning up.
+pub(super) fn after(session: &Session, environment: &[(&str, String)], result: &Result<(), Error>) {
+    let hooks = match result {
+        Ok(()) => &session.config.hooks.settled,
+        Err(Error::RolledBack(_)) => &session.config.hooks.rolled_back,
+        Err(_) => return,
+    };
+    // The signal that brought traffic home must not keep these from running; a further one ends them.
+    let cancel = session.cancel.further();
+    for hook in hooks {
+        if let Err(error) = hooks::run(hook, &session.root, environment, &cancel) {
+            session.reporter.warn(format!("hook: {error}"));
+        }
+    }
+    if result.is_ok() && !session.cancel.is_cancelled() {
+        settle::clean_up(session);
+    }
+}
+
+pub(super) fn failed_outcome(error: &Error, request: &Request) -> (&'static str, String) {
+    let version = &request.version;
+    match error {
+        Error::RolledBack(why) => ("rolled-back", format!("rolled back {version}: {why}")),
+        Error::Superseded(why) => ("superseded", format!("superseded: {why}")),
+        Error::Stuck { why, .. } => ("stuck", format!("stuck: {why}")),
+        error => ("not-started", format!("{version} was not released: {}", error.in_one_line())),
+    }
+}

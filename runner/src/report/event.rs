@@ -1,0 +1,107 @@
+//! What programs read: one JSON object an event.
+
+use crossfade_core::Timestamp;
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// One thing that happened. The JSON names are part of the interface.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Event {
+    /// A release begins.
+    ReleaseStarted {
+        /// Its id.
+        release: String,
+        /// Whose traffic.
+        environment: String,
+        /// What is deployed.
+        deploying: String,
+        /// The slot it goes to.
+        slot: String,
+        /// What serves visitors now.
+        stable: Option<String>,
+    },
+    /// A phase begins.
+    PhaseStarted {
+        /// Its name.
+        phase: &'static str,
+    },
+    /// Something within a phase.
+    Progress {
+        /// The phase.
+        phase: &'static str,
+        /// What.
+        text: String,
+    },
+    /// A phase ended.
+    PhaseEnded {
+        /// Its name.
+        phase: &'static str,
+        /// Whether it did what it was for.
+        ok: bool,
+        /// What came of it.
+        text: String,
+        /// How long it took.
+        elapsed_ms: u64,
+    },
+    /// Something that a person should look at, and that stops nothing.
+    Warning {
+        /// What.
+        text: String,
+    },
+    /// It is over.
+    Finished {
+        /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`.
+        outcome: &'static str,
+        /// One sentence.
+        text: String,
+        /// How long it took.
+        elapsed_ms: u64,
+    },
+    /// The command did not do what it was asked to; always the last event.
+    Error {
+        /// What the process exits with.
+        exit_code: u8,
+        /// What happened.
+        text: String,
+        /// Its causes, the nearest first.
+        because: Vec<String>,
+        /// What a person can do about it.
+        hint: Option<String>,
+    },
+}
+
+impl From<&Error> for Event {
+    fn from(error: &Error) -> Self {
+        Self::Error {
+            exit_code: error.exit_code(),
+            text: error.to_string(),
+            because: error.causes().map(ToString::to_string).collect(),
+            hint: error.hint(),
+        }
+    }
+}
+
+/// An event and when it happened.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+impl Entry {
+    /// The event as a program reads it.
+    pub(super) fn to_line(&self) -> Option<String> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            version: u8,
+            #[serde(flatten)]
+            entry: &'a Entry,
+        }
+        serde_json::to_string(&Line { version: 1, entry: self }).ok()
+    }
+}

@@ -1,0 +1,51 @@
+//! The program dies at the worst moment: all visitors are on a version that nobody has vouched for.
+
+use std::time::{Duration, Instant};
+
+use crossfade_tests::Site;
+use rustix::process::Signal;
+
+use crate::partner::Partner;
+
+#[test]
+fn when_the_program_is_killed_the_edge_goes_home_by_itself_and_the_next_release_clears_up() {
+    let (site, _origins) = Site::serving(&[("blue", "1.0.0")]);
+    site.configure("lease = \"60s\"", "lease = \"8s\"");
+    site.configure("renew_every = \"10s\"", "renew_every = \"2s\"");
+    site.configure("propagation = \"5s\"", "propagation = \"1s\"");
+    let partner = Partner::new();
+    partner.take_part_in(&site);
+    partner.hold(1);
+    let running = site.begin_deploy("1.1.0", &[]);
+    partner.until_held();
+    running.signal(Signal::KILL);
+    assert_eq!(running.end().code, -1);
+    assert_eq!(site.served_version(), "1.1.0", "the lease has not run out yet");
+    let left = site.document("routing:production");
+    let ends = site.table().lease().unwrap().expires_at;
+
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while site.served_version() != "1.0.0" {
+        assert!(Instant::now() < deadline, "visitors are still on what nobody vouched for");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(site.document("routing:production"), left, "with no write and no message");
+    site.run(&["status"]).expect(0).prints(&[
+        &format!("the lease ran out at {ends}: every router sends all visitors to blue"),
+        "in charge: ",
+    ]);
+
+    // The dead release counts as alive until its record runs out; after that anybody may clear up.
+    site.deploy("1.2.0", &[]).expect(5).says(&["of 1.1.0 is in charge", "revision 2"]);
+    assert_eq!(site.document("routing:production"), left);
+    site.edit("release:production", |record| record["expires_at"] = "2026-01-01T00:00:00Z".into());
+    let dead = left["release"].as_str().unwrap();
+    site.run(&["status"]).expect(0).prints(&[&format!("{dead} of 1.1.0 stopped without ending (revision ")]);
+    partner.release();
+    let ended = site.deploy("1.2.0", &[]).expect(0);
+    ended.prints(&[&format!("! release {dead} stopped without settling; its lease ran out at {ends} and visitors went home to blue")]);
+    assert_eq!((site.served_version(), site.live()), ("1.2.0".into(), ("1.2.0".into(), true)));
+    let table = site.table();
+    let versions: Vec<&str> = table.variants().iter().map(|variant| variant.version.as_str()).collect();
+    assert_eq!(versions, ["1.0.0", "1.2.0"], "the version that nobody vouched for is gone");
+}

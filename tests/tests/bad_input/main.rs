@@ -1,0 +1,7 @@
+//! What people get wrong, end to end: each is one error that names place, value and remedy, and changes nothing.
+
+mod config;
+mod directory;
+mod documents;
+mod secrets;
+mod settings;

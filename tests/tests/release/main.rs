@@ -1,0 +1,11 @@
+//! Releases of the booking site, end to end: the real program, the sandbox's API, every version in the real Pages
+//! runtime, the router in real workerd.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod after_the_switch;
+mod checks;
+mod commands;
+mod gates;
+mod life;
+mod output;
