@@ -34,7 +34,7 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, missing: 
         let is_there = response.ok() || response.status() == 304;
         if is_there && !is_missing(&call, &response) {
             discard(&missing).await;
-            let name = header(place.name, place.version, table, ", fallback");
+            let name = header(place.name, place.version, table, route.lapsed, ", fallback");
             return answer::finish(&call, &ready, &route, &response, place.origin, Some(&name));
         }
         discard(&response).await;

@@ -44,7 +44,8 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
     }
     let route = Route { index: ready.stable, ..route };
     let stable = ready.table().stable();
-    let name = isolate::header(stable.name.as_str(), stable.version.as_str(), ready.table(), ", rescued");
+    let name =
+        isolate::header(stable.name.as_str(), stable.version.as_str(), ready.table(), false, ", rescued");
     match call.fetch(&stable.origin, None).await {
         Ok(response) => answer::finish(&call, &ready, &route, &response, &stable.origin, Some(&name)),
         Err(error) => answer::unreachable(&ready, &route, &error),

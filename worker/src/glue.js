@@ -22,7 +22,9 @@ export function facts(request, cookies, secrets) {
  * visitor's cookies when it is given.
  */
 export function send(request, url, host, proto, cookie, signal) {
-  const headers = new Headers(request.headers);
+  // A body keeps its length only inside a Request, and only there may a GET have one. Without a body that copy is saved.
+  const whole = request.body === null ? undefined : new Request(url, request);
+  const headers = whole?.headers ?? new Headers(request.headers);
   headers.set('x-forwarded-host', host);
   headers.set('x-forwarded-proto', proto);
   const client = headers.get('cf-connecting-ip');
@@ -31,7 +33,7 @@ export function send(request, url, host, proto, cookie, signal) {
   headers.delete('crossfade-variant');
   if (cookie === '') headers.delete('cookie');
   else if (cookie !== undefined) headers.set('cookie', cookie);
-  return fetch(url, { method: request.method, headers, body: request.body, redirect: 'manual', signal });
+  return whole === undefined ? fetch(url, { method: request.method, headers, redirect: 'manual', signal }) : fetch(whole);
 }
 
 /** Sends a copy of a GET without anything that says who asked, and reads none of the answer. */

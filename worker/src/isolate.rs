@@ -100,10 +100,10 @@ impl Tally {
 
 impl Ready {
     fn new(table: RoutingTable, settings: &Settings) -> Self {
-        let name = |variant: &Variant, more: &str| {
-            JsString::from(header(variant.name.as_str(), variant.version.as_str(), &table, more))
+        let name = |variant: &Variant, lapsed| {
+            JsString::from(header(variant.name.as_str(), variant.version.as_str(), &table, lapsed, ""))
         };
-        let names = table.variants().iter().map(|it| (name(it, ""), name(it, ", lapsed"))).collect();
+        let names = table.variants().iter().map(|it| (name(it, false), name(it, true))).collect();
         let unindex = table.variants().iter().map(|it| settings.unindexes(&it.origin)).collect();
         let stable = table.variants().iter().position(|it| it.name == table.stable().name).unwrap_or(0);
         Self { names, unindex, stable, assignment: Assignment::new(table) }
@@ -135,6 +135,7 @@ impl Ready {
 }
 
 /// The response header: a Structured Field dictionary (RFC 9651).
-pub(crate) fn header(name: &str, version: &str, table: &RoutingTable, more: &str) -> String {
-    format!("variant=\"{name}\", version=\"{version}\", revision={}{more}", table.revision())
+pub(crate) fn header(name: &str, version: &str, table: &RoutingTable, lapsed: bool, more: &str) -> String {
+    let lapsed = if lapsed { ", lapsed" } else { "" };
+    format!("variant=\"{name}\", version=\"{version}\", revision={}{lapsed}{more}", table.revision())
 }

@@ -42,10 +42,15 @@ fn status_tells_the_table_in_use_and_what_became_of_it() {
             let text = status[time].take();
             assert!(crossfade_core::Timestamp::parse(text.as_str().unwrap()).is_some(), "{time}: {text}");
         }
+        let unasked = ["blue", "green"].map(|name| {
+            let breaker = json!({ "state": "closed", "failures_in_a_row": 0 });
+            json!({ "variant": name, "requests": 0, "failures": 0, "rescued": 0, "breaker": breaker })
+        });
         let expected = json!({
             "environment": "production", "revision": 42, "release": "rel-42", "table": routing,
             "lease_expires_at": "2999-01-31T12:05:00Z", "lapsed": false, "trouble": null, "colo": null,
             "refresh_seconds": 3600, "default_origin": "https://booking.pages.dev", "now": null, "checked_at": null,
+            "isolate": unasked,
         });
         assert_eq!(status, expected);
     }

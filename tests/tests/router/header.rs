@@ -22,6 +22,8 @@ fn every_answer_names_variant_version_and_revision_once() {
     // What may stand in a version, all of it legal in a quoted string as it is.
     routing["variants"][1]["version"] =
         json!("v1.5.0-rc.1+build (a, b; c=d) é".replace('é', "~!#$%&'*/<=>?@[]^_`{|}"));
+    routing["rescue"] = json!({ "budget": 0 });
+    routing["breaker"] = json!({ "failures": 0 });
     let edge = Edge::settled(&routing);
     let named = format!(
         r#"variant="green", version="{}", revision=42"#,
