@@ -40,8 +40,30 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf, Failed> {
         .env("ESBUILD_BIN", tools.node.modules.join(".bin/esbuild"));
     compile_for_wasm(tools, &mut command);
     step::log(name, &tools.cache, &mut command)?;
+    shrink(tools, &directory.join("worker/index.wasm"))?;
     std::fs::write(&stamp, fingerprint).map_err(|error| Failed::new(name, error))?;
     Ok(directory)
+}
+
+/// Optimises for size and drops the names of functions, which panics don't need: their message has file and line. The features
+/// are those that Rust's target and wasm-bindgen use, and no newer ones that the runtime may not know.
+fn shrink(tools: &Tools, wasm: &Path) -> Result<(), Failed> {
+    const FEATURES: [&str; 7] = [
+        "--enable-bulk-memory",
+        "--enable-exception-handling",
+        "--enable-multivalue",
+        "--enable-mutable-globals",
+        "--enable-nontrapping-float-to-int",
+        "--enable-reference-types",
+        "--enable-sign-ext",
+    ];
+    let mut command = Command::new(&tools.node.program);
+    command
+        .arg(tools.node.modules.join("binaryen/bin/wasm-opt"))
+        .args(["-Oz", "--converge", "--strip-debug", "--strip-producers"])
+        .args(FEATURES)
+        .args([wasm, Path::new("-o"), wasm]);
+    step::log("shrinking the router", &tools.cache, &mut command)
 }
 
 /// Makes a command compile for wasm, in a target directory of its own: two compilers would undo each other's work.
