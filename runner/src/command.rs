@@ -3,7 +3,7 @@
 use crate::cli::{Command, Global};
 use crate::config::Config;
 use crate::error::Error;
-use crate::report::Mode;
+use crate::report::{Mode, counted};
 
 mod check;
 mod deploy;
@@ -44,8 +44,11 @@ fn validate(global: &Global) -> Result<(), Error> {
         })
         .to_string(),
         Mode::Lines => format!(
-            "{} is valid: {environments} environments, {health} health checks, {smoke} smoke tests",
-            global.config.display()
+            "{} is valid: {}, {}, {}",
+            global.config.display(),
+            counted(environments, "environment"),
+            counted(health, "health check"),
+            counted(smoke, "smoke test")
         ),
     });
     Ok(())

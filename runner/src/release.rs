@@ -193,7 +193,7 @@ fn run_hooks(
 ) -> Result<(), Error> {
     for hook in hooks {
         let name = hook.name.as_deref().unwrap_or(&hook.run);
-        let running = session.reporter.phase(phase);
+        let running = session.reporter.printing_phase(phase, name);
         running.progress(name);
         match hooks::run(hook, &session.root, environment, &session.cancel) {
             Ok(()) => running.done(name),

@@ -74,8 +74,7 @@ impl Reporter {
 
     /// Begins a phase; it must be ended by [`Phase::done`] or [`Phase::failed`].
     pub fn phase(&self, name: &'static str) -> Phase<'_> {
-        self.remember(Event::PhaseStarted { phase: name });
-        let bar = (self.mode == Mode::Lines && anstream::stderr().is_terminal()).then(|| {
+        let bar = self.is_followed().then(|| {
             let style = ProgressStyle::with_template("  {spinner} {prefix:<10} {wide_msg} {elapsed}");
             let bar = ProgressBar::new_spinner().with_prefix(name);
             if let Ok(style) = style {
@@ -84,7 +83,25 @@ impl Reporter {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
+        self.begin(name, bar)
+    }
+
+    /// The same for what prints by itself meanwhile: a spinner would run into that.
+    pub fn printing_phase(&self, name: &'static str, text: &str) -> Phase<'_> {
+        if self.is_followed() {
+            self.line(&format!("  {DIM}… {name:<10} {text}{DIM:#}"));
+        }
+        self.begin(name, None)
+    }
+
+    fn begin(&self, name: &'static str, bar: Option<ProgressBar>) -> Phase<'_> {
+        self.remember(Event::PhaseStarted { phase: name });
         Phase { reporter: self, name, started: Instant::now(), bar, spoke: Mutex::new(Instant::now()) }
+    }
+
+    /// Whether a person sees it as it happens.
+    fn is_followed(&self) -> bool {
+        self.mode == Mode::Lines && anstream::stderr().is_terminal()
     }
 
     /// Says something that stops nothing.
@@ -227,4 +244,10 @@ pub fn seconds(duration: Duration) -> String {
         10..60 => format!("{whole} s"),
         60.. => format!("{} min {} s", whole / 60, whole % 60),
     }
+}
+
+/// `1 file`, `2 files`.
+pub fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }

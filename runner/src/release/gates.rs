@@ -151,7 +151,7 @@ fn health_phase(
         phase.failed_detail(&result.name, &result.to_string());
     }
     phase.failed(format!("{} of {} checks failed", failed.len(), results.len()));
-    Err(Error::Gate { phase: "health", why: failed.join("; ") })
+    Err(Error::Gate { phase: "health", why: failed.join(" | ") })
 }
 
 fn smoke_phase(

@@ -93,7 +93,7 @@ fn a_deployment_that_is_another_version_or_unhealthy_is_never_switched_to() {
         &["slow=300"],
         &[
             "error: health: basic: latency is ",
-            " ms, expected at most 250 ms; application: body is `<!doctype html>",
+            " ms, expected at most 250 ms | application: body is `<!doctype html>",
             "expected text that contains `Pick a date`",
         ],
     );

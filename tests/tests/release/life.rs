@@ -21,7 +21,7 @@ fn a_site_is_released_for_the_first_time_then_again_and_brought_back_and_forward
     history_tells(&site);
 
     let ended = site.run(&["rollback"]).expect(0);
-    ended.prints(&["blue 1.0.0 serves everybody (revision 5), served at the edge"]);
+    ended.prints(&["✓ home       revision 5: blue 100 %, served at the edge"]);
     assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
     assert_eq!(site.table().stable().name.as_str(), "blue");
     site.run(&["status"]).expect(0).prints(&["last: promoted 1.0.0", "1.0.0", "stable"]);
@@ -43,7 +43,7 @@ fn first_release(site: &Site) {
     assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
     assert_eq!((table.stable().name.as_str(), table.variants().len()), ("blue", 1));
     // 0.9.0 was uploaded and then refused: the one deployment that nobody needs.
-    ended.prints(&["cleanup    1 old deployments removed"]);
+    ended.prints(&["cleanup    1 old deployment removed"]);
     assert_eq!(removed(site), 1);
     assert_eq!(site.sandbox.deployments().len(), 1);
 }
