@@ -5,6 +5,7 @@
 //! | [`table`] | JSON of the KV document | a [`RoutingTable`] that satisfies every invariant, or the field that breaks one |
 //! | [`assign`] | table, visitor, time | the variant that answers |
 //! | [`asset`] | a path and an answer | whether the file is elsewhere, and where |
+//! | [`redirect`] | an origin's `Location` | the same at the public host |
 //! | [`rollout`] | what happened | what to do next |
 //! | [`probe`] | an expectation and an answer | a measurement |
 //!
@@ -16,6 +17,7 @@
 pub mod asset;
 pub mod assign;
 pub mod probe;
+pub mod redirect;
 pub mod rollout;
 mod span;
 pub mod table;

@@ -67,6 +67,15 @@ impl fmt::Display for Mismatch {
     }
 }
 
+/// Mismatches in one line. A wrong status explains the rest, which is left out.
+pub fn in_words(mismatches: &[Mismatch]) -> String {
+    let told = match mismatches {
+        [status, ..] if status.field == "status" => &mismatches[..1],
+        all => all,
+    };
+    told.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 impl Observed {
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -205,6 +214,17 @@ mod tests {
                 "body is `{\"status\":\"failing\", \"reason\":\"pool\"}`, expected text that contains `hello`",
                 "latency is 120 ms, expected at most 100 ms",
             ]
+        );
+    }
+
+    #[test]
+    fn in_words_a_wrong_status_explains_the_rest() {
+        let wanted = expectation(serde_json::json!({ "json": { "/a": 1 }, "body": "hello" }));
+        let words = |status| in_words(&wanted.mismatches(&observed(status, r#"{"a":2}"#)));
+        assert_eq!(words(500), "status is 500 with `{\"a\":2}`, expected 2xx");
+        assert_eq!(
+            words(200),
+            "json /a is `2`, expected `1`; body is `{\"a\":2}`, expected text that contains `hello`"
         );
     }
 

@@ -7,14 +7,24 @@ use serde::{Serialize, Serializer};
 
 /// A point in time: whole milliseconds since the Unix epoch, as JavaScript's `Date.now()` counts them.
 ///
-/// Written as RFC 3339 in UTC. Milliseconds because the router compares its lease with `Date.now()`.
+/// Written as RFC 3339 in UTC, so it lies in the years 0 to 9999: what is earlier or later counts as their first or last
+/// moment. Milliseconds because the router compares its lease with `Date.now()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
+
+/// 0000-01-01T00:00:00Z
+const MILLIS_MIN: i64 = -62_167_219_200_000;
+/// 9999-12-30T22:00:00Z, the last second that `jiff` knows: it leaves room for every offset.
+const MILLIS_MAX: i64 = 253_402_207_200_000;
 
 impl Timestamp {
     /// From milliseconds since the Unix epoch.
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        match millis {
+            ..MILLIS_MIN => Self(MILLIS_MIN),
+            MILLIS_MIN..=MILLIS_MAX => Self(millis),
+            _ => Self(MILLIS_MAX),
+        }
     }
 
     /// Milliseconds since the Unix epoch.
@@ -24,13 +34,13 @@ impl Timestamp {
 
     /// Reads an RFC 3339 date-time; digits beyond the millisecond are cut off. `None` when it is not one.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|time| Self(time.as_millisecond()))
+        text.parse::<jiff::Timestamp>().ok().map(|time| Self::from_millis(time.as_millisecond()))
     }
 
     /// This point in time moved later by `by`; stops at the end of what can be counted.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
+        Self::from_millis(self.0.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// How long after `earlier` this is; zero when it is not later.
@@ -68,9 +78,20 @@ mod tests {
 
     #[test]
     fn milliseconds_survive_writing_and_reading() {
-        for millis in [0, 1, 999, 1_769_860_800_123, -1] {
+        for millis in [0, 1, 999, 1_769_860_800_123, -1, MILLIS_MIN, MILLIS_MAX] {
             let time = Timestamp::from_millis(millis);
             assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
+        }
+    }
+
+    #[test]
+    fn every_point_in_time_can_be_written_and_read() {
+        let far = Timestamp::from_millis(i64::MAX);
+        assert_eq!(far, Timestamp::from_millis(0).plus(Duration::MAX));
+        for (time, text) in
+            [(far, "9999-12-30T22:00:00Z"), (Timestamp::from_millis(i64::MIN), "0000-01-01T00:00:00Z")]
+        {
+            assert_eq!((time.to_string().as_str(), Timestamp::parse(text)), (text, Some(time)));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::Span;
-use crossfade_core::probe::{Expectation, Place, Variables};
+use crossfade_core::probe::{Expectation, Place, Variables, in_words};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -156,8 +156,7 @@ fn attempt(check: &HealthCheck, target: &Target, variables: &Variables) -> Verdi
             if mismatches.is_empty() {
                 return Verdict::Pass;
             }
-            let why: Vec<String> = mismatches.iter().map(ToString::to_string).collect();
-            Verdict::Fail { why: why.join("; ") }
+            Verdict::Fail { why: in_words(&mismatches) }
         }
         Err(NoAnswer::Failed(why)) => Verdict::Fail { why },
         Err(NoAnswer::CouldNotMeasure(why)) => Verdict::Error { why },

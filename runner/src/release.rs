@@ -100,8 +100,11 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
         Err(error) => end::failed_outcome(error, request),
     };
     session.reporter.finished(outcome, result.is_ok(), text.clone());
-    end::close(session, &session.ledger, heartbeat.record(), outcome, text);
-    end::after(session, request, &release, &slot, &result);
+    let record = heartbeat.record();
+    let deployment_url = record.origin.clone().map(|url| ("CROSSFADE_DEPLOYMENT_URL", url));
+    end::close(session, &session.ledger, record, outcome, text);
+    let environment = hook_environment(session, request, &release, &slot).into_iter().chain(deployment_url);
+    end::after(session, &environment.collect::<Vec<_>>(), &result);
     if let Some(measurement) = measurement.get() {
         measurement.finish(CLEAN_UP_WITHIN);
     }
@@ -193,8 +196,7 @@ fn run_hooks(
 ) -> Result<(), Error> {
     for hook in hooks {
         let name = hook.name.as_deref().unwrap_or(&hook.run);
-        let running = session.reporter.printing_phase(phase, name);
-        running.progress(name);
+        let running = session.reporter.phase_with_output(phase, name);
         match hooks::run(hook, &session.root, environment, &session.cancel) {
             Ok(()) => running.done(name),
             Err(error) => {

@@ -74,7 +74,7 @@ impl Reporter {
 
     /// Begins a phase; it must be ended by [`Phase::done`] or [`Phase::failed`].
     pub fn phase(&self, name: &'static str) -> Phase<'_> {
-        let bar = self.is_followed().then(|| {
+        let bar = self.on_terminal().then(|| {
             let style = ProgressStyle::with_template("  {spinner} {prefix:<10} {wide_msg} {elapsed}");
             let bar = ProgressBar::new_spinner().with_prefix(name);
             if let Ok(style) = style {
@@ -86,10 +86,10 @@ impl Reporter {
         self.begin(name, bar)
     }
 
-    /// The same for what prints by itself meanwhile: a spinner would run into that.
-    pub fn printing_phase(&self, name: &'static str, text: &str) -> Phase<'_> {
-        if self.is_followed() {
-            self.line(&format!("  {DIM}… {name:<10} {text}{DIM:#}"));
+    /// Begins a phase in which a command of the user's writes to the same terminal: a line that stays, no spinner.
+    pub fn phase_with_output(&self, name: &'static str, what: &str) -> Phase<'_> {
+        if self.on_terminal() {
+            self.line(&format!("  {DIM}… {name:<10} {what}{DIM:#}"));
         }
         self.begin(name, None)
     }
@@ -99,8 +99,7 @@ impl Reporter {
         Phase { reporter: self, name, started: Instant::now(), bar, spoke: Mutex::new(Instant::now()) }
     }
 
-    /// Whether a person sees it as it happens.
-    fn is_followed(&self) -> bool {
+    fn on_terminal(&self) -> bool {
         self.mode == Mode::Lines && anstream::stderr().is_terminal()
     }
 
@@ -115,7 +114,7 @@ impl Reporter {
     pub fn finished(&self, outcome: &'static str, good: bool, text: String) {
         let elapsed = self.started.elapsed();
         if good {
-            self.line(&format!("{GREEN}{BOLD}{text}{BOLD:#}{GREEN:#} {DIM}in {}{DIM:#}", seconds(elapsed)));
+            self.line(&format!("{GREEN}{BOLD}{text}{BOLD:#}{GREEN:#} {DIM}({}){DIM:#}", seconds(elapsed)));
         }
         self.remember(Event::Finished { outcome, text, elapsed_ms: millis(elapsed) });
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crossfade_core::Span;
-use crossfade_core::probe::{Capture, Expectation, Place, Variables};
+use crossfade_core::probe::{Capture, Expectation, Place, Variables, in_words};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -277,15 +277,20 @@ impl SmokeStep {
             Err(NoAnswer::Failed(why)) => return Verdict::Fail { why },
             Err(NoAnswer::CouldNotMeasure(why)) => return Verdict::Error { why },
         };
-        let mut why: Vec<String> =
-            self.expect.mismatches(&observed).iter().map(ToString::to_string).collect();
+        let mismatches = self.expect.mismatches(&observed);
+        let mut missing = Vec::new();
         // Captured first: what a half-failed step has made must be cleaned up all the same.
         for (name, capture) in &self.capture {
             match capture.take(&observed) {
                 Ok(value) => variables.set(name, value),
-                Err(missing) => why.push(missing.to_string()),
+                Err(error) => missing.push(error.to_string()),
             }
         }
-        if why.is_empty() { Verdict::Pass } else { Verdict::Fail { why: why.join("; ") } }
+        match (mismatches.is_empty(), missing.is_empty()) {
+            (true, true) => Verdict::Pass,
+            (true, false) => Verdict::Fail { why: missing.join("; ") },
+            // What an answer is that it should not be explains what it does not have.
+            (false, _) => Verdict::Fail { why: in_words(&mismatches) },
+        }
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Shared};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::exchange;
 use crate::faults::Action;
 use crate::serve::Reset;
 use crate::state::{ApiRequest, State};
@@ -21,7 +23,7 @@ mod kv;
 mod pages;
 
 /// wrangler sends assets of up to 40 MiB as base64 in one request.
-const BODY_MAX: usize = 128 * 1024 * 1024;
+pub(crate) const BODY_MAX: usize = 128 * 1024 * 1024;
 const PREFIX: &str = "/client/v4";
 
 /// All paths below `/client/v4`.
@@ -31,9 +33,11 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .nest("/accounts/{account}", account)
         .nest("/pages/assets", assets::router())
         .fallback(unknown_route)
+        .method_not_allowed_fallback(unknown_method)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn(authenticate))
         .layer(middleware::from_fn_with_state(Arc::clone(&state), meet_faults))
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), exchange::keep))
         .with_state(state);
     Router::new().nest(PREFIX, api)
 }
@@ -103,6 +107,17 @@ async fn unknown_route() -> ApiError {
         7003,
         "Could not route to the requested resource, perhaps your object identifier is invalid?",
     )
+}
+
+async fn unknown_method(method: Method) -> ApiError {
+    let message = format!("Method {method} not available for that URI.");
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, 7001, message)
+}
+
+/// A JSON body, whatever its `Content-Type`: wrangler calls some of them `text/plain`.
+pub(crate) fn json_body<T: DeserializeOwned>(body: &[u8], code: i64) -> std::result::Result<T, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| ApiError::bad_request(code, format!("invalid request body: {error}")))
 }
 
 /// The bearer token of a request.

@@ -85,12 +85,14 @@ impl Drop for Child {
 
 fn keep(stream: impl Read + Send + 'static, output: Arc<Mutex<VecDeque<String>>>) {
     std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        let lines = BufReader::new(stream).lines().map_while(Result::ok);
+        for line in lines.filter(|line| !line.trim().is_empty()) {
             let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
             if output.len() == LINES_MAX {
                 output.pop_front();
             }
-            output.push_back(line);
+            // wrangler's errors are coloured whatever they are told.
+            output.push_back(anstream::adapter::strip_str(&line).to_string());
         }
     });
 }

@@ -68,8 +68,12 @@ impl Edge {
 /// A request with `X-Forwarded-Proto: https` counts as one that came over TLS, as behind any front that ends TLS.
 fn configuration(options: &Options, worker: &Path, port: u16, binding_port: u16) -> Result<String, Error> {
     let mut modules = String::new();
-    let entries =
-        std::fs::read_dir(worker).map_err(Error::io(format!("read the router in {}", worker.display())))?;
+    let entries = std::fs::read_dir(worker).map_err(|error| {
+        let worker = worker.display();
+        Error::Tools(format!(
+            "there is no router in {worker} ({error}); `cargo xtask build-worker` builds it"
+        ))
+    })?;
     let mut names: Vec<_> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     // The first module is the main one.
     names.sort_by_key(|name| (name != "index.js", name.clone()));

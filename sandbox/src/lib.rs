@@ -7,6 +7,7 @@
 //! | [`edge`] | the router at the public URL | the real runtime: `workerd` |
 //! | [`binding`] | what the runtime's KV binding talks to | the protocol workerd speaks, over the same store as the REST API |
 //! | [`faults`] | Cloudflare on a bad day | on request |
+//! | [`exchange`] | whole requests and answers, for tests | on request |
 //! | [`control`] | `/sandbox/…`: faults, request log | ours |
 //!
 //! Everything listens on 127.0.0.1 and ends with the [`Sandbox`], however that ends: each child process hangs on a pipe
@@ -23,6 +24,7 @@ mod bundle;
 mod child;
 mod control;
 mod edge;
+mod exchange;
 mod faults;
 mod pages;
 mod serve;
@@ -30,6 +32,7 @@ mod state;
 mod store;
 mod tools;
 
+pub use exchange::{Exchange, Message};
 pub use faults::{Action, Fault, KvFault};
 pub use state::ApiRequest;
 pub use tools::Tools;
@@ -40,6 +43,8 @@ pub const ACCOUNT_ID: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
 pub const API_TOKEN: &str = "sandbox-api-token";
 /// The KV namespace bound to the router.
 pub const NAMESPACE_ID: &str = "5a4db0c55a4db0c55a4db0c55a4db0c5";
+/// The Pages project that exists from the start.
+pub const PROJECT: &str = "booking";
 /// The router's secret.
 pub const CONTROL_TOKEN: &str = "sandbox-control-token";
 
@@ -78,7 +83,7 @@ impl Options {
             default_origin: None,
             environment: "production".into(),
             control_token: Some(CONTROL_TOKEN.into()),
-            project: "booking".into(),
+            project: PROJECT.into(),
         }
     }
 }
@@ -146,6 +151,7 @@ impl Sandbox {
         runtime.spawn(serve::serve(binding, binding::router(Arc::clone(&state))));
         let mut sandbox = Self { runtime: Some(runtime), state, edge: None, options, api_port, binding_port };
         sandbox.restart_router()?;
+        sandbox.state.set_urls(sandbox.api_url(), sandbox.public_url());
         Ok(sandbox)
     }
 
@@ -173,6 +179,11 @@ impl Sandbox {
     /// Where the API is: `http://127.0.0.1:PORT/client/v4`.
     pub fn api_url(&self) -> String {
         format!("http://127.0.0.1:{}/client/v4", self.api_port)
+    }
+
+    /// Where faults and the request log are: `http://127.0.0.1:PORT/sandbox`.
+    pub fn control_url(&self) -> String {
+        format!("http://127.0.0.1:{}/sandbox", self.api_port)
     }
 
     /// Where visitors go; `None` without a router.
@@ -241,13 +252,20 @@ impl Sandbox {
         self.state.requests()
     }
 
+    /// The whole exchanges with the API since this was last asked, bodies included. They are kept from the first time on
+    /// that it is asked.
+    pub fn take_exchanges(&self) -> Vec<Exchange> {
+        self.state.take_exchanges()
+    }
+
     /// The URLs of the Pages deployments that are being served, by id.
     pub fn deployments(&self) -> Vec<(String, String)> {
         self.state.deployments()
     }
 
-    /// Waits for SIGINT or SIGTERM.
-    pub fn wait_for_signal(&self) {
+    /// Waits for SIGINT or SIGTERM. `ready` is called once neither ends the process by itself any more: whoever is told
+    /// then may send one at once.
+    pub fn wait_for_signal(&self, ready: impl FnOnce()) {
         use tokio::signal::unix::{SignalKind, signal};
         let Some(runtime) = &self.runtime else { return };
         runtime.block_on(async {
@@ -256,6 +274,7 @@ impl Sandbox {
             else {
                 return;
             };
+            ready();
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
@@ -265,10 +284,7 @@ impl Sandbox {
 
     /// The sandbox's state as JSON, as `GET /sandbox` shows it.
     pub fn describe(&self) -> serde_json::Value {
-        let mut description = self.state.describe();
-        description["api_url"] = self.api_url().into();
-        description["public_url"] = self.public_url().into();
-        description
+        self.state.describe()
     }
 }
 
@@ -277,7 +293,8 @@ impl Drop for Sandbox {
         self.edge = None;
         self.state.stop_deployments();
         if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+            // What still waits for a deployment to answer sees that it is gone; only then can the directory go too.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(2));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use crossfade_sandbox::{Options, Sandbox, Tools};
+use crossfade_sandbox::{NAMESPACE_ID, Options, PROJECT, Sandbox, Tools};
 
 /// A local Cloudflare on loopback: its API, Pages in the real runtime, the router in the real runtime.
 ///
@@ -54,23 +54,29 @@ fn run(arguments: &Arguments) -> Result<(), crossfade_sandbox::Error> {
     options.default_origin.clone_from(&arguments.default_origin);
     options.worker = arguments.worker.clone().or(options.worker);
     let sandbox = Sandbox::start(options)?;
-    let mut out = std::io::stdout().lock();
-    if arguments.json {
+    sandbox.wait_for_signal(|| {
+        // When nobody reads it, it still runs.
+        let _ = writeln!(std::io::stdout(), "{}", announcement(&sandbox, arguments.json));
+    });
+    Ok(())
+}
+
+/// What a person or a program needs to know, in lines that a shell can read too.
+fn announcement(sandbox: &Sandbox, json: bool) -> String {
+    if json {
         let mut description = sandbox.describe();
         for (name, value) in sandbox.variables() {
             description["variables"][name] = value.into();
         }
-        let _ = writeln!(out, "{description}");
-    } else {
-        if let Some(url) = sandbox.public_url() {
-            let _ = writeln!(out, "# the public URL: {url}");
-        }
-        let _ = writeln!(out, "# the KV namespace: {}", crossfade_sandbox::NAMESPACE_ID);
-        for (name, value) in sandbox.variables() {
-            let _ = writeln!(out, "export {name}={value}");
-        }
+        return description.to_string();
     }
-    drop(out);
-    sandbox.wait_for_signal();
-    Ok(())
+    let mut lines =
+        vec!["# A local Cloudflare, until Ctrl-C. These point `crossfade` and `wrangler` at it:".to_owned()];
+    lines.extend(sandbox.variables().into_iter().map(|(name, value)| format!("export {name}={value}")));
+    if let Some(url) = sandbox.public_url() {
+        lines.push(format!("# visitors go to {url}"));
+    }
+    lines.push(format!("# control: {} (state), …/faults, …/requests", sandbox.control_url()));
+    lines.push(format!("# project: {PROJECT}, KV namespace: {NAMESPACE_ID}"));
+    lines.join("\n")
 }

@@ -1,4 +1,6 @@
-//! HTTP/1.1 on a loopback port. An answer marked [`Reset`] is not sent: the connection is closed instead.
+//! HTTP/1.1 on a loopback port. An answer marked [`Reset`] is not sent: the connection is reset instead.
+
+use std::future::poll_fn;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -15,7 +17,7 @@ use crate::Error;
 pub(crate) struct Reset;
 
 impl Reset {
-    /// An answer that closes the connection.
+    /// An answer that resets the connection.
     pub(crate) fn response() -> Response {
         let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(Self);
@@ -24,7 +26,7 @@ impl Reset {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("the connection is closed on purpose")]
+#[error("the connection is reset on purpose")]
 struct Closed;
 
 /// Listens on 127.0.0.1; port 0 takes any.
@@ -37,12 +39,22 @@ pub(crate) fn port(listener: &TcpListener) -> Result<u16, Error> {
     listener.local_addr().map(|address| address.port()).map_err(Error::io("read a port"))
 }
 
-/// A port that nobody listens on at the moment, for a child that takes no port 0.
+/// A port that nobody listens on at the moment, for a child that takes no port 0. It lies below the ports that systems
+/// give away by themselves, so that it is still free when the child gets around to it, seconds later on a busy machine.
 pub(crate) fn free_port() -> Result<u16, Error> {
-    std::net::TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(Error::io("find a free port"))
+    const FIRST: u16 = 20_000;
+    const COUNT: u64 = 12_000;
+    const TRIES: u64 = 100;
+    let mut failed = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+    for attempt in 0..TRIES {
+        let random = getrandom::u64().unwrap_or(attempt);
+        let port = FIRST + u16::try_from(random % COUNT).unwrap_or_default();
+        match std::net::TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => failed = error,
+        }
+    }
+    Err(Error::io("find a free port")(failed))
 }
 
 /// Answers for ever.
@@ -53,15 +65,18 @@ pub(crate) async fn serve(listener: TcpListener, app: axum::Router) {
         tokio::spawn(async move {
             let service = service_fn(move |request: hyper::Request<Incoming>| {
                 let app = app.clone();
-                async move {
+                Box::pin(async move {
                     let Ok(response) = app.oneshot(request.map(Body::new)).await;
                     if response.extensions().get::<Reset>().is_some() { Err(Closed) } else { Ok(response) }
-                }
+                })
             });
-            // A client that went away is none of our business.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let mut connection =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            if poll_fn(|context| connection.poll_without_shutdown(context)).await.is_err() {
+                // Closed on purpose, or the client went away. A plain close would look like an end of file; without
+                // lingering the client's system is told that the connection was reset.
+                let _ = connection.into_parts().io.into_inner().set_zero_linger();
+            }
         });
     }
 }

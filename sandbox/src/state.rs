@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::exchange::Exchange;
 use crate::faults::{Action, Fault, KvFault};
 use crate::pages::Project;
 use crate::store::Kv;
@@ -30,11 +31,14 @@ pub struct ApiRequest {
 pub(crate) struct State {
     pub(crate) tools: Tools,
     directory: TempDir,
+    urls: Mutex<(String, Option<String>)>,
     kv: Mutex<Kv>,
     kv_reads: AtomicU64,
     kv_fault: Mutex<KvFault>,
     faults: Mutex<Vec<Fault>>,
     requests: Mutex<Vec<ApiRequest>>,
+    /// `None` until somebody wants them.
+    exchanges: Mutex<Option<Vec<Exchange>>>,
     projects: Mutex<BTreeMap<String, Project>>,
     assets: Mutex<BTreeMap<String, Vec<u8>>>,
 }
@@ -47,11 +51,13 @@ impl State {
         Ok(Self {
             tools: options.tools.clone(),
             directory: TempDir::with_prefix("crossfade-sandbox-").map_err(Error::io("make a directory"))?,
+            urls: Mutex::default(),
             kv: Mutex::new(kv),
             kv_reads: AtomicU64::new(0),
             kv_fault: Mutex::default(),
             faults: Mutex::default(),
             requests: Mutex::default(),
+            exchanges: Mutex::default(),
             projects: Mutex::new(BTreeMap::from([(options.project.clone(), project)])),
             assets: Mutex::default(),
         })
@@ -59,6 +65,11 @@ impl State {
 
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Where the API and the router are, once they are anywhere.
+    pub(crate) fn set_urls(&self, api: String, public: Option<String>) {
+        *lock(&self.urls) = (api, public);
     }
 
     pub(crate) fn kv(&self) -> MutexGuard<'_, Kv> {
@@ -120,10 +131,23 @@ impl State {
         lock(&self.requests).clear();
     }
 
+    pub(crate) fn keeps_exchanges(&self) -> bool {
+        lock(&self.exchanges).is_some()
+    }
+
+    pub(crate) fn keep_exchange(&self, exchange: Exchange) {
+        lock(&self.exchanges).get_or_insert_default().push(exchange);
+    }
+
+    /// The exchanges since this was last asked; from now on they are kept.
+    pub(crate) fn take_exchanges(&self) -> Vec<Exchange> {
+        lock(&self.exchanges).replace(Vec::new()).unwrap_or_default()
+    }
+
     pub(crate) fn deployments(&self) -> Vec<(String, String)> {
         let projects = self.projects();
         let served =
-            projects.values().flat_map(Project::deployments).filter(|deployment| deployment.is_served());
+            projects.values().flat_map(Project::deployments).filter(|deployment| deployment.is_live());
         served.map(|deployment| (deployment.id.clone(), deployment.url.clone())).collect()
     }
 
@@ -132,7 +156,10 @@ impl State {
     }
 
     pub(crate) fn describe(&self) -> Value {
+        let (api_url, public_url) = lock(&self.urls).clone();
         json!({
+            "api_url": api_url,
+            "public_url": public_url,
             "account_id": crate::ACCOUNT_ID,
             "namespace_id": NAMESPACE_ID,
             "projects": self.projects().keys().collect::<Vec<_>>(),

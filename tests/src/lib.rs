@@ -13,11 +13,15 @@ use std::sync::OnceLock;
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
 pub mod origin;
+mod reference;
 mod run;
 mod site;
+mod upload;
 
+pub use reference::reference;
 pub use run::{Ended, Running};
 pub use site::Site;
+pub use upload::{client, client_at, try_upload, upload, upload_to};
 
 /// Starts a sandbox after `change` had its say.
 pub fn sandbox(change: impl FnOnce(&mut Options)) -> Sandbox {
@@ -30,7 +34,17 @@ pub fn sandbox(change: impl FnOnce(&mut Options)) -> Sandbox {
 /// The program under test, built once a test binary and free of whatever this shell or workflow has in its environment.
 pub fn crossfade() -> Command {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let mut command = Command::new(PROGRAM.get_or_init(build_program));
+    program(PROGRAM.get_or_init(|| build_program("crossfade")))
+}
+
+/// The sandbox as a program, likewise.
+pub fn crossfade_sandbox() -> Command {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    program(PROGRAM.get_or_init(|| build_program("crossfade-sandbox")))
+}
+
+fn program(path: &Path) -> Command {
+    let mut command = Command::new(path);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if ["CLOUDFLARE_", "CROSSFADE_", "GITHUB_", "RUNNER_", "INPUT_", "BOOKING_"]
@@ -48,10 +62,11 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-fn build_program() -> PathBuf {
+/// The package's program of the same name.
+fn build_program(package: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--package", "crossfade"]).current_dir(root());
+    build.args(["build", "--quiet", "--package", package]).current_dir(root());
     // What cargo tells a test about its own package makes build scripts run again, here and at the next build outside.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -60,8 +75,8 @@ fn build_program() -> PathBuf {
         }
     }
     let status = build.status();
-    assert!(status.is_ok_and(|status| status.success()), "`cargo build --package crossfade` failed");
-    // …/target/debug/deps/<test> → …/target/debug/crossfade
+    assert!(status.is_ok_and(|status| status.success()), "`cargo build --package {package}` failed");
+    // …/target/debug/deps/<test> → …/target/debug/<program>
     let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().join("crossfade")
+    test.ancestors().nth(2).unwrap().join(package)
 }

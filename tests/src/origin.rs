@@ -79,6 +79,11 @@ impl Wire<'_> {
         self.send(bytes);
     }
 
+    /// Sends bytes until the peer takes no more for a while, or `most` are gone; how many went.
+    pub fn fill(&self, most: usize) -> usize {
+        wire::fill(self.stream, most)
+    }
+
     /// Closes the connection after this.
     pub fn close(&mut self) {
         self.closed = true;

@@ -49,6 +49,15 @@ impl Ended {
         self
     }
 
+    /// Fails the test unless standard error, of a program that has other ways than ours, contains all of these.
+    #[track_caller]
+    pub fn mentions(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.stderr.contains(text), "`{text}` is not in:\n{}", self.stderr);
+        }
+        self
+    }
+
     /// Fails the test unless standard output contains all of these.
     #[track_caller]
     pub fn prints(self, texts: &[&str]) -> Self {

@@ -10,7 +10,8 @@ use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 use worker::js_sys::futures::JsFuture;
 
-use crate::forward::{self, Target};
+use crate::forward;
+use crate::target::Target;
 
 /// Whether a request is for a file that another version may have. Only GET and HEAD: nothing else may be asked twice.
 pub(crate) fn may_be_elsewhere(method: &str, target: Target<'_>) -> bool {

@@ -11,6 +11,7 @@ use web_sys::{Headers, Request, RequestInit, Response, ResponseInit};
 use worker::{Result, console_error, js_sys::futures::JsFuture};
 
 use crate::settings::Settings;
+use crate::target::Target;
 use crate::visitor::{Visitor, set_cookie};
 use crate::{answer, asset};
 
@@ -18,42 +19,6 @@ use crate::{answer, asset};
 pub(crate) const RESPONSE_HEADER: &str = "crossfade";
 /// Request headers that are between the maintainers and the router, not for the origin to see.
 const PRIVATE_HEADERS: [&str; 2] = ["crossfade-token", "crossfade-variant"];
-
-/// A request's URL, cut where the path begins. The path stays byte for byte as it came.
-#[derive(Clone, Copy)]
-pub(crate) struct Target<'a> {
-    origin: &'a str,
-    rest: &'a str,
-}
-
-impl<'a> Target<'a> {
-    /// Cuts `https://host/path?query`. `None` when it is no such URL.
-    pub(crate) fn parse(url: &'a str) -> Option<Self> {
-        let host = url.find("://")? + 3;
-        let path = url.get(host..)?.find('/').map_or(url.len(), |at| host + at);
-        let (origin, rest) = url.split_at_checked(path)?;
-        Some(Self { origin, rest })
-    }
-
-    /// The path without the query; empty only for a URL without one.
-    pub(crate) fn path(&self) -> &'a str {
-        self.rest.split(['?', '#']).next().unwrap_or_default()
-    }
-
-    fn secure(&self) -> bool {
-        self.origin.starts_with("https://")
-    }
-
-    fn host(&self) -> &'a str {
-        self.origin.split_once("://").map_or("", |(_, host)| host)
-    }
-
-    /// The same path at another origin. It always begins with a slash, so no path can change the host.
-    fn at(&self, origin: &Origin) -> String {
-        let slash = if self.rest.starts_with('/') { "" } else { "/" };
-        format!("{origin}{slash}{}", self.rest)
-    }
-}
 
 /// Sends a request to the variant that the table gives this visitor.
 pub(crate) async fn to_variant(
@@ -80,12 +45,15 @@ pub(crate) async fn to_variant(
         let default = settings.default_origin.as_ref();
         if let Some((place, found)) = asset::elsewhere(request, target, table, variant, default).await {
             asset::discard(&response).await;
-            return with_header(found, &name(place.name, place.version, ", fallback"));
+            return with_header(&found, &name(place.name, place.version, ", fallback"));
         }
     }
-    let response = with_header(response, &chosen)?;
+    if is_sealed(&response) {
+        return Ok(response);
+    }
+    let response = with_header(&response, &chosen)?;
     // While one variant has everybody there is nothing to remember, and no cookie.
-    if !visitor.remembered && !choice.lapsed && assignment.is_split() && response.status() != 101 {
+    if !visitor.remembered && !choice.lapsed && assignment.is_split() {
         response.headers().append("set-cookie", &set_cookie(visitor.id, target.secure()))?;
     }
     home_redirect(&response, target, &variant.origin)?;
@@ -95,8 +63,9 @@ pub(crate) async fn to_variant(
 /// Sends a request to the origin that answers while there is no table.
 pub(crate) async fn to_default(request: &Request, target: Target<'_>, origin: &Origin) -> Result<Response> {
     match send(request, target, origin).await {
+        Ok(response) if is_sealed(&response) => Ok(response),
         Ok(response) => {
-            let response = with_header(response, "variant=\"default\", version=\"\", revision=0")?;
+            let response = with_header(&response, "variant=\"default\", version=\"\", revision=0")?;
             home_redirect(&response, target, origin)?;
             Ok(response)
         }
@@ -126,30 +95,30 @@ pub(crate) async fn send(
     JsFuture::from(global.fetch_with_request(&outgoing)).await?.dyn_into()
 }
 
-/// The same answer with headers that can be changed, and ours among them. A 101 is left alone: it carries a socket that
-/// only the original object holds.
-fn with_header(response: Response, name: &str) -> Result<Response> {
-    const SWITCHING_PROTOCOLS: u16 = 101;
-    if response.status() == SWITCHING_PROTOCOLS {
-        return Ok(response);
-    }
+/// Whether an answer must pass as it is, because no copy of it can be made: a 101 carries a socket that only the original
+/// object holds, and no `Response` can be constructed with a status of an origin's own invention
+/// (<https://fetch.spec.whatwg.org/#initialize-a-response>).
+fn is_sealed(response: &Response) -> bool {
+    !(200..600).contains(&response.status())
+}
+
+/// The same answer with headers that can be changed, and ours among them.
+fn with_header(response: &Response, name: &str) -> Result<Response> {
     let init = response.unchecked_ref::<ResponseInit>();
     let changed = Response::new_with_opt_readable_stream_and_init(response.body().as_ref(), init)?;
     changed.headers().set(RESPONSE_HEADER, name)?;
     Ok(changed)
 }
 
-/// A redirect to the origin's own host would show it to the visitor and lead past the router.
+/// A `Location` of the origin's own host would show it to the visitor and lead past the router.
 fn home_redirect(response: &Response, target: Target<'_>, origin: &Origin) -> Result<()> {
-    if !(300..400).contains(&response.status()) {
+    const CREATED: u16 = 201;
+    if response.status() != CREATED && !(300..400).contains(&response.status()) {
         return Ok(());
     }
     let headers = response.headers();
-    if let Some(rest) =
-        headers.get("location")?.as_deref().and_then(|location| location.strip_prefix(origin.as_str()))
-        && (rest.is_empty() || rest.starts_with(['/', '?', '#']))
-    {
-        headers.set("location", &format!("{}{rest}", target.origin))?;
+    if let Some(home) = headers.get("location")?.and_then(|location| target.home(&location, origin)) {
+        headers.set("location", &home)?;
     }
     Ok(())
 }

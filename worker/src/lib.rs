@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`settings`] | the Worker's variables and secrets |
 //! | [`table`] | the table in force in this isolate, and how it stays fresh |
+//! | [`target`] | the path of a request, and the way home |
 //! | [`visitor`] | who is asking, and the cookie that remembers it |
 //! | [`forward`] | the request to the origin and its answer |
 //! | [`asset`] | files that only another version has |
@@ -21,10 +22,12 @@ mod control;
 mod forward;
 mod settings;
 mod table;
+mod target;
 mod visitor;
 
 use crossfade_core::Timestamp;
 use settings::Settings;
+use target::Target;
 use worker::{Context, Env, Result, event};
 
 /// Runs once an isolate.
@@ -36,8 +39,8 @@ fn start() {
 /// Answers one request.
 #[event(fetch)]
 async fn fetch(request: web_sys::Request, env: Env, context: Context) -> Result<web_sys::Response> {
-    let url = request.url();
-    let Some(target) = forward::Target::parse(&url) else {
+    let url = target::resolved(request.url());
+    let Some(target) = Target::parse(&url) else {
         return answer::text(400, "the request's URL is not one");
     };
     let now = now();

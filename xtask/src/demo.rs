@@ -70,16 +70,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let complaints = summary::complaints(&released, &samples);
     say(summary::table(&released, &samples));
     if arguments.keep {
-        say(format_args!(
-            "The site: {url}\nThe API:  {}\nThe project: {}",
-            sandbox.api_url(),
-            project.directory().display()
-        ));
-        say("\nTry `crossfade status` there; Ctrl-C ends it. The environment:");
-        for (name, value) in sandbox.variables() {
-            say(format_args!("  export {name}={value}"));
-        }
-        sandbox.wait_for_signal();
+        sandbox.wait_for_signal(|| {
+            say(format_args!(
+                "The site: {url}\nThe API:  {}\nThe project: {}",
+                sandbox.api_url(),
+                project.directory().display()
+            ));
+            say("\nTry `crossfade status` there; Ctrl-C ends it. The environment:");
+            for (name, value) in sandbox.variables() {
+                say(format_args!("  export {name}={value}"));
+            }
+        });
     }
     match complaints.as_slice() {
         [] => {

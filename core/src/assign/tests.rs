@@ -105,6 +105,28 @@ fn a_new_salt_reshuffles() {
 }
 
 #[test]
+fn draining_one_of_many_instances_moves_only_its_own_visitors_and_spreads_them() {
+    let before = assignment(&[2000; 5], "s");
+    for drained in 0..5 {
+        let mut weights = [2500; 5];
+        weights[drained] = 0;
+        let after = assignment(&weights, "s");
+        let mut taken_over = [0_u32; 5];
+        for visitor in 0..20_000 {
+            let (from, to) = (choose(&before, visitor), choose(&after, visitor));
+            if from == drained {
+                taken_over[to] += 1;
+            } else {
+                assert_eq!(from, to, "visitor {visitor}, {drained} drained");
+            }
+        }
+        // A fifth of them, to four others: about 1000 each, standard deviation about 31.
+        let evenly = |(index, count): (usize, &u32)| index == drained || (850..1150).contains(count);
+        assert!(taken_over.iter().enumerate().all(evenly), "{drained} drained: {taken_over:?}");
+    }
+}
+
+#[test]
 fn the_first_visits_ids_are_spread_like_any_others() {
     let assignment = assignment(&[5000, 5000], "rel-1");
     let seen = (0..VISITORS)

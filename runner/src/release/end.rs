@@ -1,9 +1,8 @@
 //! How a release ends: its outcome as a command's result, its place in the history, the niceties afterwards.
 
 use crossfade_core::rollout::{Outcome, Reason, Traffic};
-use crossfade_core::table::{ReleaseId, VariantName};
 
-use super::{Request, hook_environment, settle};
+use super::{Request, settle};
 use crate::command::Session;
 use crate::error::Error;
 use crate::hooks;
@@ -59,23 +58,16 @@ pub(super) fn close(session: &Session, ledger: &Ledger, record: Record, outcome:
 }
 
 /// Niceties once traffic is where it belongs: hooks and cleaning up.
-pub(super) fn after(
-    session: &Session,
-    request: &Request,
-    release: &ReleaseId,
-    slot: &VariantName,
-    result: &Result<(), Error>,
-) {
+pub(super) fn after(session: &Session, environment: &[(&str, String)], result: &Result<(), Error>) {
     let hooks = match result {
         Ok(()) => &session.config.hooks.settled,
         Err(Error::RolledBack(_)) => &session.config.hooks.rolled_back,
         Err(_) => return,
     };
-    let environment = hook_environment(session, request, release, slot);
     // The signal that brought traffic home must not keep these from running; a further one ends them.
     let cancel = session.cancel.further();
     for hook in hooks {
-        if let Err(error) = hooks::run(hook, &session.root, &environment, &cancel) {
+        if let Err(error) = hooks::run(hook, &session.root, environment, &cancel) {
             session.reporter.warn(format!("hook: {error}"));
         }
     }

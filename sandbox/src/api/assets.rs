@@ -2,21 +2,23 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use axum::{Json, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Result, answer, bearer};
+use super::{ApiError, Result, answer, bearer, json_body};
 use crate::state::State;
 
 /// How long an upload's token counts; Cloudflare's is reported to count for minutes.
 const TOKEN_SECONDS: i64 = 300;
+/// Pages' code for a request that makes no sense.
+pub(super) const BAD_REQUEST: i64 = 8_000_001;
 const FILES_MAX: usize = 20_000;
 const FILE_BYTES_MAX: usize = 25 * 1024 * 1024;
 
@@ -53,12 +55,9 @@ struct Hashes {
     hashes: Vec<String>,
 }
 
-async fn check_missing(
-    Shared(state): Shared<Arc<State>>,
-    headers: HeaderMap,
-    Json(asked): Json<Hashes>,
-) -> Result {
+async fn check_missing(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result {
     authorise(&headers)?;
+    let asked: Hashes = json_body(&body, BAD_REQUEST)?;
     let assets = state.assets();
     let missing: Vec<String> = asked.hashes.into_iter().filter(|hash| !assets.contains_key(hash)).collect();
     answer(missing)
@@ -80,11 +79,10 @@ struct Metadata {
 
 async fn upload(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result {
     authorise(&headers)?;
-    let assets: Vec<Asset> =
-        serde_json::from_slice(&body).map_err(|error| ApiError::bad_request(8_000_001, error.to_string()))?;
+    let assets: Vec<Asset> = json_body(&body, BAD_REQUEST)?;
     let mut decoded = Vec::with_capacity(assets.len());
     for asset in assets {
-        let wrong = |why: &str| ApiError::bad_request(8_000_001, format!("asset {}: {why}", asset.key));
+        let wrong = |why: &str| ApiError::bad_request(BAD_REQUEST, format!("asset {}: {why}", asset.key));
         if !asset.base64 || asset.metadata.content_type.is_empty() {
             return Err(wrong("`base64` and `metadata.contentType` are required"));
         }
@@ -92,51 +90,23 @@ async fn upload(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Byt
         if bytes.len() > FILE_BYTES_MAX {
             return Err(wrong("larger than 25 MiB"));
         }
-        if !is_key_of(&asset.key, &asset.value) {
-            return Err(wrong("the key is not the hash of this content"));
-        }
         decoded.push((asset.key, bytes));
     }
     state.assets().extend(decoded);
     answer(Value::Null)
 }
 
-/// The key is a hash over content and extension, and the extension is not sent: all common ones are tried.
-fn is_key_of(key: &str, base64: &str) -> bool {
-    const EXTENSIONS: [&str; 24] = [
-        "",
-        "html",
-        "css",
-        "js",
-        "mjs",
-        "json",
-        "txt",
-        "svg",
-        "png",
-        "jpg",
-        "jpeg",
-        "webp",
-        "ico",
-        "map",
-        "xml",
-        "wasm",
-        "woff",
-        "woff2",
-        "webmanifest",
-        "md",
-        "bin",
-        "gif",
-        "avif",
-        "HTML",
-    ];
-    EXTENSIONS.iter().any(|extension| {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(base64.as_bytes()).update(extension.as_bytes());
-        hasher.finalize().to_hex().as_str().starts_with(key) && key.len() == 32
-    })
+/// The key of a file's content: a hash over its base64 and the extension of its name, which only the manifest tells.
+pub(super) fn key(bytes: &[u8], path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let extension = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, after)| after);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(STANDARD.encode(bytes).as_bytes()).update(extension.as_bytes());
+    hasher.finalize().to_hex().chars().take(32).collect()
 }
 
-async fn upsert_hashes(headers: HeaderMap, Json(_): Json<Hashes>) -> Result {
+async fn upsert_hashes(headers: HeaderMap, body: Bytes) -> Result {
     authorise(&headers)?;
+    json_body::<Hashes>(&body, BAD_REQUEST)?;
     answer(Value::Null)
 }

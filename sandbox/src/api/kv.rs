@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::{Answer, ApiError, Result, answer, page};
+use super::{Answer, ApiError, Result, answer, json_body, page};
 use crate::state::State;
 
 type Ids = Path<HashMap<String, String>>;
@@ -20,6 +20,8 @@ type Fields = Query<HashMap<String, String>>;
 /// <https://developers.cloudflare.com/kv/platform/limits/>
 const KEY_BYTES_MAX: usize = 512;
 const VALUE_BYTES_MAX: usize = 25 * 1024 * 1024;
+/// KV's code for a request that makes no sense.
+const BAD_REQUEST: i64 = 10_012;
 const TTL_MIN: i64 = 60;
 
 pub(super) fn router() -> Router<Arc<State>> {
@@ -44,8 +46,7 @@ async fn list_namespaces(Shared(state): Shared<Arc<State>>, Query(query): Fields
 }
 
 async fn create_namespace(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result {
-    let body: Value =
-        serde_json::from_slice(&body).map_err(|_| ApiError::bad_request(10_012, "invalid request body"))?;
+    let body: Value = json_body(&body, BAD_REQUEST)?;
     let Some(title) = body.get("title").and_then(Value::as_str).filter(|title| !title.is_empty()) else {
         return Err(ApiError::bad_request(10_019, "namespace title required"));
     };
@@ -137,7 +138,7 @@ async fn write(
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|value| value.to_str().is_ok_and(|value| value.starts_with("multipart/form-data")));
-    let unreadable = || ApiError::bad_request(10_012, "invalid request body");
+    let unreadable = || ApiError::bad_request(BAD_REQUEST, "invalid request body");
     let (value, metadata) = if is_form {
         let mut form = Multipart::from_request(request, &()).await.map_err(|_| unreadable())?;
         let (mut value, mut metadata) = (None, None);

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, Path, Query, State as Shared};
 use axum::http::StatusCode;
 use axum::routing::get;
 use serde_json::{Value, json};
 
-use super::{ApiError, Result, answer, assets, page};
-use crate::pages::{Deployment, Parts, Project};
+use super::assets::BAD_REQUEST;
+use super::{ApiError, Result, answer, assets, json_body, page};
+use crate::pages::{CannotRemove, Deployment, Parts, Project};
 use crate::state::State;
 
 type Ids = Path<HashMap<String, String>>;
@@ -67,11 +69,10 @@ async fn list_projects(Shared(state): Shared<Arc<State>>, Query(query): Fields) 
 }
 
 async fn create_project(Shared(state): Shared<Arc<State>>, body: Bytes) -> Result {
-    let body: Value =
-        serde_json::from_slice(&body).map_err(|_| ApiError::bad_request(8_000_001, "invalid JSON"))?;
+    let body: Value = json_body(&body, BAD_REQUEST)?;
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let Some(name) = text("name").filter(|name| !name.is_empty()) else {
-        return Err(ApiError::bad_request(8_000_001, "`name` is required"));
+        return Err(ApiError::bad_request(BAD_REQUEST, "`name` is required"));
     };
     let mut projects = state.projects();
     if projects.contains_key(name) {
@@ -109,15 +110,25 @@ async fn list_deployments(Shared(state): Shared<Arc<State>>, Path(ids): Ids, Que
     let all = with_project(&state, &ids, |project| {
         let wanted =
             |deployment: &&Deployment| env.as_deref().is_none_or(|env| env == deployment.environment);
-        let newest_first = project.deployments().filter(wanted).map(Deployment::describe);
-        Ok(newest_first.collect::<Vec<_>>().into_iter().rev().collect())
+        let mut shown: Vec<Value> = project
+            .deployments()
+            .filter(wanted)
+            .map(|deployment| project.describe_deployment(deployment))
+            .collect();
+        shown.reverse();
+        Ok(shown)
     })?;
     paged(all, &query)
 }
 
-async fn create_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids, mut form: Multipart) -> Result {
+async fn create_deployment(
+    Shared(state): Shared<Arc<State>>,
+    Path(ids): Ids,
+    form: std::result::Result<Multipart, MultipartRejection>,
+) -> Result {
     with_project(&state, &ids, |_| Ok(()))?;
-    let unreadable = |why: String| ApiError::bad_request(8_000_001, why);
+    let unreadable = |why: String| ApiError::bad_request(BAD_REQUEST, why);
+    let mut form = form.map_err(|error| unreadable(error.to_string()))?;
     let mut fields: HashMap<String, Bytes> = HashMap::new();
     while let Some(field) = form.next_field().await.map_err(|error| unreadable(error.to_string()))? {
         let name = field.name().unwrap_or_default().to_owned();
@@ -133,9 +144,13 @@ async fn create_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids, mu
         })?;
     let files = {
         let assets = state.assets();
-        let found = manifest.iter().map(|(path, key)| match assets.get(key) {
-            Some(bytes) => Ok((path.clone(), bytes.clone())),
-            None => Err(unreadable(format!("the manifest names {key} for {path}, which was never uploaded"))),
+        let found = manifest.iter().map(|(path, key)| {
+            let wrong = |why| unreadable(format!("the manifest names {key} for {path}, which {why}"));
+            let bytes = assets.get(key).ok_or_else(|| wrong("was never uploaded"))?;
+            if assets::key(bytes, path) != *key {
+                return Err(wrong("is not the hash of what was uploaded"));
+            }
+            Ok((path.clone(), bytes.clone()))
         });
         found.collect::<std::result::Result<Vec<_>, _>>()?
     };
@@ -151,53 +166,58 @@ async fn create_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids, mu
         let deployment = Deployment::create(project, parts, state.directory()).map_err(|error| {
             ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, 8_000_000, error.to_string())
         })?;
-        let description = deployment.describe();
+        let description = project.describe_deployment(&deployment);
         project.add(deployment);
         Ok(description)
     })?;
-    let id = description["id"].as_str().unwrap_or_default().to_owned();
-    tokio::task::spawn_blocking(move || crate::pages::serve(&state, &ids, &id));
+    let deployment = description["id"].as_str().unwrap_or_default().to_owned();
+    tokio::task::spawn_blocking(move || crate::pages::serve(&state, id(&ids, "project"), &deployment));
     answer(description)
 }
 
 fn with_deployment<T>(
     state: &State,
     ids: &HashMap<String, String>,
-    look: impl FnOnce(&mut Deployment) -> T,
+    look: impl FnOnce(&Project, &Deployment) -> T,
 ) -> std::result::Result<T, ApiError> {
     with_project(state, ids, |project| match project.deployment(id(ids, "deployment")) {
-        Some(deployment) => Ok(look(deployment)),
-        None => Err(ApiError::not_found(8_000_009, "The deployment ID you have specified does not exist.")),
+        Some(deployment) => Ok(look(project, deployment)),
+        None => Err(unknown_deployment()),
     })
 }
 
+fn unknown_deployment() -> ApiError {
+    ApiError::not_found(8_000_009, "The deployment ID you have specified does not exist.")
+}
+
 async fn read_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
-    answer(with_deployment(&state, &ids, |deployment| deployment.describe())?)
+    answer(with_deployment(&state, &ids, Project::describe_deployment)?)
 }
 
 async fn logs(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
-    let lines = with_deployment(&state, &ids, |deployment| deployment.output())?;
+    let lines = with_deployment(&state, &ids, |_, deployment| deployment.output())?;
     let ts = jiff::Timestamp::now().to_string();
     let data: Vec<Value> = lines.iter().map(|line| json!({ "ts": ts, "line": line })).collect();
     answer(json!({ "total": data.len(), "includes_container_logs": false, "data": data }))
 }
 
-/// The live production deployment stays; an aliased one wants `force`.
-async fn delete_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+async fn delete_deployment(
+    Shared(state): Shared<Arc<State>>,
+    Path(ids): Ids,
+    Query(query): Fields,
+) -> Result {
+    let force = query.get("force").is_some_and(|force| force == "true");
     let removed = with_project(&state, &ids, |project| {
-        let wanted = id(&ids, "deployment");
-        if project.live_production() == Some(wanted) {
-            return Err(ApiError::bad_request(
-                8_000_034,
-                "You cannot delete the live production deployment.",
-            ));
-        }
-        match project.remove(wanted) {
-            Some(deployment) => Ok(deployment),
-            None => {
-                Err(ApiError::not_found(8_000_009, "The deployment ID you have specified does not exist."))
+        project.remove(id(&ids, "deployment"), force).map_err(|why| match why {
+            CannotRemove::Unknown => unknown_deployment(),
+            CannotRemove::Live => {
+                ApiError::bad_request(8_000_034, "You cannot delete the live production deployment.")
             }
-        }
+            CannotRemove::Aliased => ApiError::bad_request(
+                8_000_035,
+                "You cannot delete an aliased deployment without a `?force=true` parameter in the API request URL.",
+            ),
+        })
     })?;
     tokio::task::spawn_blocking(move || drop(removed));
     answer(Value::Null)

@@ -1,6 +1,8 @@
 //! HTTP/1.1 as it stands on the wire. Every byte becomes one character, so nothing is lost and nothing normalised.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
 
 /// The first line and the headers of a request or an answer.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +69,22 @@ impl Head {
             }
         }
     }
+}
+
+/// Writes until the peer takes no more for half a second, or `most` bytes are gone; how many went.
+pub fn fill(mut stream: &TcpStream, most: usize) -> usize {
+    const STUCK: Duration = Duration::from_millis(500);
+    let before = stream.write_timeout().unwrap_or_default();
+    let _ = stream.set_write_timeout(Some(STUCK));
+    let (piece, mut written) = ([b'x'; 64 * 1024], 0);
+    while written < most {
+        match stream.write(&piece[..piece.len().min(most - written)]) {
+            Ok(length) if length > 0 => written += length,
+            Ok(_) | Err(_) => break,
+        }
+    }
+    let _ = stream.set_write_timeout(before);
+    written
 }
 
 /// The first header of that name, in any case.

@@ -1,5 +1,6 @@
 //! The router in real workerd, and tables for it.
 
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use crossfade_sandbox::{CONTROL_TOKEN, Options, Sandbox};
@@ -10,70 +11,70 @@ use serde_json::{Value, json};
 use crate::client::{Answer, Client};
 
 /// The key of the environment `production`.
-pub const KEY: &str = "routing:production";
+pub(crate) const KEY: &str = "routing:production";
 /// How long a test waits for something that should come within a refresh or two.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A router with a sandbox of its own.
-pub struct Edge {
-    pub sandbox: Sandbox,
+pub(crate) struct Edge {
+    pub(crate) sandbox: Sandbox,
 }
 
 impl Edge {
     /// A router without a table.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| ())
     }
 
     /// The same after `change` had its say.
-    pub fn with(change: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut Options)) -> Self {
         Self { sandbox: sandbox(change) }
     }
 
     /// A router with this table.
-    pub fn routing(table: &Value) -> Self {
+    pub(crate) fn routing(table: &Value) -> Self {
         let edge = Self::new();
         edge.put(table);
         edge
     }
 
     /// A router that reads the table once and then leaves KV alone, so that no refresh is under way in the test.
-    pub fn settled(table: &Value) -> Self {
+    pub(crate) fn settled(table: &Value) -> Self {
         let edge = Self::with(|options| options.refresh_seconds = 3600);
         edge.put(table);
         edge
     }
 
     /// The public URL.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.sandbox.public_url().unwrap()
     }
 
     /// A new connection.
-    pub fn connect(&self) -> Client {
+    pub(crate) fn connect(&self) -> Client {
         Client::connect(&self.url())
     }
 
     /// A GET over a connection of its own.
     #[track_caller]
-    pub fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn get(&self, target: &str, headers: &[(&str, &str)]) -> Answer {
         self.connect().get(target, headers)
     }
 
     /// Any request over a connection of its own.
     #[track_caller]
-    pub fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         self.connect().ask(method, target, headers, body)
     }
 
     /// Writes a table, whatever it is worth.
-    pub fn put(&self, table: &Value) {
+    pub(crate) fn put(&self, table: &Value) {
         self.sandbox.put_kv(KEY, table.to_string().as_bytes());
     }
 
     /// What `/__crossfade/status` says.
     #[track_caller]
-    pub fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         let answer =
             self.get("/__crossfade/status", &[("authorization", &format!("Bearer {CONTROL_TOKEN}"))]);
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -82,7 +83,7 @@ impl Edge {
 
     /// Asks for the status until it is as `wanted`; each question begins a refresh when one is due.
     #[track_caller]
-    pub fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let status = self.status();
@@ -96,20 +97,20 @@ impl Edge {
 
     /// Waits until a revision is in force.
     #[track_caller]
-    pub fn until_revision(&self, revision: u64) {
+    pub(crate) fn until_revision(&self, revision: u64) {
         self.until(&format!("revision {revision}"), |status| status["revision"] == revision);
     }
 
     /// Waits until the router has begun this many more reads of KV than now.
     #[track_caller]
-    pub fn until_more_reads(&self, more: u64) {
+    pub(crate) fn until_more_reads(&self, more: u64) {
         let before = self.sandbox.kv_reads();
         self.until(&format!("{more} more reads"), |_| self.sandbox.kv_reads() >= before + more);
     }
 }
 
 /// A table of two variants: `blue`, which is stable and has the rest, and `green` with this weight.
-pub fn table(revision: u64, blue: &Origin, green: &Origin, green_weight: u16) -> Value {
+pub(crate) fn table(revision: u64, blue: &Origin, green: &Origin, green_weight: u16) -> Value {
     json!({
         "schema": 1,
         "environment": "production",
@@ -126,13 +127,32 @@ pub fn table(revision: u64, blue: &Origin, green: &Origin, green_weight: u16) ->
 }
 
 /// A table that sends everybody to one origin.
-pub fn only(revision: u64, origin: &Origin) -> Value {
+pub(crate) fn only(revision: u64, origin: &Origin) -> Value {
     let mut table = table(revision, origin, origin, 0);
     table["variants"].as_array_mut().unwrap().truncate(1);
     table
 }
 
 /// A visitor's cookie header over plain HTTP.
-pub fn cookie(id: u128) -> String {
+pub(crate) fn cookie(id: u128) -> String {
     format!("crossfade={id:032x}")
+}
+
+/// An origin that nobody listens at: its port is held by a connection, so that no other program can take it.
+pub(crate) struct Nobody {
+    holder: TcpStream,
+    _peer: TcpListener,
+}
+
+impl Nobody {
+    /// Holds a port.
+    pub(crate) fn new() -> Self {
+        let peer = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        Self { holder: TcpStream::connect(peer.local_addr().unwrap()).unwrap(), _peer: peer }
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.holder.local_addr().unwrap())
+    }
 }

@@ -1,0 +1,175 @@
+//! What the sandbox refuses: with Cloudflare's statuses and codes, in Cloudflare's envelope.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, NAMESPACE_ID};
+use crossfade_tests::{sandbox, upload};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::wrangler::Wrangler;
+use crate::{http, openapi};
+
+/// `A` is the account, `P` the project, `N` the namespace.
+const ACCOUNT: [(&str, &str, &str, u16, i64); 28] = [
+    // method, path, body, status, code
+    ("GET", "A/pages/projects/nothing", "", 404, 8_000_007),
+    ("DELETE", "A/pages/projects/nothing", "", 404, 8_000_007),
+    ("GET", "A/pages/projects/nothing/upload-token", "", 404, 8_000_007),
+    ("GET", "A/pages/projects/nothing/deployments", "", 404, 8_000_007),
+    ("POST", "A/pages/projects/nothing/deployments", "x", 404, 8_000_007),
+    ("GET", "A/pages/projects/nothing/deployments/5e1f", "", 404, 8_000_007),
+    ("GET", "P/deployments/5e1f", "", 404, 8_000_009),
+    ("GET", "P/deployments/5e1f/history/logs", "", 404, 8_000_009),
+    ("DELETE", "P/deployments/5e1f?force=true", "", 404, 8_000_009),
+    ("POST", "P/deployments", "no form", 400, 8_000_001),
+    ("POST", "A/pages/projects", "no JSON", 400, 8_000_001),
+    ("POST", "A/pages/projects", r#"{"production_branch":"main"}"#, 400, 8_000_001),
+    ("POST", "A/pages/projects", r#"{"name":"booking"}"#, 409, 8_000_002),
+    ("GET", "A/storage/kv/namespaces/0f2a", "", 404, 10_013),
+    ("DELETE", "A/storage/kv/namespaces/0f2a", "", 404, 10_013),
+    ("GET", "A/storage/kv/namespaces/0f2a/keys", "", 404, 10_013),
+    ("GET", "A/storage/kv/namespaces/0f2a/values/key", "", 404, 10_013),
+    ("PUT", "A/storage/kv/namespaces/0f2a/values/key", "x", 404, 10_013),
+    ("GET", "N/values/key", "", 404, 10_009),
+    ("GET", "N/metadata/key", "", 404, 10_009),
+    ("PUT", "N/values/key?expiration_ttl=59", "x", 400, 10_034),
+    ("GET", "N/keys?limit=9", "", 400, 10_011),
+    ("POST", "A/storage/kv/namespaces", "no JSON", 400, 10_012),
+    ("POST", "A/storage/kv/namespaces", r#"{"title":""}"#, 400, 10_019),
+    ("POST", "A/storage/kv/namespaces", r#"{"title":"crossfade-routing"}"#, 400, 10_014),
+    ("POST", "N/values/key", "x", 405, 7001),
+    ("GET", "A/nothing", "", 404, 7003),
+    ("GET", "/nothing", "", 404, 7003),
+];
+
+fn path(path: &str) -> String {
+    let account = format!("/accounts/{ACCOUNT_ID}");
+    match path.split_at(1) {
+        ("A", rest) => format!("{account}{rest}"),
+        ("P", rest) => format!("{account}/pages/projects/booking{rest}"),
+        ("N", rest) => format!("{account}/storage/kv/namespaces/{NAMESPACE_ID}{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
+#[test]
+fn every_refusal_has_cloudflares_status_code_and_envelope() {
+    let sandbox = sandbox(|options| options.worker = None);
+    sandbox.take_exchanges();
+    let refused = |method: &str, path: &str, body: &[u8], status, code| {
+        let answer = http::api(&sandbox, method, path, body).unwrap();
+        assert_eq!((answer.status, answer.code()), (status, code), "{method} {path}: {}", answer.text());
+        assert_eq!(answer.json()["success"], false);
+    };
+    for (method, target, body, status, code) in ACCOUNT {
+        refused(method, &path(target), body.as_bytes(), status, code);
+    }
+    let long = path(&format!("N/values/{}", "k".repeat(513)));
+    refused("PUT", &long, b"x", 400, 10_033);
+    refused("PUT", &path("N/values/key"), &vec![b'x'; 25 * 1024 * 1024 + 1], 413, 10_047);
+    assert!(sandbox.kv_keys().is_empty(), "nothing was written");
+
+    let mut exchanges = sandbox.take_exchanges();
+    exchanges.retain(|exchange| exchange.status != 405 && !exchange.path.ends_with("/nothing"));
+    openapi::check(&exchanges);
+}
+
+#[test]
+fn only_the_right_token_opens_an_account_and_only_an_uploads_token_its_assets() {
+    let sandbox = sandbox(|options| options.worker = None);
+    let claims =
+        |claims: serde_json::Value| format!("e30.{}.sandbox", URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let jwt = {
+        let answer = http::api(&sandbox, "GET", &path("P/upload-token"), b"").unwrap();
+        answer.json()["result"]["jwt"].as_str().unwrap().to_owned()
+    };
+    let project = path("P");
+    let other_account = project.replace(ACCOUNT_ID, "0f2ac74b498b48028cb68387c421e279");
+    let check = "/pages/assets/check-missing";
+    let (expired, endless) = (claims(json!({ "exp": 1 })), claims(json!({})));
+    let cases = [
+        ("GET", &*project, None, 400, 9106),
+        ("GET", &*project, Some("wrong"), 403, 10_000),
+        ("GET", &*project, Some(""), 400, 9106),
+        ("GET", &*project, Some(&*jwt), 403, 10_000),
+        ("GET", &*other_account, Some(API_TOKEN), 403, 10_000),
+        ("POST", check, None, 401, 8_000_013),
+        ("POST", check, Some(API_TOKEN), 401, 8_000_013),
+        ("POST", check, Some("a.b.c"), 401, 8_000_013),
+        ("POST", check, Some("a.e30"), 401, 8_000_013),
+        ("POST", check, Some(&*expired), 401, 8_000_013),
+        ("POST", check, Some(&*endless), 401, 8_000_013),
+        ("POST", "/pages/assets/upload", Some(&*expired), 401, 8_000_013),
+        ("POST", "/pages/assets/upsert-hashes", Some(&*expired), 401, 8_000_013),
+    ];
+    sandbox.take_exchanges();
+    let ask = |method: &str, path: &str, token: Option<&str>, body: &str| {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(bearer.iter().map(|bearer| ("authorization", bearer.as_str())));
+        http::send(method, &format!("{}{path}", sandbox.api_url()), &headers, body.as_bytes()).unwrap()
+    };
+    for (method, path, token, status, code) in cases {
+        let answer = ask(method, path, token, r#"{"hashes":[]}"#);
+        assert_eq!(
+            (answer.status, answer.code()),
+            (status, code),
+            "{path} with {token:?}: {}",
+            answer.text()
+        );
+    }
+    for (body, status) in [(r#"{"hashes":["0123456789abcdef0123456789abcdef"]}"#, 200), ("no JSON", 400)] {
+        assert_eq!(ask("POST", check, Some(&jwt), body).status, status, "{body}");
+    }
+    let not_base64 =
+        json!([{ "key": "k", "value": "?", "metadata": { "contentType": "a/b" }, "base64": true }]);
+    let answer = ask("POST", "/pages/assets/upload", Some(&jwt), &not_base64.to_string());
+    assert_eq!((answer.status, answer.code()), (400, 8_000_001));
+    openapi::check(&sandbox.take_exchanges());
+}
+
+#[test]
+fn a_live_deployment_is_not_deleted_and_an_aliased_one_only_by_force() {
+    let sandbox = sandbox(|options| options.worker = None);
+    let site = TempDir::new().unwrap();
+    std::fs::write(site.path().join("index.html"), "x").unwrap();
+    let live = upload(&sandbox, site.path(), None);
+    let preview = upload(&sandbox, site.path(), Some("Feature/X"));
+    sandbox.take_exchanges();
+    let describe = |id: &str| http::api(&sandbox, "GET", &path(&format!("P/deployments/{id}")), b"").unwrap();
+    let delete = |id: &str, query: &str| {
+        http::api(&sandbox, "DELETE", &path(&format!("P/deployments/{id}{query}")), b"").unwrap()
+    };
+    assert_eq!(describe(&live.id).json()["result"]["environment"], "production");
+    let described = describe(&preview.id).json();
+    assert_eq!(described["result"]["environment"], "preview");
+    assert_eq!(described["result"]["aliases"], json!(["https://feature-x.booking.pages.dev"]));
+
+    for query in ["", "?force=true"] {
+        assert_eq!(delete(&live.id, query).code(), 8_000_034, "the live production deployment{query}");
+    }
+    assert_eq!(delete(&preview.id, "").code(), 8_000_035);
+    assert_eq!(sandbox.deployments().len(), 2);
+    let deleted = delete(&preview.id, "?force=true");
+    assert_eq!((deleted.status, &deleted.json()["success"]), (200, &json!(true)));
+    assert_eq!(describe(&preview.id).code(), 8_000_009);
+    assert_eq!(sandbox.deployments(), [(live.id, live.url)]);
+    openapi::check(&sandbox.take_exchanges());
+}
+
+#[test]
+fn wrangler_repeats_our_refusals_in_cloudflares_words() {
+    let sandbox = sandbox(|options| options.worker = None);
+    let site = TempDir::new().unwrap();
+    std::fs::write(site.path().join("index.html"), "x").unwrap();
+    let wrangler = Wrangler::new(&sandbox);
+    let site = site.path().to_str().unwrap();
+    let missing = wrangler.run(&["pages", "deploy", site, "--project-name", "nothing", "--branch", "main"]);
+    missing.expect(1).mentions(&["\"nothing\" does not exist"]);
+    let list = ["pages", "project", "list"];
+    let wrong = wrangler.run_with(&list, &[("CLOUDFLARE_API_TOKEN", "wrong")]);
+    wrong.expect(1).mentions(&["Authentication error [code: 10000]"]);
+    let get = ["kv", "key", "list", "--namespace-id", "0f2ac74b498b48028cb68387c421e279", "--remote"];
+    wrangler.run(&get).expect(1).mentions(&["namespace not found [code: 10013]"]);
+}

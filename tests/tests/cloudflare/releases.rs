@@ -1,0 +1,49 @@
+//! Whole releases: everything that our program sends and is answered on the way is in Cloudflare's own description.
+
+use std::collections::BTreeSet;
+
+use crossfade_sandbox::Exchange;
+use crossfade_tests::Site;
+
+use crate::openapi;
+
+#[test]
+fn all_calls_of_releases_and_of_going_back_are_as_cloudflare_describes_them() {
+    let site = Site::new();
+    site.configure("keep = 3", "keep = 1");
+    site.sandbox.take_exchanges();
+    site.deploy("1.0.0", &[]).expect(0);
+    site.deploy("1.1.0", &["smoke-payment"]).expect(3);
+    site.deploy("1.2.0", &[]).expect(0);
+    for command in [&["rollback"][..], &["status"], &["history"], &["weights", "stable=90", "canary=10"]] {
+        site.run(command).expect(0);
+    }
+    let exchanges = site.sandbox.take_exchanges();
+    openapi::check(&exchanges);
+    // No kind of call that the program makes was left out.
+    let kinds: BTreeSet<String> = exchanges.iter().map(kind).collect();
+    let expected = [
+        "DELETE deployments/…",
+        "GET deployments/…",
+        "GET keys",
+        "GET projects/…",
+        "GET upload-token",
+        "GET values/…",
+        "POST check-missing",
+        "POST deployments",
+        "POST upload",
+        "POST upsert-hashes",
+        "PUT values/…",
+    ];
+    assert_eq!(kinds.iter().collect::<Vec<_>>(), expected);
+}
+
+fn kind(exchange: &Exchange) -> String {
+    let segments: Vec<&str> = exchange.path.split('/').collect();
+    let place = match segments[..] {
+        [.., what @ ("projects" | "deployments" | "values"), _] => format!("{what}/…"),
+        [.., last] => last.to_owned(),
+        [] => String::new(),
+    };
+    format!("{} {place}", exchange.method)
+}

@@ -1,0 +1,49 @@
+//! Real wrangler, of the version that `package.json` pins, pointed at a sandbox and at nothing else.
+
+use std::process::{Command, Stdio};
+
+use crossfade_sandbox::{Sandbox, Tools};
+use crossfade_tests::Ended;
+use tempfile::TempDir;
+
+/// wrangler with a home and a working directory of its own, which it leaves its caches in.
+pub(crate) struct Wrangler<'a> {
+    sandbox: &'a Sandbox,
+    directory: TempDir,
+}
+
+impl<'a> Wrangler<'a> {
+    /// wrangler for one sandbox.
+    pub(crate) fn new(sandbox: &'a Sandbox) -> Self {
+        Self { sandbox, directory: TempDir::new().unwrap() }
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        self.run_with(arguments, &[])
+    }
+
+    /// The same with more environment variables. Nothing else of this process's environment is passed on: some variables
+    /// of development tools turn a Pages deployment into something else.
+    pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+        let tools = Tools::load().unwrap();
+        let mut command = Command::new(tools.node);
+        command
+            .arg(tools.wrangler)
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.directory.path())
+            .envs([
+                ("CI", "1"),
+                ("NO_COLOR", "1"),
+                ("WRANGLER_HIDE_BANNER", "true"),
+                ("WRANGLER_SEND_METRICS", "false"),
+            ])
+            .envs(self.sandbox.variables())
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null());
+        Ended::of(command)
+    }
+}

@@ -1,0 +1,22 @@
+//! The router in real workerd: on one side a visitor whose every byte the test writes, on the other origins that record
+//! every byte they get, and KV that does as the test says.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what cannot be set up fails the test")]
+
+mod client;
+mod edge;
+
+mod asset;
+mod control;
+mod header;
+mod ladder;
+mod lapse;
+mod odd;
+mod pass;
+mod path;
+mod redirect;
+mod refresh;
+mod socket;
+mod stream;
+mod vectors;
+mod visitor;
