@@ -167,8 +167,8 @@ fn questions_about_the_program_itself_are_answered_anywhere() {
         .prints(&["crossfade.toml is valid: 1 environment, 4 health checks, 5 smoke tests"]);
     let answer = offline(&["validate", "--json"]).expect(0).events();
     assert_eq!(
-        (&answer[0]["version"], &answer[0]["valid"], &answer[0]["smoke"]),
-        (&1.into(), &true.into(), &5.into())
+        (&answer[0]["version"], &answer[0]["type"], &answer[0]["smoke"]),
+        (&1.into(), &"valid".into(), &5.into())
     );
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = offline(&["completions", shell]).expect(0).stdout;
