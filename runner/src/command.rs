@@ -3,7 +3,7 @@
 use crate::cli::{Command, Global};
 use crate::config::Config;
 use crate::error::Error;
-use crate::report::Mode;
+use crate::report::{Mode, counted, now};
 
 mod check;
 mod deploy;
@@ -39,13 +39,16 @@ fn validate(global: &Global) -> Result<(), Error> {
     let [environments, health, smoke] = [config.environments.len(), config.health.len(), config.smoke.len()];
     print(&match global.mode() {
         Mode::Json => serde_json::json!({
-            "version": 1, "config": global.config, "valid": true,
+            "version": 1, "type": "valid", "at": now(), "config": global.config,
             "environments": environments, "health": health, "smoke": smoke,
         })
         .to_string(),
         Mode::Lines => format!(
-            "{} is valid: {environments} environments, {health} health checks, {smoke} smoke tests",
-            global.config.display()
+            "{} is valid: {}, {}, {}",
+            global.config.display(),
+            counted(environments, "environment"),
+            counted(health, "health check"),
+            counted(smoke, "smoke test")
         ),
     });
     Ok(())

@@ -10,6 +10,7 @@ use crossfade_core::rollout::{Confirmation, Effect, Event, Found, Outcome, Rollo
 use crossfade_core::table::{Environment, ReleaseId, Revision, Weight};
 use crossfade_core::{RoutingTable, Timestamp};
 
+use crate::beside::{Beside, Waited};
 use crate::cancel::Cancel;
 use crate::cloudflare;
 use crate::cloudflare::kv::Namespace;
@@ -18,13 +19,11 @@ use crate::error::Error;
 use crate::record::Heartbeat;
 use crate::report::{self, Reporter};
 
-mod beside;
 mod measure;
 mod said;
 
 pub use measure::Measurement;
 
-use beside::{Beside, Waited};
 use said::Said;
 
 /// The most that looking at the table before a write may take.

@@ -17,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod beside;
 pub mod cancel;
 pub mod cli;
 pub mod cloudflare;

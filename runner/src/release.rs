@@ -16,6 +16,7 @@ use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Canary, CannotStart, Rollout};
 use crossfade_core::table::{AffinityBy, Origin, Policy, ReleaseId, VariantName, Version};
 
+use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::drive::{self, Measurement, World};
 use crate::edge::Edge;
@@ -23,8 +24,8 @@ use crate::error::Error;
 use crate::hooks;
 use crate::record::{Heartbeat, Record, WITHIN};
 use crate::report::Event;
-use crate::upload::{self, Upload};
 
+mod deployment;
 mod end;
 mod gates;
 mod settle;
@@ -140,7 +141,7 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
     }
 
     begin("upload")?;
-    let deployment = upload(session, request, run.release)?;
+    let deployment = deployment::upload(session, request, run.release)?;
     end::in_charge(heartbeat.update(WITHIN, |record| {
         record.origin = Some(deployment.url.clone());
         record.deployment_id = Some(deployment.id.clone());
@@ -189,38 +190,6 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
     end::ended(outcome)
 }
 
-fn upload(session: &Session, request: &Request, release: &ReleaseId) -> Result<upload::Deployment, Error> {
-    let phase = session.reporter.phase("upload");
-    let text = request.message.as_deref().unwrap_or(request.version.as_str());
-    let upload = Upload {
-        directory: &request.directory,
-        project: session.project(),
-        branch: session.settings.branch.as_deref(),
-        message: &format!("{text} ({release})"),
-    };
-    let stored = std::sync::Mutex::new(String::new());
-    let note = |progress: upload::Progress| {
-        if let (upload::Progress::Stored { .. }, Ok(mut stored)) = (&progress, stored.lock()) {
-            *stored = progress.to_string();
-        }
-        phase.progress(progress.to_string());
-    };
-    match upload::deploy(&session.client, &upload, &|| session.cancel.is_cancelled(), &note) {
-        Ok(deployment) => {
-            phase.done(format!("{} → {}", stored.into_inner().unwrap_or_default(), deployment.url));
-            Ok(deployment)
-        }
-        Err(error) => {
-            let error = match session.cancel.reason() {
-                Some(reason) => Error::Cancelled(reason),
-                None => error.into(),
-            };
-            phase.failed_because("", &error.in_one_line());
-            Err(error)
-        }
-    }
-}
-
 fn run_hooks(
     session: &Session,
     phase: &'static str,
@@ -234,10 +203,7 @@ fn run_hooks(
             Ok(()) => running.done(name),
             Err(error) => {
                 running.failed_because(name, &error.to_string());
-                return Err(match session.cancel.reason() {
-                    Some(reason) => Error::Cancelled(reason),
-                    None => Error::Gate { phase, why: error.to_string() },
-                });
+                return Err(cancelled_or(&session.cancel, Error::Gate { phase, why: error.to_string() }));
             }
         }
     }
@@ -272,4 +238,12 @@ pub fn new_release_id() -> ReleaseId {
     let random = getrandom::u32().unwrap_or_else(|_| std::process::id());
     ReleaseId::new("release", format!("rel-{time}-{:06x}", random & 0x00ff_ffff))
         .expect("letters, digits and hyphens fit a header")
+}
+
+/// A failure in its own words, unless it is only what a cancellation looks like.
+fn cancelled_or(cancel: &Cancel, error: Error) -> Error {
+    match cancel.reason() {
+        Some(reason) => Error::Cancelled(reason),
+        None => error,
+    }
 }

@@ -244,3 +244,9 @@ pub fn seconds(duration: Duration) -> String {
         60.. => format!("{} min {} s", whole / 60, whole % 60),
     }
 }
+
+/// `1 file`, `2 files`.
+pub fn counted(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
+}

@@ -126,6 +126,9 @@ pub enum Error {
     /// Somebody cancelled.
     #[error("cancelled")]
     Cancelled,
+    /// A bug.
+    #[error("internal error: the upload panicked")]
+    Panicked,
 }
 
 impl Error {
@@ -134,7 +137,11 @@ impl Error {
         match self {
             Self::Files(error) => error.hint(),
             Self::Cloudflare { source, .. } => source.hint(),
-            Self::Token(_) | Self::Failed { .. } | Self::NotLive { .. } | Self::Cancelled => None,
+            Self::Token(_)
+            | Self::Failed { .. }
+            | Self::NotLive { .. }
+            | Self::Cancelled
+            | Self::Panicked => None,
         }
     }
 

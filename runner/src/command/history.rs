@@ -1,5 +1,7 @@
 //! `crossfade history`: the releases that ended.
 
+use serde_json::json;
+
 use super::{Session, print};
 use crate::cli::History;
 use crate::error::Error;
@@ -10,7 +12,8 @@ pub(super) fn run(session: &Session, arguments: &History) -> Result<(), Error> {
     match session.reporter.mode() {
         Mode::Json => {
             for record in &records {
-                print(&serde_json::to_string(record).unwrap_or_default());
+                let at = record.ended.as_ref().map(|ended| ended.at);
+                print(&json!({ "version": 1, "type": "release", "at": at, "release": record }).to_string());
             }
         }
         Mode::Lines if records.is_empty() => print("no release has ended yet"),

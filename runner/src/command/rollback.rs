@@ -10,6 +10,7 @@ use crossfade_core::table::{Draft, ReleaseId, Variant, Weight};
 
 use super::Session;
 use crate::cli::Rollback;
+use crate::drive::shares;
 use crate::edge::Edge;
 use crate::error::Error;
 use crate::record::{Ended, Record, runner_name};
@@ -37,7 +38,8 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
     record.origin = Some(to.origin.to_string());
 
     let phase = session.reporter.phase("home");
-    phase.progress(format!("revision {}: {} {} 100 %", home.revision(), to.name, to.version));
+    let written = format!("revision {}: {}", home.revision(), shares(&home));
+    phase.progress(written.clone());
     if let Err(error) = write_table(session, &home) {
         phase.failed_because("", &error.in_one_line());
         return Err(error);
@@ -45,8 +47,8 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
     let seen = wait_until_served(session, &edge, &home, &release);
     let text = format!("{} {} serves everybody (revision {})", to.name, to.version, home.revision());
     match &seen {
-        Ok(()) => phase.done(format!("{text}, served at the edge")),
-        Err(why) => phase.failed_because(&format!("{text} is written"), why),
+        Ok(()) => phase.done(format!("{written}, served at the edge")),
+        Err(why) => phase.failed_because(&format!("{written} is written"), why),
     }
     let at = report::now();
     let outcome = if seen.is_ok() { "promoted" } else { "stuck" };

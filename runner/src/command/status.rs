@@ -39,7 +39,7 @@ fn as_json(
         Err(error) => json!({ "error": error }),
     };
     json!({
-        "version": 1, "environment": session.environment, "url": session.settings.url,
+        "version": 1, "type": "status", "at": report::now(), "environment": session.environment, "url": session.settings.url,
         "table": table, "release": record, "edge": edge,
     })
     .to_string()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossfade_core::rollout::{Event, Verdict};
 use crossfade_core::table::Weight;
 
-use super::beside::{Beside, Waited};
+use crate::beside::{Beside, Waited};
 use crate::cancel::Cancel;
 
 /// Takes a measurement at a step and a weight. A cancellation reaches it by itself.

@@ -1,6 +1,6 @@
 //! How a release ends: its outcome as a command's result, its place in the history, the niceties afterwards.
 
-use crossfade_core::rollout::{Outcome, Traffic};
+use crossfade_core::rollout::{Outcome, Reason, Traffic};
 
 use super::{Request, settle};
 use crate::command::Session;
@@ -16,6 +16,7 @@ use crate::report;
 pub(super) fn ended(outcome: Outcome) -> Result<(), Error> {
     match outcome {
         Outcome::Promoted => Ok(()),
+        Outcome::NotStarted(Reason::Cancelled(reason)) => Err(Error::Cancelled(reason)),
         Outcome::NotStarted(reason) => Err(Error::Gate { phase: "switch", why: reason.to_string() }),
         Outcome::RolledBack(reason) => Err(Error::RolledBack(reason.to_string())),
         Outcome::Superseded(by) => Err(taken_over(&by)),

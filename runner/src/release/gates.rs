@@ -13,7 +13,7 @@ use crate::drive::Measurement;
 use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::{self, NoAnswer, Target};
-use crate::release::Request;
+use crate::release::{Request, cancelled_or};
 use crate::report::Reporter;
 use crate::smoke::{self, Context, SmokeResult, SmokeTest};
 use crate::upload;
@@ -151,7 +151,7 @@ fn health_phase(
         phase.failed_detail(&result.name, &result.to_string());
     }
     phase.failed(format!("{} of {} checks failed", failed.len(), results.len()));
-    Err(Error::Gate { phase: "health", why: failed.join("; ") })
+    Err(Error::Gate { phase: "health", why: failed.join(" | ") })
 }
 
 fn smoke_phase(
@@ -256,11 +256,4 @@ fn variables(version: &str, release: &str) -> Variables {
 
 fn context(tests: &[SmokeTest], variables: Variables) -> Context {
     Context::new(variables).with_environment(tests, |name| std::env::var(name).ok())
-}
-
-fn cancelled_or(cancel: &Cancel, error: Error) -> Error {
-    match cancel.reason() {
-        Some(reason) => Error::Cancelled(reason),
-        None => error,
-    }
 }

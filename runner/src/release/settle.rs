@@ -3,6 +3,7 @@
 use crate::command::Session;
 use crate::error::Error;
 use crate::release::takeover;
+use crate::report::counted;
 
 /// The most deployments removed after one release: the rest waits for the next.
 const REMOVALS_MAX: usize = 10;
@@ -15,7 +16,7 @@ pub(super) fn clean_up(session: &Session) {
     let phase = session.reporter.phase("cleanup");
     match remove_old(session) {
         Ok(0) => phase.done("nothing to remove"),
-        Ok(removed) => phase.done(format!("{removed} old deployments removed")),
+        Ok(removed) => phase.done(format!("{} removed", counted(removed, "old deployment"))),
         Err(error) => {
             phase.failed(error.in_one_line());
             session.reporter.warn("old deployments were left; the next release tries again");

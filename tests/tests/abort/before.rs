@@ -51,7 +51,8 @@ fn a_signal_before_the_switch_ends_the_release_and_leaves_visitors_untouched() {
     }
     std::fs::remove_file(site.path().join("hold")).unwrap();
 
-    site.sandbox.fault(Fault::new("GET", "/upload-token", Action::Latency { ms: 1_500 }).times(1));
+    // A call that hangs is left behind: nobody wants to wait for its end.
+    site.sandbox.fault(Fault::new("GET", "/upload-token", Action::Hang).times(1));
     let mut running = site.begin_deploy("1.1.0", &[]);
     running.until("\"phase\":\"upload\",\"text\":\"5 files, ");
     cancelled(running, Signal::TERM, "upload");
@@ -74,6 +75,14 @@ fn a_signal_before_the_switch_ends_the_release_and_leaves_visitors_untouched() {
     let asked: Vec<String> =
         partner.received().iter().map(|request| format!("{} {}", request.method, request.target)).collect();
     assert_eq!(asked, ["GET /health", "GET /order", "DELETE /order/o7"], "what was made is cleaned up");
+
+    // The last moment: the release's record says already that it switches, the table is not written yet.
+    partner.forget();
+    let mut running = site.begin_deploy("1.1.0", &[]);
+    partner.until(|received| received.iter().any(|request| request.target == "/order"));
+    site.sandbox.fault(Fault::new("PUT", "/values/release%3Aproduction", Action::Latency { ms: 1_000 }));
+    running.until_phase("switch");
+    cancelled(running, Signal::TERM, "switch");
 }
 
 /// Somebody else's service, red on request; it takes its time with orders.

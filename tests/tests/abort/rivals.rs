@@ -52,7 +52,7 @@ fn of_two_releases_one_goes_on_and_the_other_writes_nothing() {
     let uploads = site.changes().into_iter().filter(|request| request.path.ends_with("/deployments")).count();
     assert_eq!(uploads, 1);
     let history = site.run(&["history", "--json"]).expect(0).events();
-    let ids: Vec<&Value> = history.iter().map(|record| &record["id"]).collect();
+    let ids: Vec<&Value> = history.iter().map(|line| &line["release"]["id"]).collect();
     assert_eq!(ids, [&winner_id]);
 }
 

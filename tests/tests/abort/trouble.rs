@@ -76,6 +76,11 @@ fn an_api_that_goes_away_after_the_switch_and_comes_back_leaves_nobody_stuck() {
     site.deploy("1.1.0", &[]).expect(0);
     assert_eq!((site.served_version(), site.live()), ("1.1.0".into(), ("1.1.0".into(), true)));
     assert_eq!(site.table().revision().number(), 3);
+    assert_eq!(
+        table_requests(&site, 0),
+        ["PUT 200", "GET 200", "PUT 0", "GET 503", "GET 200", "PUT 200", "GET 200"],
+        "switch; settling hangs, cannot be looked up, is tried again; cleaning up"
+    );
     site.sandbox.clear_faults();
 
     // All writes fail from the switch on: settling is given up, home is tried until it works.

@@ -1,6 +1,7 @@
 //! Tokens, account, project, namespace, URLs.
 
 use crossfade_sandbox::{API_TOKEN, CONTROL_TOKEN, NAMESPACE_ID};
+use crossfade_tests::origin::Origin;
 use crossfade_tests::{Ended, Site};
 
 /// What is said on the way to an error: exit code, and texts of the error.
@@ -194,18 +195,25 @@ fn what_is_missing_or_wrong_in_the_environment_is_named_and_nothing_changes() {
 
 #[test]
 fn an_api_that_is_not_there_is_named_and_so_is_one_that_is_another_site() {
-    let (site, origins) = Site::serving(&[("blue", "1.0.0")]);
-    let elsewhere = format!("{}/client/v4", origins[0].url());
+    let (site, _origins) = Site::serving(&[("blue", "1.0.0")]);
+    let other = Origin::new(|_, wire| wire.answer("404 Not Found", &[], "<h1>Nothing here</h1>"));
+    let elsewhere = format!("{}/client/v4", other.url());
     // Both are tried for a while, so both at once.
     std::thread::scope(|scope| {
         for (url, says) in [
             ("http://127.0.0.1:1/client/v4", "cannot reach the API at http://127.0.0.1:1/client/v4"),
-            (elsewhere.as_str(), "because: routing table: `schema` is missing"),
+            (elsewhere.as_str(), "not an API answer: <h1>Nothing here</h1>"),
         ] {
             let site = &site;
             scope.spawn(move || {
                 let variables = &[("CLOUDFLARE_API_BASE_URL", Some(url))];
-                let case = Case { name: url, variables, arguments: DEPLOY, code: 3, says: &[says, "hint: "] };
+                let case = Case {
+                    name: url,
+                    variables,
+                    arguments: DEPLOY,
+                    code: 3,
+                    says: &[says, "CLOUDFLARE_API_BASE_URL"],
+                };
                 run(site, &case);
             });
         }

@@ -85,7 +85,7 @@ fn shifted_weights_have_a_lease_that_outlives_a_long_verification() {
     let (partner, gate) = partner();
     site.configure(
         "lease = \"60s\"",
-        "lease = \"6s\"\nmeasure_every = \"1s\"\nsteps = [{ weight = \"25%\", hold = \"1s\" }]",
+        "lease = \"10s\"\nmeasure_every = \"1s\"\nsteps = [{ weight = \"25%\", hold = \"1s\" }]",
     );
     site.configure("renew_every = \"10s\"", "renew_every = \"2s\"");
     site.configure("propagation = \"5s\"", "propagation = \"1s\"");
@@ -107,14 +107,14 @@ fn shifted_weights_have_a_lease_that_outlives_a_long_verification() {
         if seen.last() != Some(&state) {
             seen.push(state);
         }
-        // From when everybody is on the new version and the slow smoke test runs, until five renewals later.
+        // From when everybody is on the new version and the slow smoke test runs, until six renewals later, twelve seconds.
         if gate.waiting() {
             let from = *measured_from.get_or_insert(table.revision().number());
             let served = site.served_version();
             if served != "1.1.0" {
                 wrong.push(served);
             }
-            if table.revision().number() >= from + 5 {
+            if table.revision().number() >= from + 6 {
                 gate.open();
             }
         }

@@ -120,7 +120,7 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
 
     site.put("routing:production", &shifted("rel-cut-off"));
     site.put("release:production", &record("rel-cut-off", ours));
-    run("17").prints(&["✓ home       blue 1.0.0 serves everybody", "served at the edge"]);
+    run("17").prints(&["✓ home       revision ", "blue 1.0.0 serves everybody", "served at the edge"]);
     assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
     assert_eq!(site.document("release:production")["command"], "rollback");
     run("17").prints(&["nothing that this run began is in flight"]);
@@ -164,11 +164,11 @@ fn the_schema_accepts_the_example_and_refuses_typos() {
 fn questions_about_the_program_itself_are_answered_anywhere() {
     offline(&["validate"])
         .expect(0)
-        .prints(&["crossfade.toml is valid: 1 environments, 4 health checks, 5 smoke tests"]);
+        .prints(&["crossfade.toml is valid: 1 environment, 4 health checks, 5 smoke tests"]);
     let answer = offline(&["validate", "--json"]).expect(0).events();
     assert_eq!(
-        (&answer[0]["version"], &answer[0]["valid"], &answer[0]["smoke"]),
-        (&1.into(), &true.into(), &5.into())
+        (&answer[0]["version"], &answer[0]["type"], &answer[0]["smoke"]),
+        (&1.into(), &"valid".into(), &5.into())
     );
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = offline(&["completions", shell]).expect(0).stdout;

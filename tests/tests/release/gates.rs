@@ -90,13 +90,13 @@ fn a_deployment_that_is_another_version_or_unhealthy_is_never_switched_to() {
         &["slow=300"],
         &[
             "error: health: basic: latency is ",
-            " ms, expected at most 250 ms; application: body is `<!doctype html>",
+            " ms, expected at most 250 ms | application: body is `<!doctype html>",
             "expected text that contains `Pick a date`",
         ],
     );
     ended.prints(&["    ✗ basic\n    ✗ application\n  ✗ health     2 of 4 checks failed"]);
 
-    site.configure("within = \"15s\"", "within = \"3s\"");
+    site.configure("within = \"15s\"", "within = \"10s\"");
     let ended = refused(
         &["wrong-version"],
         &["/version.json does not name version 1.1.0: it says that it is `1.1.0-other`"],

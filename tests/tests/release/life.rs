@@ -21,7 +21,7 @@ fn a_site_is_released_for_the_first_time_then_again_and_brought_back_and_forward
     history_tells(&site);
 
     let ended = site.run(&["rollback"]).expect(0);
-    ended.prints(&["blue 1.0.0 serves everybody (revision 5), served at the edge"]);
+    ended.prints(&["✓ home       revision 5: blue 100 %, served at the edge"]);
     assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
     assert_eq!(site.table().stable().name.as_str(), "blue");
     site.run(&["status"]).expect(0).prints(&["last: promoted 1.0.0", "1.0.0", "stable"]);
@@ -30,7 +30,7 @@ fn a_site_is_released_for_the_first_time_then_again_and_brought_back_and_forward
     assert_eq!((site.served_version(), site.live()), ("1.1.0".into(), ("1.1.0".into(), true)));
     assert_eq!(site.table().stable().name.as_str(), "green");
     let history = site.run(&["history", "--json", "-n", "2"]).expect(0).events();
-    let outcomes: Vec<&Value> = history.iter().map(|record| &record["command"]).collect();
+    let outcomes: Vec<&Value> = history.iter().map(|line| &line["release"]["command"]).collect();
     assert_eq!(outcomes, ["rollback", "rollback"]);
 }
 
@@ -43,7 +43,7 @@ fn first_release(site: &Site) {
     assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
     assert_eq!((table.stable().name.as_str(), table.variants().len()), ("blue", 1));
     // 0.9.0 was uploaded and then refused: the one deployment that nobody needs.
-    ended.prints(&["cleanup    1 old deployments removed"]);
+    ended.prints(&["cleanup    1 old deployment removed"]);
     assert_eq!(removed(site), 1);
     assert_eq!(site.sandbox.deployments().len(), 1);
 }
@@ -121,7 +121,7 @@ fn status_tells(site: &Site) {
     ]);
     let status = site.run(&["status", "--json"]).expect(0).events();
     let [status] = status.as_slice() else { panic!("{status:?}") };
-    assert_eq!((&status["version"], &status["environment"]), (&1.into(), &"production".into()));
+    assert_eq!((&status["version"], &status["type"]), (&1.into(), &"status".into()));
     assert_eq!((&status["table"]["revision"], &status["edge"]["revision"]), (&4.into(), &4.into()));
     assert_eq!(
         (&status["table"]["stable"], &status["release"]["version"]),
@@ -143,9 +143,9 @@ fn history_tells(site: &Site) {
         "{refused}"
     );
     let records = site.run(&["history", "--json", "-n", "2"]).expect(0).events();
-    let versions: Vec<&Value> = records.iter().map(|record| &record["version"]).collect();
+    let versions: Vec<&Value> = records.iter().map(|line| &line["release"]["version"]).collect();
     assert_eq!(versions, ["1.1.0", "1.0.0"]);
-    assert!(records[0]["evidence"].as_array().is_some_and(|evidence| evidence.len() > 10));
+    assert!(records[0]["release"]["evidence"].as_array().is_some_and(|evidence| evidence.len() > 10));
 }
 
 fn removed(site: &Site) -> usize {

@@ -50,12 +50,15 @@ fn a_kv_that_is_slow_or_hangs_delays_nobody_once_a_table_is_known() {
     for (revision, fault) in [(1, slow), (2, hangs)] {
         edge.sandbox.set_kv_fault(fault);
         edge.put(&only(revision + 1, &origin));
-        // Two reads begin and come to nothing. Every request on the way is answered, those that begin them too.
-        let reads = edge.sandbox.kv_reads();
-        while edge.sandbox.kv_reads() < reads + 2 {
+        // Two reads begin and come to nothing. Every request on the way is answered, and none waits even a part of the
+        // second from one to the other: there would be no time for the rest.
+        let (first, mut between) = (edge.sandbox.kv_reads() + 1, 0);
+        while edge.sandbox.kv_reads() <= first {
             let answer = client.get("/", &[]);
             assert_eq!((answer.status, answer.revision()), (200, revision), "{fault:?}");
+            between += usize::from(edge.sandbox.kv_reads() == first);
         }
+        assert!(between >= 20, "only {between} requests were answered while a read was under way: {fault:?}");
         edge.sandbox.clear_faults();
         edge.until_revision(revision + 1);
     }

@@ -146,10 +146,10 @@ fn an_origin_that_does_not_read_holds_the_visitor_back() {
     let edge = Edge::settled(&routing);
     let client = edge.connect();
     client.request("POST", "/", &[("content-length", &FLOOD.to_string())], b"");
-    let (mut connection, _) = sink.accept().unwrap();
     let went = client.fill(FLOOD);
     assert!(went < HELD_BACK, "{went} bytes are somewhere in between");
     // It is the origin that did not read: the request is there.
+    let (mut connection, _) = sink.accept().unwrap();
     let mut begin = [0; 5];
     connection.read_exact(&mut begin).unwrap();
     assert_eq!(&begin, b"POST ");

@@ -145,16 +145,17 @@ pub(super) fn run(
         .args(["history", "-n", "1", "--json"])
         .output()
         .map_err(|error| failed(&error))?;
-    let record: Value = serde_json::from_slice(&output.stdout)
+    let line: Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| failed(&format!("the history cannot be read: {error}")))?;
+    let record = &line["release"];
     let samples = traffic.samples();
     Ok(Released {
         case,
         code: status.code().unwrap_or(-1),
         outcome: record["ended"]["outcome"].as_str().unwrap_or("?").to_owned(),
         live: live_version(sandbox),
-        switch: phase_took(&record, "switch"),
-        home: phase_took(&record, "home"),
+        switch: phase_took(record, "switch"),
+        home: phase_took(record, "home"),
         begun,
         ended,
         seen: Seen::of(samples.iter().filter(|sample| sample.sent >= begun && sample.sent < ended)),

@@ -9,10 +9,10 @@ use crate::cancel::Cancel;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Work in progress.
-pub(super) struct Beside<T>(mpsc::Receiver<T>);
+pub(crate) struct Beside<T>(mpsc::Receiver<T>);
 
 /// What came of waiting for it.
-pub(super) enum Waited<T> {
+pub(crate) enum Waited<T> {
     /// It ended with this.
     Ended(T),
     /// It goes on.
@@ -25,14 +25,14 @@ pub(super) enum Waited<T> {
 
 impl<T: Send + 'static> Beside<T> {
     /// Begins.
-    pub(super) fn start(work: impl FnOnce() -> T + Send + 'static) -> Self {
+    pub(crate) fn start(work: impl FnOnce() -> T + Send + 'static) -> Self {
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || sender.send(work()));
         Self(receiver)
     }
 
     /// Waits for the end, a time or a cancellation.
-    pub(super) fn wait(&self, cancel: &Cancel, within: Option<Duration>) -> Waited<T> {
+    pub(crate) fn wait(&self, cancel: &Cancel, within: Option<Duration>) -> Waited<T> {
         let deadline = within.map(|within| Instant::now() + within);
         loop {
             match self.0.recv_timeout(LOOK_EVERY) {
