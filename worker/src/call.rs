@@ -70,8 +70,19 @@ impl Call {
         let target = self.target();
         let protocol =
             PROTOCOLS.with(|[http, https]| if target.secure() { https.clone() } else { http.clone() });
-        let cookies = self.ask().cookies_for_origin();
-        glue::send(&self.request, &target.at(origin), target.host(), &protocol, cookies, signal)
+        let ask = self.ask();
+        let method = (ask.method != "GET").then_some(ask.method);
+        let (cookie, secrets) = (ask.cookies_for_origin(), ask.has_secrets());
+        glue::send(
+            &self.request,
+            &target.at(origin),
+            target.host(),
+            &protocol,
+            method,
+            cookie,
+            secrets,
+            signal,
+        )
     }
 
     /// Sends it to an origin and waits for the answer's beginning.

@@ -35,7 +35,7 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
     let is_safe = call.ask().is_safe() && call.request.body().is_none();
     let deadline = (is_safe && policy.rescue.budget > Weight::ZERO).then_some(policy.rescue.deadline);
     let result = fetch_within(&call, &variant.origin, deadline).await;
-    let failed = result.as_ref().map_or(true, answer::is_failure);
+    let failed = result.as_ref().map_or(true, |response| answer::is_failure(response.status()));
     if !note(&ready, &route, failed, is_safe) {
         return respond(call, Rc::clone(&ready), route, result).await;
     }
@@ -67,7 +67,7 @@ fn note(ready: &Rc<Ready>, route: &Route, failed: bool, is_safe: bool) -> bool {
 
 async fn respond(call: Call, ready: Rc<Ready>, route: Route, result: Result<Response, JsValue>) -> JsValue {
     match result {
-        Ok(response) if asset::is_missing(&call, &response) => {
+        Ok(response) if asset::is_missing(&call, &response, response.status()) => {
             asset::answer(call, ready, route, response).await
         }
         Ok(response) => answer::of_route(&call, &ready, &route, &response),
