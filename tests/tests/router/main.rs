@@ -6,6 +6,7 @@
 mod client;
 mod edge;
 
+mod affinity;
 mod asset;
 mod control;
 mod header;
@@ -16,6 +17,8 @@ mod pass;
 mod path;
 mod redirect;
 mod refresh;
+mod rules;
+mod secret;
 mod socket;
 mod stream;
 mod vectors;
