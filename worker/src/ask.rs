@@ -44,7 +44,7 @@ impl<'a> Ask<'a> {
         Self { method: next(), url: next(), dest: next(), cookies: next(), token: next(), variant: next() }
     }
 
-    /// Whether the request may be sent twice: it has no body and changes nothing.
+    /// Whether the request changes nothing.
     pub(crate) fn is_safe(&self) -> bool {
         matches!(self.method, "GET" | "HEAD")
     }

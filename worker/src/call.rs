@@ -65,11 +65,14 @@ impl Call {
         self.resolved.as_deref().unwrap_or_else(|| self.ask().url)
     }
 
+    /// Whether it can be sent twice: it changes nothing, and has no body that would be gone by then.
+    pub(crate) fn can_repeat(&self) -> bool {
+        self.ask().is_safe() && self.request.body().is_none()
+    }
+
     /// Sends it to an origin; the promise is of the answer.
     pub(crate) fn send(&self, origin: &Origin, signal: Option<&AbortSignal>) -> Result<Promise, JsValue> {
-        let target = self.target();
-        let protocol =
-            PROTOCOLS.with(|[http, https]| if target.secure() { https.clone() } else { http.clone() });
+        let (target, protocol) = (self.target(), self.protocol());
         let cookies = self.ask().cookies_for_origin();
         glue::send(&self.request, &target.at(origin), target.host(), &protocol, cookies, signal)
     }
@@ -82,5 +85,16 @@ impl Call {
     ) -> Result<Response, JsValue> {
         use wasm_bindgen::JsCast as _;
         JsFuture::from(self.send(origin, signal)?).await?.dyn_into()
+    }
+
+    /// Sends a copy without credentials to an origin; the promise is of nothing, once its answer was thrown away.
+    pub(crate) fn mirror(&self, origin: &Origin) -> Promise {
+        let target = self.target();
+        glue::mirror(&self.request, &target.at(origin), target.host(), &self.protocol())
+    }
+
+    fn protocol(&self) -> JsString {
+        let secure = self.target().secure();
+        PROTOCOLS.with(|[http, https]| if secure { https.clone() } else { http.clone() })
     }
 }

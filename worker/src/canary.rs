@@ -31,12 +31,11 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
             tally.budget.request(now);
         }
     });
-    // Only what changes nothing and has no body can be asked for twice.
-    let is_safe = call.ask().is_safe() && call.request.body().is_none();
-    let deadline = (is_safe && policy.rescue.budget > Weight::ZERO).then_some(policy.rescue.deadline);
+    let can_repeat = call.can_repeat();
+    let deadline = (can_repeat && policy.rescue.budget > Weight::ZERO).then_some(policy.rescue.deadline);
     let result = fetch_within(&call, &variant.origin, deadline).await;
     let failed = result.as_ref().map_or(true, answer::is_failure);
-    if !note(&ready, &route, failed, is_safe) {
+    if !note(&ready, &route, failed, can_repeat) {
         return respond(call, Rc::clone(&ready), route, result).await;
     }
     if let Ok(response) = &result {
@@ -53,13 +52,13 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
 }
 
 /// Counts an answer; tells whether it is to be rescued.
-fn note(ready: &Rc<Ready>, route: &Route, failed: bool, is_safe: bool) -> bool {
+fn note(ready: &Rc<Ready>, route: &Route, failed: bool, can_repeat: bool) -> bool {
     let (now, policy) = (crate::now(), ready.table().policy());
     isolate::with(|isolate| {
         let Some(tally) = isolate.tally(ready, route.index) else { return false };
         tally.breaker.note(&policy.breaker, !failed, now);
         tally.failures += u64::from(failed);
-        let rescue = failed && is_safe && tally.budget.rescue(&policy.rescue, now);
+        let rescue = failed && can_repeat && tally.budget.rescue(&policy.rescue, now);
         tally.rescued += u64::from(rescue);
         rescue
     })

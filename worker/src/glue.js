@@ -36,10 +36,13 @@ export function send(request, url, host, proto, cookie, signal) {
   return whole === undefined ? fetch(url, { method: request.method, headers, redirect: 'manual', signal }) : fetch(whole);
 }
 
-/** Sends a copy of a GET without anything that says who asked, and reads none of the answer. */
-export async function mirror(request, url) {
+/** Sends a copy of a GET without anything that says who asked, and reads none of the answer. A socket is nothing to repeat. */
+export async function mirror(request, url, host, proto) {
   const headers = new Headers(request.headers);
+  if (headers.has('upgrade')) return;
   for (const name of ['cookie', 'authorization', 'proxy-authorization', 'crossfade-token', 'crossfade-variant']) headers.delete(name);
+  headers.set('x-forwarded-host', host);
+  headers.set('x-forwarded-proto', proto);
   headers.set('crossfade-mirror', '1');
   const answer = await fetch(url, { headers, redirect: 'manual' });
   await answer.body?.cancel();

@@ -8,15 +8,18 @@ mod edge;
 
 mod affinity;
 mod asset;
+mod breaker;
 mod control;
 mod header;
 mod ladder;
 mod lapse;
+mod mirror;
 mod odd;
 mod pass;
 mod path;
 mod redirect;
 mod refresh;
+mod rescue;
 mod rules;
 mod secret;
 mod socket;
