@@ -67,7 +67,7 @@ export function named(response, name, cookie, unindex) {
 export function domainCookies(response) {
   if (!response.headers.has('set-cookie')) return undefined;
   const cookies = response.headers.getSetCookie();
-  return cookies.some((cookie) => /;\s*domain=/i.test(cookie)) ? cookies.join('\n') : undefined;
+  return cookies.some((cookie) => /;\s*domain\s*=/i.test(cookie)) ? cookies.join('\n') : undefined;
 }
 
 /** Puts these cookies in the place of an answer's own. */

@@ -11,6 +11,7 @@ mod asset;
 mod breaker;
 mod control;
 mod header;
+mod home;
 mod ladder;
 mod lapse;
 mod mirror;
