@@ -1,13 +1,15 @@
 //! One request on its way, and how it is sent to an origin.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crossfade_core::table::Origin;
+use futures_util::future::{Either, select};
 use wasm_bindgen::JsValue;
-use web_sys::{AbortSignal, Request, Response};
-use worker::Context;
+use web_sys::{AbortController, AbortSignal, Request, Response};
 use worker::js_sys::futures::JsFuture;
 use worker::js_sys::{JsString, Promise};
+use worker::{Context, Delay};
 
 use crate::ask::Ask;
 use crate::glue;
@@ -85,6 +87,25 @@ impl Call {
     ) -> Result<Response, JsValue> {
         use wasm_bindgen::JsCast as _;
         JsFuture::from(self.send(origin, signal)?).await?.dyn_into()
+    }
+
+    /// The same, at most until the deadline; then the request is given up.
+    pub(crate) async fn fetch_within(
+        &self,
+        origin: &Origin,
+        deadline: Option<Duration>,
+    ) -> Result<Response, JsValue> {
+        let Some(deadline) = deadline else { return self.fetch(origin, None).await };
+        let abort = AbortController::new()?;
+        let signal = abort.signal();
+        let fetch = Box::pin(self.fetch(origin, Some(&signal)));
+        match select(fetch, Box::pin(Delay::from(deadline))).await {
+            Either::Left((result, _)) => result,
+            Either::Right(_) => {
+                abort.abort();
+                Err(format!("no answer within {} ms", deadline.as_millis()).into())
+            }
+        }
     }
 
     /// Sends a copy without credentials to an origin; the promise is of nothing, once its answer was thrown away.
