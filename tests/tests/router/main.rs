@@ -23,6 +23,7 @@ mod refresh;
 mod rescue;
 mod rules;
 mod secret;
+mod signed;
 mod socket;
 mod stream;
 mod vectors;
