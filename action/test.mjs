@@ -55,11 +55,11 @@ async function until(condition) {
 }
 
 test('the program gets its words, the secrets under their names, and none of the inputs', async () => {
-  const inputs = { command: `deploy dist --message "two words"`, version: '1.2.3', environment: 'staging' };
+  const inputs = { command: `deploy dist --message "two words"`, version: '1.2.3', environment: 'staging', 'signing-key': 'secret-3' };
   const { code, called, environment, output, state, text } = await start('main.js', { body: '', inputs }).ended;
   assert.equal(code, 0);
   assert.equal(called, 'deploy dist --message two words');
-  for (const line of ['CLOUDFLARE_API_TOKEN=secret-1', 'CROSSFADE_TOKEN=secret-2', 'CROSSFADE_VERSION=1.2.3', 'CROSSFADE_ENVIRONMENT=staging']) {
+  for (const line of ['CLOUDFLARE_API_TOKEN=secret-1', 'CROSSFADE_TOKEN=secret-2', 'CROSSFADE_SIGNING_KEY=secret-3', 'CROSSFADE_VERSION=1.2.3', 'CROSSFADE_ENVIRONMENT=staging']) {
     assert.ok(environment.includes(line), line);
   }
   assert.ok(!environment.some((line) => line.startsWith('INPUT_')), 'an input leaked into the environment');

@@ -40,6 +40,7 @@ function environment() {
     CLOUDFLARE_API_TOKEN: input('cloudflare-api-token'),
     CLOUDFLARE_ACCOUNT_ID: input('cloudflare-account-id'),
     CROSSFADE_TOKEN: input('crossfade-token'),
+    CROSSFADE_SIGNING_KEY: input('signing-key'),
     CROSSFADE_ENVIRONMENT: input('environment'),
     CROSSFADE_CONFIG: input('config'),
   };

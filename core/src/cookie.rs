@@ -14,23 +14,30 @@ pub fn without(header: &str, name: &str) -> String {
     pairs(header).filter(|pair| !is_named(pair)).collect::<Vec<_>>().join("; ")
 }
 
-/// A `Set-Cookie` without its `Domain` when that is the origin's own host or a domain above it: at the public host a browser
-/// would refuse the cookie. `None` when there is nothing to change.
-pub fn at_home(set_cookie: &str, origin_host: &str) -> Option<String> {
-    let is_foreign = |attribute: &str| {
-        let (name, value) = attribute.split_once('=')?;
+/// A `Set-Cookie` without its `Domain` when that is the origin's own host or a domain above it, and not the public host's
+/// too: there a browser would refuse the cookie. `None` when there is nothing to change.
+pub fn at_home(set_cookie: &str, origin_host: &str, public_host: &str) -> Option<String> {
+    let leads_away = |attribute: &&str| {
+        let Some((name, value)) = attribute.split_once('=') else { return false };
         let domain = value.trim().trim_start_matches('.');
-        let covers = origin_host.len() >= domain.len()
-            && origin_host.is_char_boundary(origin_host.len() - domain.len())
-            && origin_host[origin_host.len() - domain.len()..].eq_ignore_ascii_case(domain);
-        (name.trim().eq_ignore_ascii_case("domain") && !domain.is_empty() && covers).then_some(())
+        name.trim().eq_ignore_ascii_case("domain")
+            && covers(domain, origin_host)
+            && !covers(domain, public_host)
     };
     let mut parts = set_cookie.split(';');
     let pair = parts.next()?;
     let attributes: Vec<&str> = parts.collect();
-    let kept: Vec<&str> =
-        attributes.iter().copied().filter(|attribute| is_foreign(attribute).is_none()).collect();
+    let kept: Vec<&str> = attributes.iter().copied().filter(|attribute| !leads_away(attribute)).collect();
     (kept.len() < attributes.len()).then(|| std::iter::once(pair).chain(kept).collect::<Vec<_>>().join(";"))
+}
+
+/// Whether a cookie of that domain is sent to a host (<https://www.rfc-editor.org/rfc/rfc6265#section-5.1.3>).
+fn covers(domain: &str, host: &str) -> bool {
+    let parent = host.len().checked_sub(domain.len()).and_then(|at| host.split_at_checked(at));
+    !domain.is_empty()
+        && parent.is_some_and(|(below, parent)| {
+            parent.eq_ignore_ascii_case(domain) && (below.is_empty() || below.ends_with('.'))
+        })
 }
 
 fn pairs(header: &str) -> impl Iterator<Item = &str> {
@@ -74,11 +81,26 @@ mod tests {
             ("sid=1; domain=.booking.pages.dev; Secure", Some("sid=1; Secure")),
             ("sid=1;Path=/;DOMAIN = BOOKING.pages.dev", Some("sid=1;Path=/")),
             ("sid=1; Domain=example.com", None),
+            ("sid=1; Domain=ooking.pages.dev", None),
             ("sid=1; Domain=", None),
             ("sid=domain=x; Path=/", None),
             ("sid=1", None),
         ] {
-            assert_eq!(at_home(cookie, host).as_deref(), home, "{cookie}");
+            assert_eq!(at_home(cookie, host, "www.example.com").as_deref(), home, "{cookie}");
+        }
+    }
+
+    #[test]
+    fn a_domain_that_is_the_public_hosts_too_stays() {
+        for (domain, public, stays) in [
+            ("example.com", "www.example.com", true),
+            (".Example.com", "example.com", true),
+            ("example.com", "www.example.org", false),
+            ("example.com", "www.myexample.com", false),
+            ("blue.example.com", "www.example.com", false),
+        ] {
+            let home = at_home(&format!("sid=1; Domain={domain}; Secure"), "blue.example.com", public);
+            assert_eq!(home.is_none(), stays, "{domain} at {public}");
         }
     }
 
@@ -88,7 +110,7 @@ mod tests {
             let _ = find(&header, &name);
             let rest = without(&header, &name);
             prop_assert_eq!(find(&rest, &name), None);
-            let _ = at_home(&header, &name);
+            let _ = at_home(&header, &name, &header);
         }
     }
 }

@@ -15,8 +15,8 @@ use crate::report::{Mode, Reporter};
 /// program uploads a new version, checks it, moves visitors over and measures; when a measurement says so, it puts
 /// everything back.
 ///
-/// Secrets come from the environment only: CLOUDFLARE_API_TOKEN (Pages: Edit, Workers KV Storage: Edit) and
-/// CROSSFADE_TOKEN (the router's).
+/// Secrets come from the environment only: CLOUDFLARE_API_TOKEN (Pages: Edit, Workers KV Storage: Edit), CROSSFADE_TOKEN
+/// (the router's), and CROSSFADE_SIGNING_KEY when the router has a SIGNING_KEY.
 #[derive(Debug, Parser)]
 #[command(name = "crossfade", version, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {

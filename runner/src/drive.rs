@@ -18,6 +18,7 @@ use crate::edge::Edge;
 use crate::error::Error;
 use crate::record::Heartbeat;
 use crate::report::{self, Reporter};
+use crate::signing::Signer;
 
 mod measure;
 mod said;
@@ -39,6 +40,8 @@ const CONFIRMATIONS: usize = 3;
 pub struct World<'a> {
     /// The table's KV namespace.
     pub namespace: &'a Namespace,
+    /// Signs what is written there.
+    pub signer: &'a Signer,
     /// Whose traffic.
     pub environment: &'a Environment,
     /// Who moves it.
@@ -167,7 +170,8 @@ fn publish(
         Err(why) => return Err(WriteFailure::NotWritten(why)),
     }
     not_cancelled()?;
-    world.namespace.write_once(&key, table.to_json().as_bytes(), WRITE_WITHIN).map_err(write_failure)
+    let document = world.signer.document(table);
+    world.namespace.write_once(&key, document.as_bytes(), WRITE_WITHIN).map_err(write_failure)
 }
 
 /// Reads who wrote the table in force. A damaged table has no writer that could be told apart, and is an error.
@@ -212,8 +216,7 @@ fn confirm(edge: &Edge, release: &ReleaseId, revision: Revision) -> Confirmation
                 let by = status.release.unwrap_or_default();
                 return Confirmation::Superseded(format!("the edge serves revision {seen} of release {by}"));
             }
-            Some(seen) => return Confirmation::NotYet(format!("it serves revision {seen}")),
-            None => return Confirmation::NotYet("it has no table yet".into()),
+            Some(_) | None => return Confirmation::NotYet(status.served()),
         }
     }
     Confirmation::Served

@@ -54,6 +54,20 @@ pub struct EdgeStatus {
     pub trouble: Option<String>,
 }
 
+impl EdgeStatus {
+    /// What it serves, and why it is nothing newer.
+    pub fn served(&self) -> String {
+        let served = match self.revision {
+            Some(revision) => format!("it serves revision {revision}"),
+            None => "it has no table yet".into(),
+        };
+        match &self.trouble {
+            Some(trouble) => format!("{served}: {trouble}"),
+            None => served,
+        }
+    }
+}
+
 /// Why the edge did not say.
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {

@@ -8,6 +8,7 @@ use crossfade_core::Span;
 
 use crate::cancel::Cancel;
 use crate::config::Hook;
+use crate::signing::SIGNING_KEY;
 
 /// How a hook failed.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +59,8 @@ pub fn run(
     let named = || hook.run.clone();
     let mut child = shell(&hook.run)
         .current_dir(directory)
+        // Whoever has it can move traffic; nothing but this program needs it.
+        .env_remove(SIGNING_KEY)
         .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
         .stdin(Stdio::null())
         .stdout(std::io::stderr())

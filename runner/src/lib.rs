@@ -11,6 +11,7 @@
 //! | [`record`] | what a release does | `release:<environment>` and `history:…` in KV |
 //! | [`cloudflare`], [`upload`] | calls, a directory | Cloudflare's answers, a deployment |
 //! | [`probe`], [`health`], [`smoke`] | checks | results |
+//! | [`signing`] | a routing table | its document, signed when there is a key |
 //! | [`edge`] | the public URL | which revision it serves |
 //! | [`report`] | events | lines for people, JSON for programs |
 //! | [`error`] | | every way to fail, its hint, its exit code |
@@ -33,6 +34,7 @@ pub mod record;
 pub mod release;
 pub mod report;
 pub mod retry;
+pub mod signing;
 pub mod smoke;
 mod transport;
 pub mod upload;

@@ -178,6 +178,7 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
         rollout,
         &World {
             namespace: &session.namespace,
+            signer: &session.signer,
             environment: &session.environment,
             release: run.release,
             edge: run.edge,

@@ -69,7 +69,8 @@ impl Edge {
 /// workerd's own configuration language
 /// (<https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp>).
 ///
-/// A request with `X-Forwarded-Proto: https` counts as one that came over TLS, as behind any front that ends TLS.
+/// A request with `X-Forwarded-Proto: https` counts as one that came over TLS, as behind any front that ends TLS; the JSON in
+/// `X-Sandbox-Cf` becomes `request.cf`, which Cloudflare's network fills.
 fn configuration(options: &Options, worker: &Path, port: u16, binding_port: u16) -> Result<String, Error> {
     let mut modules = String::new();
     for name in modules_in(worker)? {
@@ -89,6 +90,8 @@ fn configuration(options: &Options, worker: &Path, port: u16, binding_port: u16)
         ("REFRESH_SECONDS", Some(refresh.as_str())),
         ("DEFAULT_ORIGIN", options.default_origin.as_deref()),
         ("CROSSFADE_TOKEN", options.control_token.as_deref()),
+        ("SIGNING_KEY", options.signing_key.as_deref()),
+        ("ALLOWED_ORIGINS", options.allowed_origins.as_deref()),
     ] {
         if let Some(value) = value {
             let _ = writeln!(bindings, "    (name = {name:?}, text = {value:?}),");
@@ -102,7 +105,7 @@ const config :Workerd.Config = (
     (name = "kv", external = (address = "127.0.0.1:{binding_port}", http = ())),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
-  sockets = [(name = "public", address = "127.0.0.1:{port}", http = (forwardedProtoHeader = "X-Forwarded-Proto"), service = "router")],
+  sockets = [(name = "public", address = "127.0.0.1:{port}", http = (forwardedProtoHeader = "X-Forwarded-Proto", cfBlobHeader = "X-Sandbox-Cf"), service = "router")],
 );
 const router :Workerd.Worker = (
   compatibilityDate = "{COMPATIBILITY_DATE}",

@@ -67,6 +67,10 @@ pub struct Options {
     pub environment: String,
     /// The router's `CROSSFADE_TOKEN`; `None` sets none.
     pub control_token: Option<String>,
+    /// The router's `SIGNING_KEY`; `None` sets none.
+    pub signing_key: Option<String>,
+    /// The router's `ALLOWED_ORIGINS`; `None` allows any.
+    pub allowed_origins: Option<String>,
     /// A Pages project that exists from the start.
     pub project: String,
 }
@@ -83,6 +87,8 @@ impl Options {
             default_origin: None,
             environment: "production".into(),
             control_token: Some(CONTROL_TOKEN.into()),
+            signing_key: None,
+            allowed_origins: None,
             project: PROJECT.into(),
         }
     }

@@ -15,11 +15,13 @@ use crossfade_sandbox::{Options, Sandbox, Tools};
 pub mod origin;
 mod reference;
 mod run;
+mod signature;
 mod site;
 mod upload;
 
 pub use reference::reference;
 pub use run::{Ended, Running};
+pub use signature::{hmac_sha256, signed};
 pub use site::Site;
 pub use upload::{client, client_at, try_upload, upload, upload_to};
 

@@ -3,7 +3,7 @@
 //! A request is in the log from its head on and its body grows there while it arrives, so that a test can see a stream
 //! half way.
 
-use std::io::{BufReader, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -82,6 +82,13 @@ impl Wire<'_> {
     /// Sends bytes until the peer takes no more for a while, or `most` are gone; how many went.
     pub fn fill(&self, most: usize) -> usize {
         wire::fill(self.stream, most)
+    }
+
+    /// Waits until the peer has closed the connection, and says nothing until then.
+    pub fn wait_for_the_end(&mut self) {
+        self.closed = true;
+        let mut rest = [0; 1024];
+        while self.stream.read(&mut rest).is_ok_and(|length| length > 0) {}
     }
 
     /// Closes the connection after this.

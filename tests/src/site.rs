@@ -28,7 +28,15 @@ impl Site {
     /// A site whose `versions` were released before, each by its slot, the first one stable: scripted origins that cost
     /// nothing to start. They live as long as the second value.
     pub fn serving(versions: &[(&str, &'static str)]) -> (Self, Vec<Origin>) {
-        let site = Self::new();
+        Self::serving_with(versions, |_| ())
+    }
+
+    /// The same, on a sandbox that `change` had its say in.
+    pub fn serving_with(
+        versions: &[(&str, &'static str)],
+        change: impl FnOnce(&mut Options),
+    ) -> (Self, Vec<Origin>) {
+        let site = Self::with(change);
         let origins: Vec<Origin> = versions.iter().map(|(_, version)| version_origin(version)).collect();
         let variants: Vec<Value> = versions
             .iter()
@@ -50,7 +58,7 @@ impl Site {
         (site, origins)
     }
 
-    /// The same, on a sandbox that `change` had its say in.
+    /// A site without any release, on a sandbox that `change` had its say in.
     pub fn with(change: impl FnOnce(&mut Options)) -> Self {
         let site = Self { sandbox: sandbox(change), directory: TempDir::new().unwrap() };
         let example = std::fs::read_to_string(root().join("example/crossfade.toml")).unwrap();

@@ -86,7 +86,9 @@ fn named(call: &Call, response: &Response, origin: &Origin, how: How<'_>) -> Res
     }
     let named = glue::named(response, how.name, how.cookie, how.unindex)?;
     if let Some(lines) = glue::domain_cookies(&named) {
-        let home = |line: &str| cookie::at_home(line, origin.host()).unwrap_or_else(|| line.to_owned());
+        let public = call.target().hostname();
+        let home =
+            |line: &str| cookie::at_home(line, origin.host(), public).unwrap_or_else(|| line.to_owned());
         glue::replace_cookies(&named, &lines.split('\n').map(home).collect::<Vec<_>>().join("\n"));
     }
     if status == CREATED || (300..400).contains(&status) {

@@ -45,7 +45,7 @@ impl<'a> Ask<'a> {
         Self { method, url, cookies, token, variant: lines.next().unwrap_or_default() }
     }
 
-    /// Whether the request may be sent twice: it has no body and changes nothing.
+    /// Whether the request changes nothing.
     pub(crate) fn is_safe(&self) -> bool {
         matches!(self.method, "GET" | "HEAD")
     }

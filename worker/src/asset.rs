@@ -29,8 +29,9 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, missing: 
     let default = call.settings.default_origin.as_ref();
     let default = default.map(|origin| Place { name: "default", origin, version: "" });
     for place in asset::places(table, asked).into_iter().chain(default) {
-        // A place that cannot be reached does not have it either.
-        let Ok(response) = call.fetch(place.origin, None).await else { continue };
+        // A place that cannot be reached, or does not answer, does not have it either.
+        let deadline = Some(table.policy().rescue.deadline);
+        let Ok(response) = call.fetch_within(place.origin, deadline).await else { continue };
         let is_there = response.ok() || response.status() == 304;
         if is_there && !is_missing(&call, &response, response.status()) {
             discard(&missing).await;

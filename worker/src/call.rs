@@ -1,13 +1,15 @@
 //! One request on its way, and how it is sent to an origin.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crossfade_core::table::Origin;
+use futures_util::future::{Either, select};
 use wasm_bindgen::JsValue;
-use web_sys::{AbortSignal, Request, Response};
-use worker::Context;
+use web_sys::{AbortController, AbortSignal, Request, Response};
 use worker::js_sys::futures::JsFuture;
 use worker::js_sys::{JsString, Promise};
+use worker::{Context, Delay};
 
 use crate::ask::Ask;
 use crate::glue;
@@ -65,24 +67,19 @@ impl Call {
         self.resolved.as_deref().unwrap_or_else(|| self.ask().url)
     }
 
+    /// Whether it can be sent twice: it changes nothing, and has no body that would be gone by then.
+    pub(crate) fn can_repeat(&self) -> bool {
+        self.ask().is_safe() && self.request.body().is_none()
+    }
+
     /// Sends it to an origin; the promise is of the answer.
     pub(crate) fn send(&self, origin: &Origin, signal: Option<&AbortSignal>) -> Result<Promise, JsValue> {
-        let target = self.target();
-        let protocol =
-            PROTOCOLS.with(|[http, https]| if target.secure() { https.clone() } else { http.clone() });
+        let (target, protocol) = (self.target(), self.protocol());
         let ask = self.ask();
         let method = (ask.method != "GET").then_some(ask.method);
         let (cookie, secrets) = (ask.cookies_for_origin(), ask.has_secrets());
-        glue::send(
-            &self.request,
-            &target.at(origin),
-            target.host(),
-            &protocol,
-            method,
-            cookie,
-            secrets,
-            signal,
-        )
+        let url = target.at(origin);
+        glue::send(&self.request, &url, target.host(), &protocol, method, cookie, secrets, signal)
     }
 
     /// Sends it to an origin and waits for the answer's beginning.
@@ -93,5 +90,35 @@ impl Call {
     ) -> Result<Response, JsValue> {
         use wasm_bindgen::JsCast as _;
         JsFuture::from(self.send(origin, signal)?).await?.dyn_into()
+    }
+
+    /// The same, at most until the deadline; then the request is given up.
+    pub(crate) async fn fetch_within(
+        &self,
+        origin: &Origin,
+        deadline: Option<Duration>,
+    ) -> Result<Response, JsValue> {
+        let Some(deadline) = deadline else { return self.fetch(origin, None).await };
+        let abort = AbortController::new()?;
+        let signal = abort.signal();
+        let fetch = Box::pin(self.fetch(origin, Some(&signal)));
+        match select(fetch, Box::pin(Delay::from(deadline))).await {
+            Either::Left((result, _)) => result,
+            Either::Right(_) => {
+                abort.abort();
+                Err(format!("no answer within {} ms", deadline.as_millis()).into())
+            }
+        }
+    }
+
+    /// Sends a copy without credentials to an origin; the promise is of nothing, once its answer was thrown away.
+    pub(crate) fn mirror(&self, origin: &Origin) -> Promise {
+        let target = self.target();
+        glue::mirror(&self.request, &target.at(origin), target.host(), &self.protocol())
+    }
+
+    fn protocol(&self) -> JsString {
+        let secure = self.target().secure();
+        PROTOCOLS.with(|[http, https]| if secure { https.clone() } else { http.clone() })
     }
 }

@@ -2,14 +2,11 @@
 //! allows; the visitor sees no error. Either way the failure counts.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use crossfade_core::Timestamp;
-use crossfade_core::table::{Origin, Weight};
-use futures_util::future::{Either, select};
+use crossfade_core::table::Weight;
 use wasm_bindgen::JsValue;
-use web_sys::{AbortController, Response};
-use worker::Delay;
+use web_sys::Response;
 
 use crate::answer;
 use crate::asset;
@@ -31,12 +28,11 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
             tally.budget.request(now);
         }
     });
-    // Only what changes nothing and has no body can be asked for twice.
-    let is_safe = call.ask().is_safe() && call.request.body().is_none();
-    let deadline = (is_safe && policy.rescue.budget > Weight::ZERO).then_some(policy.rescue.deadline);
-    let result = fetch_within(&call, &variant.origin, deadline).await;
+    let can_repeat = call.can_repeat();
+    let deadline = (can_repeat && policy.rescue.budget > Weight::ZERO).then_some(policy.rescue.deadline);
+    let result = call.fetch_within(&variant.origin, deadline).await;
     let failed = result.as_ref().map_or(true, |response| answer::is_failure(response.status()));
-    if !note(&ready, &route, failed, is_safe) {
+    if !note(&ready, &route, failed, can_repeat) {
         return respond(call, Rc::clone(&ready), route, result).await;
     }
     if let Ok(response) = &result {
@@ -53,13 +49,13 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
 }
 
 /// Counts an answer; tells whether it is to be rescued.
-fn note(ready: &Rc<Ready>, route: &Route, failed: bool, is_safe: bool) -> bool {
+fn note(ready: &Rc<Ready>, route: &Route, failed: bool, can_repeat: bool) -> bool {
     let (now, policy) = (crate::now(), ready.table().policy());
     isolate::with(|isolate| {
         let Some(tally) = isolate.tally(ready, route.index) else { return false };
         tally.breaker.note(&policy.breaker, !failed, now);
         tally.failures += u64::from(failed);
-        let rescue = failed && is_safe && tally.budget.rescue(&policy.rescue, now);
+        let rescue = failed && can_repeat && tally.budget.rescue(&policy.rescue, now);
         tally.rescued += u64::from(rescue);
         rescue
     })
@@ -72,20 +68,5 @@ async fn respond(call: Call, ready: Rc<Ready>, route: Route, result: Result<Resp
         }
         Ok(response) => answer::of_route(&call, &ready, &route, &response),
         Err(error) => answer::unreachable(&ready, &route, &error),
-    }
-}
-
-/// Waits for the answer's beginning, at most until the deadline; then the request is given up.
-async fn fetch_within(call: &Call, origin: &Origin, deadline: Option<Duration>) -> Result<Response, JsValue> {
-    let Some(deadline) = deadline else { return call.fetch(origin, None).await };
-    let abort = AbortController::new()?;
-    let signal = abort.signal();
-    let fetch = Box::pin(call.fetch(origin, Some(&signal)));
-    match select(fetch, Box::pin(Delay::from(deadline))).await {
-        Either::Left((result, _)) => result,
-        Either::Right(_) => {
-            abort.abort();
-            Err(format!("no answer within {} ms", deadline.as_millis()).into())
-        }
     }
 }

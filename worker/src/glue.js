@@ -43,10 +43,13 @@ export function send(request, url, host, proto, method, cookie, secrets, signal)
   return whole === undefined ? fetch(url, { method, headers, redirect: 'manual', signal }) : fetch(whole);
 }
 
-/** Sends a copy of a GET without anything that says who asked, and reads none of the answer. */
-export async function mirror(request, url) {
+/** Sends a copy of a GET without anything that says who asked, and reads none of the answer. A socket is nothing to repeat. */
+export async function mirror(request, url, host, proto) {
   const headers = new Headers(request.headers);
+  if (headers.has('upgrade')) return;
   for (const name of ['cookie', 'authorization', 'proxy-authorization', 'crossfade-token', 'crossfade-variant']) headers.delete(name);
+  headers.set('x-forwarded-host', host);
+  headers.set('x-forwarded-proto', proto);
   headers.set('crossfade-mirror', '1');
   const answer = await fetch(url, { headers, redirect: 'manual' });
   await answer.body?.cancel();
@@ -71,7 +74,7 @@ export function named(response, name, cookie, unindex) {
 export function domainCookies(response) {
   if (!response.headers.has('set-cookie')) return undefined;
   const cookies = response.headers.getSetCookie();
-  return cookies.some((cookie) => /;\s*domain=/i.test(cookie)) ? cookies.join('\n') : undefined;
+  return cookies.some((cookie) => /;\s*domain\s*=/i.test(cookie)) ? cookies.join('\n') : undefined;
 }
 
 /** Puts these cookies in the place of an answer's own. */

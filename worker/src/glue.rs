@@ -24,7 +24,7 @@ extern "C" {
     ) -> Result<Promise, JsValue>;
 
     /// Sends a copy without credentials and discards its answer.
-    pub(crate) fn mirror(request: &Request, url: &str) -> Promise;
+    pub(crate) fn mirror(request: &Request, url: &str, host: &str, proto: &JsString) -> Promise;
 
     /// Calls back with the answer, or with what went wrong.
     pub(crate) fn when(promise: &Promise, callback: &JsValue) -> Promise;

@@ -59,19 +59,19 @@ pub(crate) fn route(call: &Call, ready: &Rc<Ready>, now: Timestamp) -> Result<Ro
             Route { cookie: visitor.cookie, ..to(choice.variant) }
         }
     };
-    if route.index != ready.stable && !admits(ready, route.index, ask.is_safe(), now) {
+    if route.index != ready.stable && !admits(ready, route.index, call, now) {
         route.index = ready.stable;
     }
     Ok(route)
 }
 
 /// Whether a variant's breaker lets a request through. The trial of a half-open one must be a request that can be rescued.
-fn admits(ready: &Rc<Ready>, index: usize, is_safe: bool, now: Timestamp) -> bool {
+fn admits(ready: &Rc<Ready>, index: usize, call: &Call, now: Timestamp) -> bool {
     isolate::with(|isolate| {
         let Some(tally) = isolate.tally(ready, index) else { return true };
         match tally.breaker.state() {
             State::Closed { .. } => true,
-            State::Open { .. } | State::HalfOpen { .. } => is_safe && tally.breaker.admits(now),
+            State::Open { .. } | State::HalfOpen { .. } => call.can_repeat() && tally.breaker.admits(now),
         }
     })
 }

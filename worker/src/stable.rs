@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 use web_sys::Response;
-use worker::js_sys::{Math, Promise};
+use worker::js_sys::Math;
 
 use crate::answer;
 use crate::asset;
@@ -45,7 +45,9 @@ fn finish(call: Call, ready: Rc<Ready>, route: Route, result: JsValue) -> JsValu
         Ok(response) => response,
         Err(error) => return answer::unreachable(&ready, &route, &error),
     };
-    mirror(&call, &ready);
+    if !route.lapsed {
+        mirror(&call, &ready);
+    }
     if asset::is_missing(&call, &response, status) {
         return crate::promise(asset::answer(call, ready, route, response));
     }
@@ -60,7 +62,7 @@ fn mirror(call: &Call, ready: &Ready) {
         return;
     }
     let Some(variant) = ready.table().variant(&mirror.to) else { return };
-    let sent: Promise = glue::mirror(&call.request, &call.target().at(&variant.origin));
+    let sent = call.mirror(&variant.origin);
     call.context.wait_until(async move {
         // What a copy comes to is nobody's business but the canary's own logs'.
         let _ = worker::js_sys::futures::JsFuture::from(sent).await;

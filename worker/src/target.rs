@@ -35,6 +35,11 @@ impl<'a> Target<'a> {
         self.origin.split_once("://").map_or("", |(_, host)| host)
     }
 
+    /// The public host without its port.
+    pub(crate) fn hostname(&self) -> &'a str {
+        self.host().split(':').next().unwrap_or_default()
+    }
+
     /// The same path at another origin. It always begins with a slash, so no path can change the host.
     pub(crate) fn at(&self, origin: &Origin) -> String {
         let slash = if self.rest.starts_with('/') { "" } else { "/" };

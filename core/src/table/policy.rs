@@ -35,7 +35,8 @@ pub struct Rescue {
     /// Envoy's retry budget
     /// (<https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/cluster/v3/circuit_breaker.proto>).
     pub budget: Weight,
-    /// How long the canary may take until its answer begins. Default: 10 s.
+    /// How long the canary may take until its answer begins, and so may each version that is asked for a file that another one
+    /// lacks. Default: 10 s.
     #[serde(rename = "deadline_ms", serialize_with = "millis")]
     pub deadline: Duration,
 }

@@ -117,7 +117,7 @@ pub(super) fn wait_until_served(
     loop {
         let seen = match edge.status(ASK_WITHIN) {
             Ok(status) if status.release.as_deref() == Some(release.as_str()) => return Ok(()),
-            Ok(status) => format!("it serves revision {}", status.revision.unwrap_or(0)),
+            Ok(status) => status.served(),
             Err(error) if error.may_pass() => error.to_string(),
             Err(error) => return Err(error.to_string()),
         };

@@ -15,6 +15,7 @@ use crate::edge::{ControlToken, Edge};
 use crate::error::Error;
 use crate::record::Ledger;
 use crate::report::Reporter;
+use crate::signing::Signer;
 
 /// A command's surroundings.
 pub struct Session {
@@ -30,6 +31,8 @@ pub struct Session {
     pub client: Cloudflare,
     /// The namespace that the router reads.
     pub namespace: Namespace,
+    /// Signs the tables that are written there.
+    pub signer: Signer,
     /// Who is in charge, and who was.
     pub ledger: Ledger,
     /// What people and programs read.
@@ -64,6 +67,7 @@ impl Session {
             settings: of_environment,
             client,
             namespace,
+            signer: settings::signer()?,
             reporter: Reporter::new(global.mode()),
             cancel,
             api_within: Duration::from_secs(20),

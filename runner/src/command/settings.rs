@@ -5,6 +5,7 @@ use crate::cli::Global;
 use crate::cloudflare::{AccountId, ApiToken};
 use crate::edge::ControlToken;
 use crate::error::Error;
+use crate::signing::{SIGNING_KEY, Signer};
 
 /// The account.
 pub(super) fn account(global: &Global) -> Result<AccountId, Error> {
@@ -37,6 +38,11 @@ pub(super) fn api_token() -> Result<ApiToken, Error> {
 /// The router's secret; commands that ask nothing of the router do without.
 pub(super) fn control_token() -> Result<Option<ControlToken>, Error> {
     Ok(secret("CROSSFADE_TOKEN")?.map(ControlToken::new))
+}
+
+/// What tables are signed with; without a key they are not.
+pub(super) fn signer() -> Result<Signer, Error> {
+    Ok(Signer::new(secret(SIGNING_KEY)?))
 }
 
 /// Where the API is.

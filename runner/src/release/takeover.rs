@@ -65,6 +65,6 @@ pub fn write_table(session: &Session, table: &RoutingTable) -> Result<(), Error>
     let key = RoutingTable::key(&session.environment);
     session
         .namespace
-        .write(&key, table.to_json().as_bytes(), session.api_within)
+        .write(&key, session.signer.document(table).as_bytes(), session.api_within)
         .map_err(Error::cloudflare("write the routing table to KV"))
 }

@@ -9,3 +9,4 @@ mod commands;
 mod gates;
 mod life;
 mod output;
+mod signed;

@@ -225,3 +225,52 @@ fn after_the_lease_has_lapsed_files_of_the_canary_are_still_found() {
     assert_eq!((answer.status, answer.text().as_str()), (200, "green"));
     assert_eq!(answer.crossfade(), r#"variant="green", version="1.5.0", revision=7, lapsed, fallback"#);
 }
+
+/// The browser says what it wants the answer for. Pages without a `404.html` answers with the start page whatever it was.
+#[test]
+fn a_start_page_in_place_of_what_a_browser_wants_a_script_for_is_a_missing_file() {
+    let page = |name: &'static str| {
+        Origin::new(move |received, wire| match received.target.as_str() {
+            "/app.js" if name == "blue" => {
+                wire.answer("200 OK", &[("content-type", "text/javascript")], name)
+            }
+            _ => wire.answer("200 OK", &[("content-type", "text/html; charset=utf-8")], name),
+        })
+    };
+    let (blue, green) = (page("blue"), page("green"));
+    let edge = Edge::settled(&table(7, &blue, &green, 10_000));
+    for (dest, path, body) in [
+        ("script", "/app.js", "blue"),
+        ("style", "/app.js", "blue"),
+        ("serviceworker", "/app.js", "blue"),
+        ("script", "/nobody.js", "green"),
+        ("document", "/app.js", "green"),
+        ("iframe", "/app.js", "green"),
+        ("empty", "/app.js", "green"),
+        ("", "/app.js", "green"),
+    ] {
+        let answer = edge.get(path, &[("sec-fetch-dest", dest)]);
+        assert_eq!(
+            (answer.status, answer.text().as_str(), answer.variant()),
+            (200, body, body),
+            "{dest} {path}"
+        );
+        assert_eq!(answer.crossfade().contains("fallback"), body == "blue", "{dest} {path}");
+    }
+    assert_eq!(edge.ask("POST", "/app.js", &[("sec-fetch-dest", "script")], b"").text(), "green");
+}
+
+#[test]
+fn a_version_that_hangs_is_passed_over() {
+    let sites = Sites::new(Missing::NotFound);
+    let hanging = Origin::new(|_, wire| wire.wait_for_the_end());
+    let mut routing = table(7, sites.origin("blue"), &hanging, 0);
+    routing["rescue"] = json!({ "deadline_ms": 250 });
+    routing["previous"] = json!([{ "origin": sites.url("older"), "version": "1.3.0" }]);
+    let edge = Edge::settled(&routing);
+    for (name, status, body) in [("older", 200, "older"), ("nobody", 404, "blue: no")] {
+        let answer = edge.get(&own(name), &[]);
+        assert_eq!((answer.status, answer.text().as_str()), (status, body));
+    }
+    assert_eq!(hanging.received().len(), 2);
+}

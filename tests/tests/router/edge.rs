@@ -1,8 +1,9 @@
 //! The router in real workerd, and tables for it.
 
 use std::net::{TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crossfade_core::Timestamp;
 use crossfade_sandbox::{CONTROL_TOKEN, Options, Sandbox};
 use crossfade_tests::origin::Origin;
 use crossfade_tests::sandbox;
@@ -81,6 +82,14 @@ impl Edge {
         answer.json()
     }
 
+    /// What `/__crossfade/status` says of how a variant has answered.
+    #[track_caller]
+    pub(crate) fn tally(&self, variant: &str) -> Value {
+        let status = self.status();
+        let tallies = status["isolate"].as_array().unwrap();
+        tallies.iter().find(|tally| tally["variant"] == variant).unwrap().clone()
+    }
+
     /// Asks for the status until it is as `wanted`; each question begins a refresh when one is due.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
@@ -131,6 +140,12 @@ pub(crate) fn only(revision: u64, origin: &Origin) -> Value {
     let mut table = table(revision, origin, origin, 0);
     table["variants"].as_array_mut().unwrap().truncate(1);
     table
+}
+
+/// The time now, by the clock that the router has too.
+pub(crate) fn now() -> Timestamp {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(elapsed.as_millis()).unwrap())
 }
 
 /// A visitor's cookie header over plain HTTP.

@@ -1,17 +1,11 @@
 //! The lease: when it has run out everybody is home, to the millisecond and without anybody's word.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use crossfade_core::Timestamp;
 use crossfade_tests::origin::Origin;
 use serde_json::json;
 
-use crate::edge::{Edge, KEY, table};
-
-fn now() -> Timestamp {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    Timestamp::from_millis(i64::try_from(elapsed.as_millis()).unwrap())
-}
+use crate::edge::{Edge, KEY, now, table};
 
 #[test]
 fn when_the_lease_has_run_out_everybody_is_home_at_that_millisecond() {

@@ -6,16 +6,24 @@
 mod client;
 mod edge;
 
+mod affinity;
 mod asset;
+mod breaker;
 mod control;
 mod header;
+mod home;
 mod ladder;
 mod lapse;
+mod mirror;
 mod odd;
 mod pass;
 mod path;
 mod redirect;
 mod refresh;
+mod rescue;
+mod rules;
+mod secret;
+mod signed;
 mod socket;
 mod stream;
 mod vectors;

@@ -27,24 +27,26 @@ fn serve(listener: &TcpListener) -> (String, String) {
 }
 
 #[test]
-fn a_websocket_passes_both_ways() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let unused = Origin::saying("unused");
-    // Split, so that there would be a cookie to set, which a 101 must do without.
-    let mut routing = table(1, &unused, &unused, 5000);
-    for variant in routing["variants"].as_array_mut().unwrap() {
-        variant["origin"] = format!("http://{}", listener.local_addr().unwrap()).into();
+fn a_websocket_passes_both_ways_to_stable_and_to_a_canary() {
+    // Split too, so that there would be a cookie to set, which a 101 must do without.
+    for weight in [0, 5000, 10_000] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let unused = Origin::saying("unused");
+        let mut routing = table(1, &unused, &unused, weight);
+        for variant in routing["variants"].as_array_mut().unwrap() {
+            variant["origin"] = format!("http://{}", listener.local_addr().unwrap()).into();
+        }
+        let edge = Edge::settled(&routing);
+        let origin = std::thread::spawn(move || serve(&listener));
+        let public = edge.url().replace("http://", "ws://");
+        let request = ClientRequestBuilder::new(format!("{public}/live?x=%2F").parse().unwrap());
+        let (mut socket, answer) = tungstenite::connect(request).unwrap();
+        assert_eq!(answer.status(), 101);
+        assert_eq!(socket.read().unwrap(), "welcome".into());
+        socket.send("hello".into()).unwrap();
+        assert_eq!(socket.read().unwrap(), "you said hello".into());
+        assert_eq!(socket.read().unwrap(), vec![0xff; 100_000].into());
+        let host = public.replace("ws://", "");
+        assert_eq!(origin.join().unwrap(), ("/live?x=%2F".to_owned(), host));
     }
-    let edge = Edge::settled(&routing);
-    let origin = std::thread::spawn(move || serve(&listener));
-    let public = edge.url().replace("http://", "ws://");
-    let request = ClientRequestBuilder::new(format!("{public}/live?x=%2F").parse().unwrap());
-    let (mut socket, answer) = tungstenite::connect(request).unwrap();
-    assert_eq!(answer.status(), 101);
-    assert_eq!(socket.read().unwrap(), "welcome".into());
-    socket.send("hello".into()).unwrap();
-    assert_eq!(socket.read().unwrap(), "you said hello".into());
-    assert_eq!(socket.read().unwrap(), vec![0xff; 100_000].into());
-    let host = public.replace("ws://", "");
-    assert_eq!(origin.join().unwrap(), ("/live?x=%2F".to_owned(), host));
 }

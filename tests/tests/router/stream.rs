@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crossfade_tests::origin::Origin;
 
-use crate::edge::{Edge, only};
+use crate::edge::{Edge, only, table};
 
 const MIB: usize = 1024 * 1024;
 /// How long one side waits for the other's next move.
@@ -41,13 +41,15 @@ fn an_answers_first_bytes_arrive_before_its_last_are_sent() {
             }
             wire.close();
         });
-        let edge = Edge::settled(&only(1, &origin));
-        let mut client = edge.connect();
-        client.request("GET", "/", &[], b"");
-        assert_eq!(client.head().0, 200);
-        client.until("first");
-        seen.send(()).unwrap();
-        client.until("last");
+        for weight in [0, 10_000] {
+            let edge = Edge::settled(&table(1, &origin, &origin, weight));
+            let mut client = edge.connect();
+            client.request("GET", "/", &[], b"");
+            assert_eq!(client.head().0, 200);
+            client.until("first");
+            seen.send(()).unwrap();
+            client.until("last");
+        }
     }
 }
 
