@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
-use crossfade_core::table::Environment;
+use crossfade_core::table::{Environment, VariantName, Version};
 use serde::Deserialize;
+
+use crate::probe::Target;
 
 /// The secret that opens the router's control endpoints. It never appears in a message.
 #[derive(Clone)]
@@ -14,6 +16,11 @@ impl ControlToken {
     /// A token as it came from the environment.
     pub const fn new(token: String) -> Self {
         Self(token)
+    }
+
+    /// The token itself, for a request header and nothing else.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
     }
 }
 
@@ -134,6 +141,11 @@ impl Edge {
     /// The router at `url`.
     pub fn new(url: &str, token: ControlToken) -> Self {
         Self { url: url.trim_end_matches('/').to_owned(), token }
+    }
+
+    /// One version behind this router, whatever its weight.
+    pub fn target(&self, variant: &VariantName, version: &Version) -> Target {
+        Target::through_edge(&self.url, variant.clone(), version.clone(), self.token.clone())
     }
 
     /// Makes sure that the router answers, knows the secret and serves this environment, before anything depends on it.

@@ -3,24 +3,40 @@
 use std::time::{Duration, Instant};
 
 use crossfade_core::probe::Observed;
+use crossfade_core::table::{VariantName, Version};
 use ureq::http;
 
+use crate::edge::ControlToken;
 use crate::transport::our_own_fault;
 
 /// How much of a body is looked at.
 const BODY_MAX: u64 = 1024 * 1024;
 
-/// A site, and what every request to it carries.
+/// A site, and how it is asked.
 #[derive(Clone, Debug)]
 pub struct Target {
     base: String,
-    headers: Vec<(String, String)>,
+    through: Option<ThroughEdge>,
+}
+
+/// One version behind the router, whatever its weight: the router's override.
+#[derive(Clone, Debug)]
+struct ThroughEdge {
+    variant: VariantName,
+    version: Version,
+    token: ControlToken,
 }
 
 impl Target {
     /// A site by its URL, without a path.
     pub fn new(base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), headers: Vec::new() }
+        Self { base: base.trim_end_matches('/').to_owned(), through: None }
+    }
+
+    /// One version through the router at a public URL. Visitors' requests to a failing version may be rescued; these never are,
+    /// and an answer by any other version counts as none.
+    pub fn through_edge(base: &str, variant: VariantName, version: Version, token: ControlToken) -> Self {
+        Self { through: Some(ThroughEdge { variant, version, token }), ..Self::new(base) }
     }
 
     /// The site's URL.
@@ -28,13 +44,20 @@ impl Target {
         &self.base
     }
 
-    /// A path at this site; an absolute URL stays as it is.
-    fn url(&self, path: &str) -> String {
+    /// A path at this site; an absolute URL stays as it is, and is asked like any other site.
+    fn url(&self, path: &str) -> (String, Option<&ThroughEdge>) {
         if path.starts_with("https://") || path.starts_with("http://") {
-            return path.to_owned();
+            return (path.to_owned(), None);
         }
         let slash = if path.starts_with('/') { "" } else { "/" };
-        format!("{}{slash}{path}", self.base)
+        (format!("{}{slash}{path}", self.base), self.through.as_ref())
+    }
+}
+
+impl ThroughEdge {
+    /// Whether the router's header says that this version answered, and not in another's place.
+    fn answered(&self, header: &str) -> bool {
+        header.starts_with(&format!("variant=\"{}\", version=\"{}\",", self.variant, self.version))
     }
 }
 
@@ -79,9 +102,14 @@ pub fn agent() -> ureq::Agent {
 /// # Errors
 /// See [`NoAnswer`].
 pub fn send(agent: &ureq::Agent, target: &Target, request: Request<'_>) -> Result<Observed, NoAnswer> {
-    let mut builder = http::Request::builder().method(request.method).uri(target.url(request.path));
-    for (name, value) in target.headers.iter().chain(request.headers) {
+    let (url, through) = target.url(request.path);
+    let mut builder = http::Request::builder().method(request.method).uri(url);
+    for (name, value) in request.headers {
         builder = builder.header(name, value);
+    }
+    if let Some(ThroughEdge { variant, token, .. }) = through {
+        builder =
+            builder.header("crossfade-variant", variant.as_str()).header("crossfade-token", token.expose());
     }
     let invalid = |error: http::Error| NoAnswer::CouldNotMeasure(format!("no valid request: {error}"));
     let started = Instant::now();
@@ -105,7 +133,15 @@ pub fn send(agent: &ureq::Agent, target: &Target, request: Request<'_>) -> Resul
     let mut reader = std::io::Read::take(response.body_mut().as_reader(), BODY_MAX);
     std::io::Read::read_to_end(&mut reader, &mut body)
         .map_err(|error| NoAnswer::Failed(format!("the answer broke off: {error}")))?;
-    Ok(Observed { status: response.status().as_u16(), headers, body, elapsed: started.elapsed() })
+    let observed = Observed { status: response.status().as_u16(), headers, body, elapsed: started.elapsed() };
+    let said = observed.header("crossfade").unwrap_or("nothing");
+    match through {
+        Some(through) if !through.answered(said) => Err(NoAnswer::CouldNotMeasure(format!(
+            "the edge was asked for {} {} and says `{said}`",
+            through.variant, through.version
+        ))),
+        Some(_) | None => Ok(observed),
+    }
 }
 
 fn run<B: ureq::AsSendBody>(

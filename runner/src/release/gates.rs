@@ -10,6 +10,7 @@ use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::config::{Config, VersionConfig};
 use crate::drive::Measurement;
+use crate::edge::Edge;
 use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::{self, NoAnswer, Target};
@@ -186,28 +187,27 @@ fn smoke_phase(
     }
 }
 
-/// What the rollout asks at each step: below 100 % the canary's own origin, at 100 % the public URL, and there, once, the
-/// smoke tests too. When stable fails the same health check, the canary is not blamed.
+/// What the rollout asks at each step: the canary through the public URL, where everything is as visitors meet it, but by the
+/// override, so that it is the canary that answers: what visitors' requests to it come to may have been rescued. At 100 %,
+/// once, the smoke tests too. When stable fails the same health check, the canary is not blamed.
 pub(super) fn measurement(
     session: &Session,
     request: &Request,
     release: &ReleaseId,
     canary: &Canary,
+    edge: &Edge,
     stable: Option<&Origin>,
 ) -> Measurement {
     let checks = session.config.health.clone();
     let tests = if session.config.rollout.verify_smoke { session.config.smoke.clone() } else { Vec::new() };
     let variables = variables(request.version.as_str(), release.as_str());
     let context = context(&tests, variables.clone());
-    let public = target(&session.settings.url);
-    let at_canary = target(canary.origin.as_str());
+    let at_canary = edge.target(&canary.name, &canary.version);
     let at_stable = stable.map(|origin| target(origin.as_str()));
     let cancel = session.cancel.clone();
     let smoke_passed = AtomicBool::new(tests.is_empty());
     Measurement::new(move |_step, weight| {
-        let everybody = weight == Weight::TOTAL;
-        let results =
-            health::run_all(&checks, if everybody { &public } else { &at_canary }, &variables, &cancel);
+        let results = health::run_all(&checks, &at_canary, &variables, &cancel);
         if let Some(failed) = worst(&results) {
             let name = failed.name.clone();
             let blameless = || {
@@ -224,8 +224,8 @@ pub(super) fn measurement(
                 Verdict::Error { .. } | Verdict::Pass => Measured::Error(failed.to_string()),
             };
         }
-        if everybody && !smoke_passed.load(Ordering::Relaxed) {
-            let results = smoke::run_all(&tests, &public, &context, &cancel, &|_| {});
+        if weight == Weight::TOTAL && !smoke_passed.load(Ordering::Relaxed) {
+            let results = smoke::run_all(&tests, &at_canary, &context, &cancel, &|_| {});
             for result in &results {
                 match &result.verdict {
                     Verdict::Pass => {}

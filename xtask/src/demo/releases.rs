@@ -90,6 +90,7 @@ pub(super) struct Released {
 pub(super) struct Seen {
     pub(super) requests: usize,
     pub(super) failed: usize,
+    pub(super) rescued: usize,
     pub(super) slowest: Duration,
     first_failure: Option<String>,
 }
@@ -100,6 +101,7 @@ impl Seen {
         samples.fold(Self::default(), |seen, sample| Self {
             requests: seen.requests + 1,
             failed: seen.failed + usize::from(sample.failure.is_some()),
+            rescued: seen.rescued + usize::from(sample.rescued),
             slowest: seen.slowest.max(sample.took),
             first_failure: seen.first_failure.or_else(|| sample.failure.clone()),
         })
@@ -110,8 +112,9 @@ impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} requests, {} failed, slowest {} ms",
+            "{} requests, {} rescued, {} failed, slowest {} ms",
             self.requests,
+            self.rescued,
             self.failed,
             self.slowest.as_millis()
         )?;

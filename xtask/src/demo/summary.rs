@@ -18,6 +18,7 @@ pub(super) fn table(released: &[Released], samples: &[Sample]) -> String {
         "exit",
         "requests it served",
         "requests meanwhile",
+        "rescued",
         "failed",
         "slowest",
         "switch → confirmed",
@@ -33,6 +34,7 @@ pub(super) fn table(released: &[Released], samples: &[Sample]) -> String {
             release.code.to_string(),
             served_by(samples, release.case.version).to_string(),
             release.seen.requests.to_string(),
+            release.seen.rescued.to_string(),
             release.seen.failed.to_string(),
             format!("{} ms", release.seen.slowest.as_millis()),
             seconds(release.switch),
@@ -71,7 +73,8 @@ pub(super) fn complaints(released: &[Released], samples: &[Sample]) -> Vec<Strin
             0 => complain(served == 0, format!("{version} was promoted and served nobody")),
             3 => complain(served > 0, format!("{version} must never be seen and served {served} requests")),
             _ => {
-                complain(served == 0, format!("{version} was to be caught under load and met no visitor"));
+                let met = served + release.seen.rescued;
+                complain(met == 0, format!("{version} was to be caught under load and met no visitor"));
                 complain(
                     release.home.is_none(),
                     format!("{version}: the history does not say when traffic was home"),

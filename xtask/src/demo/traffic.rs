@@ -23,6 +23,8 @@ pub(super) struct Sample {
     pub(super) took: Duration,
     /// The version that answered, by the router's header; `None` before there is a table, and without an answer.
     pub(super) version: Option<String>,
+    /// Another version had failed at it, and the visitor never saw that.
+    pub(super) rescued: bool,
     /// Not a GET.
     pub(super) is_post: bool,
     /// Why the visitor did not get what they asked for.
@@ -171,16 +173,17 @@ impl<'a> Visitor<'a> {
         self.next = (self.next + pace()).max(Instant::now());
         let sent = Instant::now();
         let answer = send().and_then(|mut response| {
-            let header =
-                response.headers().get("crossfade").and_then(|value| value.to_str().ok()).and_then(version);
+            let header = response.headers().get("crossfade").and_then(|value| value.to_str().ok());
+            let header = header.unwrap_or_default().to_owned();
             Ok((response.status().as_u16(), header, response.body_mut().read_to_string()?))
         });
-        let (version, failure, body) = match answer {
-            Ok((status, version, body)) if status == expected => (version, None, body),
-            Ok((status, version, _)) => (version, Some(format!("{path}: status {status}")), String::new()),
-            Err(error) => (None, Some(format!("{path}: {error}")), String::new()),
+        let (header, failure, body) = match answer {
+            Ok((status, header, body)) if status == expected => (header, None, body),
+            Ok((status, header, _)) => (header, Some(format!("{path}: status {status}")), String::new()),
+            Err(error) => (String::new(), Some(format!("{path}: {error}")), String::new()),
         };
-        let sample = Sample { sent, took: sent.elapsed(), version, is_post, failure };
+        let (version, rescued) = (version(&header), header.ends_with(", rescued"));
+        let sample = Sample { sent, took: sent.elapsed(), version, rescued, is_post, failure };
         self.samples.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
         body
     }
