@@ -42,17 +42,28 @@ pub fn is_fingerprinted(path: &str) -> bool {
 
 /// Whether an answer says that a file is not there that another version may have.
 ///
-/// `dest` is the request's `Sec-Fetch-Dest`, empty when there is none; `content_type` is asked only when it matters. Pages
+/// `dest` is the request's `Sec-Fetch-Dest`, empty when there is none; it and `content_type` are asked only when they matter. Pages
 /// without a `404.html` answers with 200 and the start page
 /// (<https://developers.cloudflare.com/pages/configuration/serving-pages/#single-page-application-spa-rendering>), so HTML counts
 /// as missing where a fingerprint, or the browser itself, says that a file is wanted. A plain 404 counts for fingerprinted
 /// names only: a file that a new version has no more, under a name of its own, is gone for good.
-pub fn is_missing(path: &str, dest: &str, status: u16, content_type: impl FnOnce() -> String) -> bool {
+pub fn is_missing(
+    path: &str,
+    dest: impl FnOnce() -> String,
+    status: u16,
+    content_type: impl FnOnce() -> String,
+) -> bool {
     match status {
         404 | 410 => is_fingerprinted(path),
-        200 => (is_subresource(dest) || is_fingerprinted(path)) && is_html(&content_type()),
+        200 if is_fingerprinted(path) => is_html(&content_type()),
+        200 => has_extension(path) && is_subresource(&dest()) && is_html(&content_type()),
         _ => false,
     }
+}
+
+/// Whether a path's last part looks like a file's name. Pages seldom do, and are spared the questions.
+fn has_extension(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|file| file.contains('.'))
 }
 
 /// What a page loads and is never a page itself (<https://fetch.spec.whatwg.org/#concept-request-destination>).
@@ -176,7 +187,7 @@ mod tests {
             (SCRIPT, "", 500, "text/html", false),
             (SCRIPT, "", 302, "text/html", false),
         ] {
-            let seen = is_missing(path, dest, status, || kind.to_owned());
+            let seen = is_missing(path, || dest.to_owned(), status, || kind.to_owned());
             assert_eq!(seen, missing, "{path} {dest} {status} {kind}");
         }
     }

@@ -18,11 +18,10 @@ pub(crate) struct Ask<'a> {
     pub(crate) method: &'a str,
     /// The whole URL.
     pub(crate) url: &'a str,
-    /// `Sec-Fetch-Dest`: what the browser wants the answer for.
-    pub(crate) dest: &'a str,
     /// The cookies; empty too when nobody needs them.
     pub(crate) cookies: &'a str,
-    token: &'a str,
+    /// The override's header, when one of its two headers is there.
+    token: Option<&'a str>,
     variant: &'a str,
 }
 
@@ -41,7 +40,9 @@ impl<'a> Ask<'a> {
     pub(crate) fn parse(lines: &'a str) -> Self {
         let mut lines = lines.split('\n');
         let mut next = || lines.next().unwrap_or_default();
-        Self { method: next(), url: next(), dest: next(), cookies: next(), token: next(), variant: next() }
+        let (method, url, cookies) = (next(), next(), next());
+        let token = lines.next();
+        Self { method, url, cookies, token, variant: lines.next().unwrap_or_default() }
     }
 
     /// Whether the request changes nothing.
@@ -53,7 +54,7 @@ impl<'a> Ask<'a> {
     pub(crate) fn override_to(&self, settings: &Settings, table: &RoutingTable) -> Override {
         let Some(secret) = &settings.token else { return Override::No };
         let by_cookie = || cookie::find(self.cookies, OVERRIDE_COOKIE)?.split_once(':');
-        let by_header = (!self.token.is_empty()).then_some((self.variant, self.token));
+        let by_header = self.token.filter(|token| !token.is_empty()).map(|token| (self.variant, token));
         let Some((name, token)) = by_header.or_else(by_cookie) else { return Override::No };
         if !bool::from(token.as_bytes().ct_eq(secret.as_bytes())) {
             return Override::No;
@@ -62,6 +63,11 @@ impl<'a> Ask<'a> {
             Some(index) => Override::To(index),
             None => Override::Unknown(name.to_owned()),
         }
+    }
+
+    /// Whether the override's headers are there, right or wrong.
+    pub(crate) const fn has_secrets(&self) -> bool {
+        self.token.is_some()
     }
 
     /// The cookies without the override's, when it is among them: the origin must not see the secret.

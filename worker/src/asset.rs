@@ -16,10 +16,10 @@ use crate::route::Route;
 
 /// Whether this answer says that a file is not there that another version may have. Only for GET and HEAD: nothing else may be
 /// asked twice.
-pub(crate) fn is_missing(call: &Call, response: &Response) -> bool {
-    let ask = call.ask();
+pub(crate) fn is_missing(call: &Call, response: &Response, status: u16) -> bool {
+    let dest = || call.request.headers().get("sec-fetch-dest").ok().flatten().unwrap_or_default();
     let content_type = || response.headers().get("content-type").ok().flatten().unwrap_or_default();
-    ask.is_safe() && asset::is_missing(call.target().path(), ask.dest, response.status(), content_type)
+    call.ask().is_safe() && asset::is_missing(call.target().path(), dest, status, content_type)
 }
 
 /// The file from the first place that has it, one place after the other; else the answer that was there.
@@ -33,7 +33,7 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, missing: 
         let deadline = Some(table.policy().rescue.deadline);
         let Ok(response) = call.fetch_within(place.origin, deadline).await else { continue };
         let is_there = response.ok() || response.status() == 304;
-        if is_there && !is_missing(&call, &response) {
+        if is_there && !is_missing(&call, &response, response.status()) {
             discard(&missing).await;
             let name = header(place.name, place.version, table, route.lapsed, ", fallback");
             return answer::finish(&call, &ready, &route, &response, place.origin, Some(&name));

@@ -75,8 +75,11 @@ impl Call {
     /// Sends it to an origin; the promise is of the answer.
     pub(crate) fn send(&self, origin: &Origin, signal: Option<&AbortSignal>) -> Result<Promise, JsValue> {
         let (target, protocol) = (self.target(), self.protocol());
-        let cookies = self.ask().cookies_for_origin();
-        glue::send(&self.request, &target.at(origin), target.host(), &protocol, cookies, signal)
+        let ask = self.ask();
+        let method = (ask.method != "GET").then_some(ask.method);
+        let (cookie, secrets) = (ask.cookies_for_origin(), ask.has_secrets());
+        let url = target.at(origin);
+        glue::send(&self.request, &url, target.host(), &protocol, method, cookie, secrets, signal)
     }
 
     /// Sends it to an origin and waits for the answer's beginning.

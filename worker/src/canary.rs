@@ -31,7 +31,7 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
     let can_repeat = call.can_repeat();
     let deadline = (can_repeat && policy.rescue.budget > Weight::ZERO).then_some(policy.rescue.deadline);
     let result = call.fetch_within(&variant.origin, deadline).await;
-    let failed = result.as_ref().map_or(true, answer::is_failure);
+    let failed = result.as_ref().map_or(true, |response| answer::is_failure(response.status()));
     if !note(&ready, &route, failed, can_repeat) {
         return respond(call, Rc::clone(&ready), route, result).await;
     }
@@ -63,7 +63,7 @@ fn note(ready: &Rc<Ready>, route: &Route, failed: bool, can_repeat: bool) -> boo
 
 async fn respond(call: Call, ready: Rc<Ready>, route: Route, result: Result<Response, JsValue>) -> JsValue {
     match result {
-        Ok(response) if asset::is_missing(&call, &response) => {
+        Ok(response) if asset::is_missing(&call, &response, response.status()) => {
             asset::answer(call, ready, route, response).await
         }
         Ok(response) => answer::of_route(&call, &ready, &route, &response),

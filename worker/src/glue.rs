@@ -6,7 +6,7 @@ use worker::js_sys::{JsString, Promise};
 
 #[wasm_bindgen(module = "/src/glue.js")]
 extern "C" {
-    /// Method, URL, destination, cookies, token, variant: a line each, the last two only with a token.
+    /// Method, URL, cookies, token, variant: a line each, the last two only when one of them is there.
     #[wasm_bindgen(catch)]
     pub(crate) fn facts(request: &Request, cookies: bool, secrets: bool) -> Result<String, JsValue>;
 
@@ -17,7 +17,9 @@ extern "C" {
         url: &str,
         host: &str,
         proto: &JsString,
+        method: Option<&str>,
         cookie: Option<String>,
+        secrets: bool,
         signal: Option<&AbortSignal>,
     ) -> Result<Promise, JsValue>;
 

@@ -33,7 +33,8 @@ pub(crate) fn answer(call: Call, ready: Rc<Ready>, route: Route) -> JsValue {
 /// Takes the answer, or what went wrong.
 fn finish(call: Call, ready: Rc<Ready>, route: Route, result: JsValue) -> JsValue {
     let response = result.dyn_into::<Response>();
-    if response.as_ref().map_or(true, answer::is_failure) {
+    let status = response.as_ref().map_or(0, Response::status);
+    if response.is_err() || answer::is_failure(status) {
         isolate::with(|isolate| {
             if let Some(tally) = isolate.tally(&ready, route.index) {
                 tally.failures += 1;
@@ -47,7 +48,7 @@ fn finish(call: Call, ready: Rc<Ready>, route: Route, result: JsValue) -> JsValu
     if !route.lapsed {
         mirror(&call, &ready);
     }
-    if asset::is_missing(&call, &response) {
+    if asset::is_missing(&call, &response, status) {
         return crate::promise(asset::answer(call, ready, route, response));
     }
     answer::of_route(&call, &ready, &route, &response)

@@ -18,24 +18,13 @@ use invariants::invariants_hold;
 use valid::{table, timestamp};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn what_is_written_is_read_back_the_same(table in table()) {
         invariants_hold(&table)?;
         prop_assert_eq!(RoutingTable::parse(table.to_json().as_bytes()), Ok(table.clone()));
         prop_assert_eq!(RoutingTable::new(table.draft()), Ok(table));
-    }
-
-    #[test]
-    fn a_table_that_parses_after_damage_satisfies_every_invariant(
-        table in table(), damages in prop::collection::vec(damage(), 1..4)
-    ) {
-        let mut document = serde_json::from_str(&table.to_json()).unwrap();
-        for damage in damages {
-            apply(&mut document, damage);
-        }
-        sound_if_read(document.to_string().as_bytes())?;
     }
 
     #[test]
@@ -67,6 +56,22 @@ proptest! {
         prop_assert_eq!(rest.revision().number(), table.revision().number() + 1);
         prop_assert_eq!((rest.stable().weight, rest.lease()), (Weight::TOTAL, None));
         prop_assert_eq!(&rest.stable().name, &table.stable().name);
+    }
+}
+
+proptest! {
+    // Most damage makes a table that is refused; enough must be left that are not.
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn a_table_that_parses_after_damage_satisfies_every_invariant(
+        table in table(), damages in prop::collection::vec(damage(), 1..4)
+    ) {
+        let mut document = serde_json::from_str(&table.to_json()).unwrap();
+        for damage in damages {
+            apply(&mut document, damage);
+        }
+        sound_if_read(document.to_string().as_bytes())?;
     }
 }
 

@@ -10,10 +10,11 @@ use crate::edge::{Edge, KEY, now, table};
 #[test]
 fn when_the_lease_has_run_out_everybody_is_home_at_that_millisecond() {
     let (blue, green) = (Origin::saying("blue"), Origin::saying("green"));
-    let ends = now().plus(Duration::from_millis(1200));
+    let mut edge = Edge::with(|options| options.refresh_seconds = 3600);
+    let ends = now().plus(Duration::from_secs(2));
     let mut routing = table(7, &blue, &green, 10_000);
     routing["lease"] = json!({ "expires_at": ends.to_string() });
-    let mut edge = Edge::settled(&routing);
+    edge.put(&routing);
     let mut client = edge.connect();
     let (mut before, mut after) = (0, 0);
     while after < 100 {

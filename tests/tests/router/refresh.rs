@@ -58,7 +58,7 @@ fn a_kv_that_is_slow_or_hangs_delays_nobody_once_a_table_is_known() {
             assert_eq!((answer.status, answer.revision()), (200, revision), "{fault:?}");
             between += usize::from(edge.sandbox.kv_reads() == first);
         }
-        assert!(between >= 20, "only {between} requests were answered while a read was under way: {fault:?}");
+        assert!(between >= 5, "only {between} requests were answered while a read was under way: {fault:?}");
         edge.sandbox.clear_faults();
         edge.until_revision(revision + 1);
     }
