@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
-use crossfade_core::table::Environment;
+use crossfade_core::table::{Environment, VariantName, Version};
 use serde::Deserialize;
+
+use crate::probe::Target;
 
 /// The secret that opens the router's control endpoints. It never appears in a message.
 #[derive(Clone)]
@@ -158,6 +160,13 @@ impl Edge {
         }
         let (its, ours) = (status.environment, environment.to_string());
         Err(EdgeError::OtherEnvironment { url: self.url.clone(), its, ours })
+    }
+
+    /// One variant through this router, reached by the override: neither rescued nor ejected, and not drawn by chance.
+    pub fn only(&self, variant: &VariantName, version: &Version) -> Target {
+        let headers =
+            vec![("crossfade-variant", variant.to_string()), ("crossfade-token", self.token.0.clone())];
+        Target::new(&self.url).only(version.as_str(), headers)
     }
 
     /// Asks over a connection of its own, so that several questions can meet several routers.

@@ -11,16 +11,24 @@ use crate::transport::our_own_fault;
 const BODY_MAX: u64 = 1024 * 1024;
 
 /// A site, and what every request to it carries.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Target {
     base: String,
-    headers: Vec<(String, String)>,
+    headers: Vec<(&'static str, String)>,
+    version: Option<String>,
 }
 
 impl Target {
     /// A site by its URL, without a path.
     pub fn new(base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), headers: Vec::new() }
+        Self { base: base.trim_end_matches('/').to_owned(), headers: Vec::new(), version: None }
+    }
+
+    /// One version behind the router at this site, whoever else it gives visitors to. `headers` are the override's; an answer of
+    /// another version is none.
+    #[must_use]
+    pub fn only(self, version: &str, headers: Vec<(&'static str, String)>) -> Self {
+        Self { headers, version: Some(version.to_owned()), ..self }
     }
 
     /// The site's URL.
@@ -30,7 +38,7 @@ impl Target {
 
     /// A path at this site; an absolute URL stays as it is.
     fn url(&self, path: &str) -> String {
-        if path.starts_with("https://") || path.starts_with("http://") {
+        if is_elsewhere(path) {
             return path.to_owned();
         }
         let slash = if path.starts_with('/') { "" } else { "/" };
@@ -80,7 +88,12 @@ pub fn agent() -> ureq::Agent {
 /// See [`NoAnswer`].
 pub fn send(agent: &ureq::Agent, target: &Target, request: Request<'_>) -> Result<Observed, NoAnswer> {
     let mut builder = http::Request::builder().method(request.method).uri(target.url(request.path));
-    for (name, value) in target.headers.iter().chain(request.headers) {
+    // What opens this site is nobody else's.
+    let is_ours = !is_elsewhere(request.path);
+    for (name, value) in target.headers.iter().filter(|_| is_ours) {
+        builder = builder.header(*name, value);
+    }
+    for (name, value) in request.headers {
         builder = builder.header(name, value);
     }
     let invalid = |error: http::Error| NoAnswer::CouldNotMeasure(format!("no valid request: {error}"));
@@ -101,11 +114,31 @@ pub fn send(agent: &ureq::Agent, target: &Target, request: Request<'_>) -> Resul
             (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         })
         .collect();
+    if let Some(version) = target.version.as_deref().filter(|_| is_ours) {
+        check_version(version, &response)?;
+    }
     let mut body = Vec::new();
     let mut reader = std::io::Read::take(response.body_mut().as_reader(), BODY_MAX);
     std::io::Read::read_to_end(&mut reader, &mut body)
         .map_err(|error| NoAnswer::Failed(format!("the answer broke off: {error}")))?;
     Ok(Observed { status: response.status().as_u16(), headers, body, elapsed: started.elapsed() })
+}
+
+/// Whether a path is an absolute URL.
+fn is_elsewhere(path: &str) -> bool {
+    path.starts_with("https://") || path.starts_with("http://")
+}
+
+/// The router says which version answered. Another one tells nothing about this one: a router that has not seen the table yet.
+fn check_version(version: &str, response: &http::Response<ureq::Body>) -> Result<(), NoAnswer> {
+    let header = response.headers().get("crossfade").and_then(|value| value.to_str().ok());
+    if header.is_some_and(|header| header.contains(&format!("version=\"{version}\""))) {
+        return Ok(());
+    }
+    Err(NoAnswer::CouldNotMeasure(match header {
+        Some(header) => format!("version {version} was asked for, and the edge answered with {header}"),
+        None => format!("version {version} was asked for, and the edge knows none ({})", response.status()),
+    }))
 }
 
 fn run<B: ureq::AsSendBody>(

@@ -173,9 +173,9 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
     };
     let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
     let rollout = Rollout::new(run.plan, run.base, canary.clone(), run.release.clone())?;
-    let measurement = run
-        .measurement
-        .get_or_init(|| gates::measurement(session, request, run.release, &canary, stable.as_ref()));
+    let measurement = run.measurement.get_or_init(|| {
+        gates::measurement(session, request, run.release, &canary, stable.as_ref(), run.edge)
+    });
     let outcome = drive::drive(
         rollout,
         &World {

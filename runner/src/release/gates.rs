@@ -10,6 +10,7 @@ use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::config::{Config, VersionConfig};
 use crate::drive::Measurement;
+use crate::edge::Edge;
 use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::{self, NoAnswer, Target};
@@ -186,20 +187,21 @@ fn smoke_phase(
     }
 }
 
-/// What the rollout asks at each step: below 100 % the canary's own origin, at 100 % the public URL, and there, once, the
-/// smoke tests too. When stable fails the same health check, the canary is not blamed.
+/// What the rollout asks at each step: below 100 % the canary's own origin, at 100 % the canary behind the public URL, and there,
+/// once, the smoke tests too. It is asked for by the override, because an ordinary request that it fails is rescued. When stable fails the same health check, the canary is not blamed.
 pub(super) fn measurement(
     session: &Session,
     request: &Request,
     release: &ReleaseId,
     canary: &Canary,
     stable: Option<&Origin>,
+    edge: &Edge,
 ) -> Measurement {
     let checks = session.config.health.clone();
     let tests = if session.config.rollout.verify_smoke { session.config.smoke.clone() } else { Vec::new() };
     let variables = variables(request.version.as_str(), release.as_str());
     let context = context(&tests, variables.clone());
-    let public = target(&session.settings.url);
+    let public = edge.only(&canary.name, &canary.version);
     let at_canary = target(canary.origin.as_str());
     let at_stable = stable.map(|origin| target(origin.as_str()));
     let cancel = session.cancel.clone();
