@@ -13,7 +13,7 @@ fuzz_target!(|text: &str| {
     if let Some(id) = cookie::find(text, "crossfade").and_then(VisitorId::parse) {
         assert_eq!(VisitorId::parse(&id.to_string()), Some(id));
     }
-    if let Some(home) = cookie::at_home(text, "0a1b2c3d.booking.pages.dev") {
+    if let Some(home) = cookie::at_home(text, "0a1b2c3d.booking.pages.dev", "www.example.com") {
         assert!(home.len() < text.len());
     }
     let origin = Origin::new("origin", "https://0a1b2c3d.booking.pages.dev").expect("it is one");

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use crossfade_tests::Site;
-use crossfade_tests::origin::Origin;
+use crossfade_tests::origin::{Origin, Received};
 
 /// The weight of `green`, whether the table has a lease, and whether `green` is stable.
 type Seen = (u16, bool, bool);
@@ -60,6 +60,8 @@ fn what_fails_only_behind_the_public_host_is_brought_home_by_itself() {
     ]);
     home(5);
     assert_eq!(fickle.received().len(), 2);
+    let told = |received: &Received| received.headers.iter().any(|(name, _)| name.starts_with("crossfade"));
+    assert!(!fickle.received().iter().any(told), "the router's secret is for the router alone");
     let ran = std::fs::read_to_string(site.path().join("ran")).unwrap();
     assert_eq!(ran, "back from 1.1.0\nback from 1.2.0\n");
 }
