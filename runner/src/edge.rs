@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
-use crossfade_core::table::Environment;
+use crossfade_core::table::{Environment, Revision};
 use serde::Deserialize;
 
 /// The secret that opens the router's control endpoints. It never appears in a message.
@@ -136,11 +136,12 @@ impl Edge {
         Self { url: url.trim_end_matches('/').to_owned(), token }
     }
 
-    /// Makes sure that the router answers, knows the secret and serves this environment, before anything depends on it.
+    /// Makes sure that the router answers, knows the secret and serves this environment, before anything depends on it;
+    /// says which revision it serves.
     ///
     /// # Errors
     /// What it says instead; a router that does not answer is asked three times.
-    pub fn check(&self, environment: &Environment) -> Result<(), EdgeError> {
+    pub fn check(&self, environment: &Environment) -> Result<Option<Revision>, EdgeError> {
         const TRIES: usize = 3;
         const ASK_WITHIN: Duration = Duration::from_secs(5);
         let mut tries = 0;
@@ -154,7 +155,7 @@ impl Edge {
             }
         };
         if status.environment == environment.as_str() {
-            return Ok(());
+            return Ok(status.revision.and_then(Revision::new));
         }
         let (its, ours) = (status.environment, environment.to_string());
         Err(EdgeError::OtherEnvironment { url: self.url.clone(), its, ours })

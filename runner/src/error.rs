@@ -212,8 +212,8 @@ fn table_hint(error: &TableError) -> String {
         crossfade_core::table::Problem::NewerSchema => {
             "a newer Crossfade wrote it; use that version here too (routers keep the last table they understood)".into()
         }
-        _ => "it was changed by hand or by another program; mend that field in KV, or delete the key to begin anew \
-              (routers keep the last good table meanwhile)"
+        _ => "it was changed by hand or by another program; mend that field in KV (routers keep the last good table \
+              meanwhile), or delete the key to begin anew: the next release then has no version to go home to"
             .into(),
     }
 }

@@ -367,6 +367,25 @@ fn the_first_release_ever_has_nowhere_to_go_back_to() {
 }
 
 #[test]
+fn a_rollout_begins_above_what_the_edge_serves() {
+    for (base, served, first) in
+        [(None, None, 1), (None, Some(12), 13), (Some(base()), Some(12), 13), (Some(base()), Some(3), 8)]
+    {
+        let rollout = Rollout::new(plan(&[(100, 0)]), base, canary(), release()).unwrap();
+        let mut scenario = Scenario::from(rollout.above(served.and_then(Revision::new)));
+        assert_eq!(scenario.run(), Outcome::Promoted);
+        let revisions: Vec<u64> = scenario.tables.iter().map(|table| table.revision().number()).collect();
+        assert_eq!(revisions, [first, first + 1]);
+    }
+
+    // What was served before is not a write of ours: one that was surely not made leaves nothing to undo.
+    let rollout = Rollout::new(plan(&[(100, 0)]), Some(base()), canary(), release()).unwrap();
+    let refused = Err(WriteFailure::Refused("403".into()));
+    let mut scenario = Scenario::from(rollout.above(Revision::new(12))).published([refused]);
+    assert!(matches!(scenario.run(), Outcome::NotStarted(_)));
+}
+
+#[test]
 fn a_rollout_does_not_start_from_shifted_weights_or_onto_stable() {
     let mut shifted = base().draft();
     shifted.variants[0].weight = Weight::new(9000).unwrap();

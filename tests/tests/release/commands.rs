@@ -128,6 +128,16 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
     assert_eq!(site.run(&["rollback", "--abandoned", "--force"]).code, 2);
 }
 
+#[test]
+fn a_release_after_somebody_deleted_the_table_begins_above_what_the_edge_serves() {
+    let (site, _origins) = Site::serving(&[("blue", "1.0.0")]);
+    site.edit("routing:production", |table| table["revision"] = 12.into());
+    assert_eq!(site.served_version(), "1.0.0", "the router is warm");
+    site.sandbox.delete_kv("routing:production");
+    site.deploy("1.1.0", &[]).expect(0).prints(&["✓ switch     revision 13: blue 100 %, served at the edge"]);
+    assert_eq!((site.table().revision().number(), site.served_version()), (14, "1.1.0".into()));
+}
+
 /// Runs a command that needs no sandbox, in a directory with the example's file.
 fn offline(arguments: &[&str]) -> Ended {
     let mut command = crossfade();
