@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::*;
-use crate::table::{Affinity, AffinityBy, Draft, Environment, Origin, Version};
+use crate::table::{Affinity, AffinityBy, Draft, Environment, Origin, Previous, Version};
 
 mod property;
 
@@ -364,6 +364,30 @@ fn the_first_release_ever_has_nowhere_to_go_back_to() {
 
     let mut scenario = first().measured([fail()]);
     let Outcome::Stuck { traffic: Traffic::NothingToReturnTo, .. } = scenario.run() else { panic!() };
+}
+
+#[test]
+fn home_still_finds_the_files_of_the_version_that_failed() {
+    let older = |name: &str| Previous {
+        origin: Origin::new("origin", &format!("https://{name}.example.com")).unwrap(),
+        version: Version::new("version", name).unwrap(),
+    };
+    for (before, listed) in [
+        (&[] as &[&str], &["new"] as &[&str]),
+        (&["a", "b"], &["new", "a", "b"]),
+        (&["a", "new", "b"], &["new", "a", "b"]),
+        (&["a", "b", "c", "d", "e"], &["new", "a", "b", "c", "d"]),
+    ] {
+        let previous = before.iter().map(|name| older(name)).collect();
+        let base = RoutingTable::new(Draft { previous, ..base().draft() }).unwrap();
+        let rollout = Rollout::new(plan(&[(100, 0)]), Some(base), canary(), release()).unwrap();
+        let mut scenario = Scenario::from(rollout).measured([fail()]);
+        assert!(matches!(scenario.run(), Outcome::RolledBack(_)));
+        let home = scenario.tables.last().unwrap();
+        let origins: Vec<&str> = home.previous().iter().map(|older| older.origin.as_str()).collect();
+        let wanted: Vec<String> = listed.iter().map(|name| format!("https://{name}.example.com")).collect();
+        assert_eq!(origins, wanted);
+    }
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn version_before(table: &RoutingTable, release: &ReleaseId) -> Result<RoutingTa
     let now = report::now();
     let stable = &table.stable().name;
     let shifted = |variant: &Variant| variant.name != *stable && variant.weight > Weight::ZERO;
-    if table.variants().iter().any(shifted) {
+    if table.lease().is_some() || table.variants().iter().any(shifted) {
         return Ok(table.at_rest(release.clone(), now));
     }
     let before = table.variants().iter().find(|variant| variant.name != *stable).ok_or_else(|| {

@@ -47,5 +47,10 @@ fn when_the_program_is_killed_the_edge_goes_home_by_itself_and_the_next_release_
     assert_eq!((site.served_version(), site.live()), ("1.2.0".into(), ("1.2.0".into(), true)));
     let table = site.table();
     let versions: Vec<&str> = table.variants().iter().map(|variant| variant.version.as_str()).collect();
+    assert_eq!(
+        table.previous()[0].version.as_str(),
+        "1.1.0",
+        "pages that it answered still find their files"
+    );
     assert_eq!(versions, ["1.0.0", "1.2.0"], "the version that nobody vouched for is gone");
 }
