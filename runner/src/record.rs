@@ -72,7 +72,7 @@ pub struct Record {
 pub struct Ended {
     /// When.
     pub at: Timestamp,
-    /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`.
+    /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`; `abandoned` when it never said how.
     pub outcome: String,
     /// One sentence.
     pub text: String,
@@ -154,8 +154,10 @@ impl Ledger {
                 other.id, other.version, self.environment, other.phase, other.runner
             ))
         };
-        if let Some(other) = self.current()?.filter(|other| other.in_charge(report::now())) {
-            return Err(refuse(&other));
+        match self.current()? {
+            Some(other) if other.in_charge(report::now()) => return Err(refuse(&other)),
+            Some(other) => self.bury(&other)?,
+            None => {}
         }
         self.write(&self.key(), record)?;
         cancel.wait(SETTLE);
@@ -185,7 +187,31 @@ impl Ledger {
     ///
     /// # Errors
     /// When KV cannot be written.
-    pub fn close(&self, record: &Record) -> Result<(), Error> {
+    pub fn take_over(&self, record: &Record) -> Result<(), Error> {
+        // Whose record cannot be read leaves nothing to bury.
+        let left = self.current().ok().flatten().filter(|other| other.id != record.id);
+        let buried = left.map_or(Ok(()), |other| self.bury(&other));
+        self.close(record)?;
+        buried
+    }
+
+    /// Puts a release that never ended into the history, so that it is known and its deployment can be cleaned up. One that
+    /// is alive after all writes its own account over this when it finds itself taken over.
+    fn bury(&self, left: &Record) -> Result<(), Error> {
+        let known = || self.namespace.read(&self.history_key(&left.id), WITHIN);
+        let read = Error::cloudflare(format!("read the history of {} from KV", left.id));
+        if left.ended.is_some() || known().map_err(read)?.is_some() {
+            return Ok(());
+        }
+        let text = format!(
+            "{} never ended: last heard of at {} ({}, {})",
+            left.version, left.updated_at, left.phase, left.runner
+        );
+        let ended = Some(Ended { at: report::now(), outcome: "abandoned".into(), text });
+        self.archive(&Record { ended, ..left.clone() })
+    }
+
+    fn close(&self, record: &Record) -> Result<(), Error> {
         self.archive(record)?;
         self.write(&self.key(), &Record { evidence: Vec::new(), ..record.clone() })
     }

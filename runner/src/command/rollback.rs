@@ -54,7 +54,7 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
     let outcome = if seen.is_ok() { "promoted" } else { "stuck" };
     record.ended = Some(Ended { at, outcome: outcome.into(), text: text.clone() });
     record.phase = outcome.into();
-    if let Err(error) = session.ledger.close(&record) {
+    if let Err(error) = session.ledger.take_over(&record) {
         session.reporter.warn(format!("the history could not be written: {error}"));
     }
     session.reporter.finished(outcome, seen.is_ok(), text);

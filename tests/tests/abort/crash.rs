@@ -45,6 +45,11 @@ fn when_the_program_is_killed_the_edge_goes_home_by_itself_and_the_next_release_
     let ended = site.deploy("1.2.0", &[]).expect(0);
     ended.prints(&[&format!("! release {dead} stopped without settling; its lease ran out at {ends} and visitors went home to blue")]);
     assert_eq!((site.served_version(), site.live()), ("1.2.0".into(), ("1.2.0".into(), true)));
+    let history = site.document(&format!("history:production:{dead}"));
+    assert!(history["deployment_id"].is_string(), "what it uploaded can be cleaned up: {history}");
+    site.run(&["history"])
+        .expect(0)
+        .prints(&["deploy   1.1.0        abandoned    1.1.0 never ended: last heard of at 20"]);
     let table = site.table();
     let versions: Vec<&str> = table.variants().iter().map(|variant| variant.version.as_str()).collect();
     assert_eq!(

@@ -123,6 +123,8 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
     run("17").prints(&["✓ home       revision ", "blue 1.0.0 serves everybody", "served at the edge"]);
     assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
     assert_eq!(site.document("release:production")["command"], "rollback");
+    let history = site.document("history:production:rel-cut-off");
+    assert_eq!((&history["ended"]["outcome"], &history["version"]), (&"abandoned".into(), &"7.7.7".into()));
     run("17").prints(&["nothing that this run began is in flight"]);
     // Both at once would be a contradiction.
     assert_eq!(site.run(&["rollback", "--abandoned", "--force"]).code, 2);
