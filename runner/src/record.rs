@@ -108,6 +108,19 @@ impl Record {
         }
     }
 
+    /// That nobody else can begin, until when at most, and what that means for whoever tried.
+    pub fn refusal(&self, therefore: &str) -> Error {
+        let Self { id, version, environment, phase, runner, expires_at, .. } = self;
+        let dead_from = report::time_of_day(*expires_at);
+        Error::InCharge {
+            text: format!(
+                "release {id} of {version} is in charge of {environment} ({phase}, {runner}); {therefore}; it counts as \
+                 dead from {dead_from} on unless it is heard of before"
+            ),
+            until: *expires_at,
+        }
+    }
+
     /// Whether its runner is still in charge, as far as the record tells.
     pub fn in_charge(&self, now: Timestamp) -> bool {
         self.ended.is_none() && now < self.expires_at
@@ -146,14 +159,9 @@ impl Ledger {
     /// Takes charge of the environment.
     ///
     /// # Errors
-    /// [`Error::Superseded`] when another release is in charge, or claimed at the same moment and won.
+    /// [`Error::InCharge`] when another release is in charge, or claimed at the same moment and won.
     pub fn claim(&self, record: &Record, cancel: &Cancel) -> Result<(), Error> {
-        let refuse = |other: &Record| {
-            Error::Superseded(format!(
-                "release {} of {} is in charge of {} ({}, {}); nothing was changed",
-                other.id, other.version, self.environment, other.phase, other.runner
-            ))
-        };
+        let refuse = |other: &Record| other.refusal("nothing was changed");
         match self.current()? {
             Some(other) if other.in_charge(report::now()) => return Err(refuse(&other)),
             Some(other) => self.bury(&other)?,

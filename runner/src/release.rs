@@ -52,7 +52,7 @@ pub struct Request {
 ///
 /// # Errors
 /// [`Error::Gate`] and others with exit code 3 before the switch; [`Error::RolledBack`], [`Error::Stuck`] after it;
-/// [`Error::Superseded`] when another release is in charge.
+/// [`Error::InCharge`] or [`Error::Superseded`] when another release is in charge or takes over.
 pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let edge = session.edge()?;
     let plan = session.config.rollout.plan()?;

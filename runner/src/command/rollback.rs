@@ -71,10 +71,9 @@ pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(
         return Ok(());
     }
     match session.ledger.current()? {
-        Some(other) if other.in_charge(report::now()) => Err(Error::Superseded(format!(
-            "release {} of {} is in charge ({}, {}); with --force it is taken over and stops by itself",
-            other.id, other.version, other.phase, other.runner
-        ))),
+        Some(other) if other.in_charge(report::now()) => {
+            Err(other.refusal("with --force it is taken over and stops by itself"))
+        }
         Some(_) | None => Ok(()),
     }
 }

@@ -36,7 +36,15 @@ fn when_the_program_is_killed_the_edge_goes_home_by_itself_and_the_next_release_
     ]);
 
     // The dead release counts as alive until its record runs out; after that anybody may clear up.
-    site.deploy("1.2.0", &[]).expect(5).says(&["of 1.1.0 is in charge", "revision 2"]);
+    let expires = site.document("release:production")["expires_at"].clone();
+    let dead_from = &expires.as_str().unwrap()[11..19];
+    site.deploy("1.2.0", &[]).expect(5).says(&[
+        "of 1.1.0 is in charge",
+        "revision 2",
+        &format!("it counts as dead from {dead_from} UTC on unless it is heard of before"),
+        &format!("if its runner is dead, try again after {dead_from} UTC, or"),
+        "`crossfade rollback --force`",
+    ]);
     assert_eq!(site.document("routing:production"), left);
     site.edit("release:production", |record| record["expires_at"] = "2026-01-01T00:00:00Z".into());
     let dead = left["release"].as_str().unwrap();
