@@ -72,7 +72,7 @@ pub struct Record {
 pub struct Ended {
     /// When.
     pub at: Timestamp,
-    /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`; `abandoned` when it never said how.
+    /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`; `shifted` by hand; `abandoned` when it never said.
     pub outcome: String,
     /// One sentence.
     pub text: String,

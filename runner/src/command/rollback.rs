@@ -50,18 +50,22 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
         Ok(()) => phase.done(format!("{written}, served at the edge")),
         Err(why) => phase.failed_because(&format!("{written} is written"), why),
     }
-    let at = report::now();
     let outcome = if seen.is_ok() { "promoted" } else { "stuck" };
-    record.ended = Some(Ended { at, outcome: outcome.into(), text: text.clone() });
-    record.phase = outcome.into();
-    if let Err(error) = session.ledger.take_over(&record) {
-        session.reporter.warn(format!("the history could not be written: {error}"));
-    }
+    record_by_hand(session, record, outcome, &text);
     session.reporter.finished(outcome, seen.is_ok(), text);
     seen.map_err(|why| Error::Stuck {
         why,
         hint: "the table in KV is right; `crossfade status` shows what the edge serves".into(),
     })
+}
+
+/// Notes what a person did: as the environment's last release, and in the history.
+pub(super) fn record_by_hand(session: &Session, record: Record, outcome: &str, text: &str) {
+    let ended = Some(Ended { at: report::now(), outcome: outcome.into(), text: text.into() });
+    let record = Record { ended, phase: outcome.into(), ..record };
+    if let Err(error) = session.ledger.take_over(&record) {
+        session.reporter.warn(format!("the history could not be written: {error}"));
+    }
 }
 
 /// Refuses while a live runner is in charge, unless it is to be taken over.

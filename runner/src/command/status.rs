@@ -113,6 +113,9 @@ fn as_lines(
 
 fn describe(record: &Record, now: crossfade_core::Timestamp) -> String {
     match &record.ended {
+        Some(ended) if record.command == "weights" => {
+            format!("  last: {} {} ({})", ended.outcome, ended.text, record.id)
+        }
         Some(ended) => format!("  last: {} {} ({})", ended.outcome, record.version, record.id),
         None if record.in_charge(now) => {
             format!("  in charge: {} of {}, {} ({})", record.id, record.version, record.phase, record.runner)
