@@ -321,6 +321,24 @@ fn the_lease_is_renewed_while_one_measurement_takes_longer_than_it() {
 }
 
 #[test]
+fn the_lease_is_renewed_while_the_edge_is_waited_for() {
+    let limits = Limits { lease: Duration::from_secs(160), ..Limits::default() };
+    assert!(limits.lease < limits.confirm_within, "without a renewal it runs out meanwhile");
+    let step = |percent: u16| Step { weight: Weight::new(percent * 100).unwrap(), hold: Duration::ZERO };
+    let plan = Plan::new(vec![step(50), step(100)], limits).unwrap();
+    let mut scenario = Scenario::from(Rollout::new(plan, Some(base()), canary(), release()).unwrap());
+    let not_yet = Event::Confirmed(Confirmation::NotYet("revision 7".into()));
+    scenario.confirms.extend(std::iter::repeat_n(not_yet, 120));
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    let held: Vec<_> = scenario.tables.iter().filter(|table| table.lease().is_some()).collect();
+    assert_eq!(scenario.sent[..3], [(5_000, true); 3], "two renewals within the wait");
+    for pair in held.windows(2) {
+        let gap = pair[1].updated_at().since(pair[0].updated_at());
+        assert!(gap + limits.propagation < limits.lease, "{gap:?} without a renewal");
+    }
+}
+
+#[test]
 fn a_hold_begins_when_the_revision_is_seen_served() {
     let mut scenario = Scenario::new(&[(50, 100), (100, 0)]);
     // Sixty looks, a second apart, before the edge serves it.
