@@ -14,6 +14,7 @@
 //! 6. Names, versions and releases can stand in an HTTP header: printable ASCII without quotes and backslashes.
 //! 7. `previous` lists at most [`PREVIOUS_MAX`] older releases.
 //! 8. A rule or mirror names a variant that is there; there are at most [`RULES_MAX`] rules; no time is longer than an hour.
+//! 9. Header names are in lower case, cookie paths begin with a slash, countries are two capital letters or digits.
 //!
 //! Fields that this version does not know are ignored, so that an old router reads a newer runner's table.
 
@@ -202,6 +203,20 @@ impl Default for AffinityBy {
     }
 }
 
+impl AffinityBy {
+    /// The invariants.
+    ///
+    /// # Errors
+    /// The field that breaks one, with its value.
+    pub fn check(&self) -> Result<(), TableError> {
+        match self {
+            Self::Cookie { path, .. } => name::check_cookie_path("affinity.path", path),
+            Self::Header { header } => name::check_header("affinity.header", header),
+            Self::Address => Ok(()),
+        }
+    }
+}
+
 fn is_lax(same_site: &SameSite) -> bool {
     *same_site == SameSite::Lax
 }
@@ -253,6 +268,7 @@ impl RoutingTable {
         if !name::fits_a_header(&affinity.salt) {
             return Err(TableError::new("affinity.salt", &affinity.salt, Problem::NotAWord));
         }
+        affinity.by.check()?;
         policy.check(|name| variants.iter().any(|variant| variant.name == *name))?;
         Ok(Self {
             schema: SCHEMA,

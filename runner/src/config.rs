@@ -12,10 +12,12 @@ use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
 
 mod rollout;
+mod router;
 mod value;
 
 pub use crossfade_core::Span;
 pub use rollout::{RolloutConfig, StepConfig, Strategy};
+pub use router::RouterConfig;
 pub use value::{Percent, check_site_url};
 
 use value::check_project;
@@ -40,6 +42,9 @@ pub struct Config {
     /// How traffic is shifted.
     #[serde(default)]
     pub rollout: RolloutConfig,
+    /// How visitors are recognised, and what the router does beyond splitting them.
+    #[serde(default)]
+    pub router: RouterConfig,
     /// Probes that must hold, all at once.
     #[serde(default)]
     pub health: Vec<HealthCheck>,
@@ -184,6 +189,7 @@ impl Config {
         if one == other {
             return Err(format!("`rollout.slots` names `{one}` twice: the two slots need different names"));
         }
+        self.router.parts(&self.rollout.slots)?;
         let mut names: Vec<&str> = Vec::new();
         for (list, name) in (self.health.iter().map(|check| ("health", check.name.as_str())))
             .chain(self.smoke.iter().map(|test| ("smoke", test.name.as_str())))

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Canary, CannotStart, Rollout};
-use crossfade_core::table::{AffinityBy, Origin, Policy, ReleaseId, Revision, VariantName, Version};
+use crossfade_core::table::{Origin, ReleaseId, Revision, VariantName, Version};
 
 use crate::cancel::Cancel;
 use crate::command::Session;
@@ -163,13 +163,15 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
         return Err(Error::Cancelled(reason));
     }
 
+    let config = &session.config;
+    let (affinity, policy) = config.router.parts(&config.rollout.slots).map_err(Error::Usage)?;
     let canary = Canary {
         environment: session.environment.clone(),
         name: run.slot.clone(),
         origin,
         version: request.version.clone(),
-        affinity: AffinityBy::default(),
-        policy: Policy::default(),
+        affinity,
+        policy,
     };
     let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
     let rollout = Rollout::new(run.plan, run.base, canary.clone(), run.release.clone())?.above(run.served);

@@ -62,7 +62,7 @@ impl Site {
     pub fn with(change: impl FnOnce(&mut Options)) -> Self {
         let site = Self { sandbox: sandbox(change), directory: TempDir::new().unwrap() };
         let example = std::fs::read_to_string(root().join("example/crossfade.toml")).unwrap();
-        let build = format!("node {} --out dist", root().join("example/build.mjs").display());
+        let build = format!("node '{}' --out dist", root().join("example/build.mjs").display());
         let config = example
             .replace("http://127.0.0.1:8787", &site.sandbox.public_url().unwrap_or_default())
             .replace("node build.mjs --out dist", &build);

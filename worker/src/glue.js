@@ -60,6 +60,27 @@ export function when(promise, callback) {
   return promise.then(callback, callback);
 }
 
+/** What rejects the promises that a router still has to keep. */
+const waiting = new Set();
+
+/** The same promise; it also ends when the router that was to keep it has failed. */
+export function kept(promise) {
+  return new Promise((resolve, reject) => {
+    waiting.add(reject);
+    const ended = (settle) => (value) => {
+      waiting.delete(reject);
+      settle(value);
+    };
+    promise.then(ended(resolve), ended(reject));
+  });
+}
+
+/** The router has failed, and keeps no promise any more. */
+export function abandon(error) {
+  for (const reject of waiting) reject(error);
+  waiting.clear();
+}
+
 /** The same answer with headers that can be changed, and ours among them. */
 export function named(response, name, cookie, unindex) {
   const copy = new Response(response.body, response);

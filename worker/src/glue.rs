@@ -29,6 +29,9 @@ extern "C" {
     /// Calls back with the answer, or with what went wrong.
     pub(crate) fn when(promise: &Promise, callback: &JsValue) -> Promise;
 
+    /// The same promise; it also ends when this instance has failed.
+    pub(crate) fn kept(promise: &Promise) -> Promise;
+
     /// The same answer with our header, perhaps a cookie, and without the preview hosts' `noindex`.
     #[wasm_bindgen(catch)]
     pub(crate) fn named(

@@ -91,7 +91,8 @@ fn dispatch(call: Call, ready: Rc<Ready>, now: Timestamp) -> JsValue {
 
 /// The promise of what a future comes to.
 fn promise(future: impl Future<Output = JsValue> + 'static) -> JsValue {
-    js_sys::futures::future_to_promise(std::panic::AssertUnwindSafe(async { Ok(future.await) })).into()
+    let future = std::panic::AssertUnwindSafe(async { Ok(future.await) });
+    glue::kept(&js_sys::futures::future_to_promise(future)).into()
 }
 
 /// The Worker's clock, which stands still between I/O.

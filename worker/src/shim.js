@@ -1,33 +1,75 @@
-// The Worker's entry. Loads the router and hands it the requests, and knows what to do when it fails: a visitor is sent to
-// `DEFAULT_ORIGIN`, and the next one meets a router that was started anew.
+// The Worker's entry. Loads the router and hands it the requests, and knows what to do when it fails, which it never should: its
+// visitors are sent to `DEFAULT_ORIGIN`, and the next one meets a router that was started anew.
 //
 // worker-build puts this file in the place of its own (`CUSTOM_SHIM`), which wraps every call in two proxies.
 import * as router from './index_bg.js';
 import module from './index.wasm';
 $SNIPPET_JS_IMPORTS
 
-start();
+const snippets = { $SNIPPET_WASM_IMPORTS };
+const imports = { './index_bg.js': router, ...snippets };
+const { abandon } = Object.values(snippets).find((snippet) => snippet.abandon);
+// What wasm-bindgen starts an instance anew by, before the next call: the names are those of its own entries.
+Object.assign(globalThis, { wasmModule: module, wasmInstance: undefined, __wbg_get_imports: () => imports });
+const startAnew = Object.entries(router).find(([name]) => name.startsWith('__wbg___wbindgen_reinit'))[1];
 
-function start() {
-  const instance = new WebAssembly.Instance(module, { './index_bg.js': router, $SNIPPET_WASM_IMPORTS });
-  router.__wbg_set_wasm(instance.exports);
-  instance.exports.__wbindgen_start?.();
-}
+/** How often the router has failed; a request that began before the last time says nothing about the one that runs now. */
+let failures = 0;
+
+const instance = new WebAssembly.Instance(module, imports);
+router.__wbg_set_wasm(instance.exports);
+instance.exports.__wbindgen_start();
+
+// What fails in a Rust future is nobody's promise.
+addEventListener('error', ({ error }) => {
+  if (!error?.message?.startsWith('Cannot invoke closure from previous')) fail(error, failures);
+});
 
 export default {
   fetch(request, env, context) {
+    const before = failures;
+    let answer;
     try {
-      return router.fetch(request, env, context);
+      answer = router.fetch(request, env, context);
     } catch (error) {
-      console.error('crossfade: the router failed and starts anew:', error);
-      start();
-      return lastResort(request, env);
+      fail(error, before);
+      return lastResort(request, env, false);
     }
+    if (!(answer instanceof Promise)) return answer;
+    return answer.then(undefined, (error) => {
+      fail(error, before);
+      return lastResort(request, env, true);
+    });
   },
 };
 
-function lastResort(request, env) {
-  const url = request.url;
-  if (env.DEFAULT_ORIGIN) return fetch(env.DEFAULT_ORIGIN + url.slice(url.indexOf('/', 8)), request);
-  return new Response('Crossfade: the router failed. Please try again.\n', { status: 503, headers: { 'retry-after': '1' } });
+function fail(error, before) {
+  if (before !== failures) return;
+  failures += 1;
+  console.error('crossfade: the router failed and starts anew:', error?.stack ?? error);
+  startAnew();
+  abandon(error);
+}
+
+/** Answers without the router. What may have reached an origin is not sent again unless that changes nothing. */
+async function lastResort(request, env, sent) {
+  const { protocol, host, pathname, search } = new URL(request.url);
+  const isSafe = request.method === 'GET' || request.method === 'HEAD';
+  const isOurs = /^\/__crossfade(\/|$)/.test(pathname);
+  if (env.DEFAULT_ORIGIN && !isOurs && !request.bodyUsed && (isSafe || !sent)) {
+    const copy = new Request(env.DEFAULT_ORIGIN.replace(/\/$/, '') + pathname + search, request);
+    const { headers } = copy;
+    headers.set('x-forwarded-host', host);
+    headers.set('x-forwarded-proto', protocol.slice(0, -1));
+    headers.delete('crossfade-token');
+    headers.delete('crossfade-variant');
+    if (headers.get('cookie')?.includes('crossfade-override=')) headers.delete('cookie');
+    try {
+      return await fetch(copy);
+    } catch (error) {
+      console.error('crossfade: DEFAULT_ORIGIN:', error);
+    }
+  }
+  const headers = { 'retry-after': '1', 'cache-control': 'no-store' };
+  return new Response('Crossfade: the router failed. Please try again.\n', { status: 503, headers });
 }

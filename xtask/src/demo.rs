@@ -106,7 +106,7 @@ impl Project {
         let failed = |error: std::io::Error| Failed::new("the demo's project", error);
         let directory = tempfile::Builder::new().prefix("crossfade-demo-").tempdir().map_err(failed)?;
         let config = std::fs::read_to_string(root().join("example/crossfade.toml")).map_err(failed)?;
-        let build = format!("node {} --out dist", root().join("example/build.mjs").display());
+        let build = format!("node '{}' --out dist", root().join("example/build.mjs").display());
         let config = config
             .replace("http://127.0.0.1:8787", &sandbox.public_url().unwrap_or_default())
             .replace("node build.mjs --out dist", &build);

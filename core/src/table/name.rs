@@ -21,6 +21,28 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
+/// Refuses what is no header's name in lower case.
+pub(super) fn check_header(field: &str, name: &str) -> Result<(), TableError> {
+    const LENGTH_MAX: usize = 64;
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=LENGTH_MAX).contains(&name.len()) && name.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(TableError::new(field, name, Problem::NotAHeader))
+    }
+}
+
+/// Refuses what no cookie can be limited to.
+pub(super) fn check_cookie_path(field: &str, path: &str) -> Result<(), TableError> {
+    const LENGTH_MAX: usize = 256;
+    let allowed = |byte: u8| byte.is_ascii_graphic() && byte != b';';
+    if path.starts_with('/') && path.len() <= LENGTH_MAX && path.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(TableError::new(field, path, Problem::NotAPath))
+    }
+}
+
 macro_rules! word {
     ($(#[$doc:meta])* $type:ident, $valid:expr, $problem:expr) => {
         $(#[$doc])*

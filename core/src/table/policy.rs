@@ -65,8 +65,21 @@ pub struct Mirror {
 }
 
 impl Policy {
-    /// The invariants that concern the whole table; `exists` tells whether a variant does.
-    pub(super) fn check(&self, exists: impl Fn(&VariantName) -> bool) -> Result<(), TableError> {
+    /// The invariants; `exists` tells whether there is a variant of that name.
+    ///
+    /// # Errors
+    /// The first field that breaks one, with its value.
+    pub fn check(&self, exists: impl Fn(&VariantName) -> bool) -> Result<(), TableError> {
+        for (field, time) in [
+            ("rescue.deadline_ms", self.rescue.deadline),
+            ("breaker.sweep_ms", self.breaker.sweep),
+            ("breaker.ejection_ms", self.breaker.ejection),
+        ] {
+            let millis = time.as_millis();
+            if !(1..=u128::from(MILLIS_MAX)).contains(&millis) {
+                return Err(TableError::new(field, millis, Problem::TooLong));
+            }
+        }
         if self.rules.len() > RULES_MAX {
             return Err(TableError::new("rules", self.rules.len(), Problem::RuleCount));
         }
@@ -77,7 +90,7 @@ impl Policy {
                 return Err(TableError::new(field, name, Problem::VariantUnknown));
             }
         }
-        Ok(())
+        self.rules.iter().enumerate().try_for_each(|(at, rule)| rule.check(&format!("rules[{at}]")))
     }
 }
 
@@ -100,4 +113,65 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(MILLIS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RoutingTable;
+    use crate::table::{AffinityBy, Draft, Named, SameSite, TextMatch};
+
+    fn draft() -> Draft {
+        let table = br#"{"schema":1,"environment":"production","revision":7,"release":"rel-7","stable":"a",
+            "updated_at":"2026-01-31T12:00:00Z","affinity":{"by":"cookie","salt":"s"},
+            "variants":[{"name":"a","origin":"https://a.example","version":"1","weight":10000}]}"#;
+        RoutingTable::parse(table).unwrap().draft()
+    }
+
+    /// A table is refused by its writer for all that its readers would refuse it for.
+    #[test]
+    fn what_no_reader_takes_no_writer_can_make() {
+        let rule = |change: fn(&mut Rule)| {
+            let mut rule = Rule {
+                to: VariantName::new("to", "a").unwrap(),
+                path: None,
+                header: None,
+                cookie: None,
+                country: Vec::new(),
+            };
+            change(&mut rule);
+            let mut draft = draft();
+            draft.policy.rules = vec![rule];
+            draft
+        };
+        let by = |by: AffinityBy| {
+            let mut draft = draft();
+            draft.affinity.by = by;
+            draft
+        };
+        let policy = |change: fn(&mut Policy)| {
+            let mut draft = draft();
+            change(&mut draft.policy);
+            draft
+        };
+        let cookie = |path: &str| by(AffinityBy::Cookie { same_site: SameSite::Lax, path: path.into() });
+        for (draft, field) in [
+            (by(AffinityBy::Header { header: "X-User".into() }), "affinity.header"),
+            (by(AffinityBy::Header { header: String::new() }), "affinity.header"),
+            (cookie("shop"), "affinity.path"),
+            (cookie("/a; Domain=b"), "affinity.path"),
+            (policy(|policy| policy.rescue.deadline = Duration::ZERO), "rescue.deadline_ms"),
+            (policy(|policy| policy.breaker.sweep = Duration::from_secs(3601)), "breaker.sweep_ms"),
+            (policy(|policy| policy.breaker.ejection = Duration::MAX), "breaker.ejection_ms"),
+            (rule(|rule| rule.country = vec!["DE".into(), "de".into()]), "rules[0].country[1]"),
+            (
+                rule(|rule| rule.header = Some(Named { name: "X y".into(), is: TextMatch::Present })),
+                "rules[0].header.name",
+            ),
+            (rule(|rule| rule.to = VariantName::new("to", "b").unwrap()), "rules[0].to"),
+        ] {
+            assert_eq!(RoutingTable::new(draft).unwrap_err().field, field);
+        }
+        RoutingTable::new(draft()).unwrap();
+    }
 }

@@ -62,9 +62,10 @@ fn previous((path, value): (String, &Value)) -> Result<Previous, TableError> {
 }
 
 fn affinity(object: &Object<'_>) -> Result<Affinity, TableError> {
+    let path = || object.optional_text("path").map(|path| path.unwrap_or("/").to_owned());
     let by = match object.text("by")? {
-        "cookie" => AffinityBy::Cookie { same_site: same_site(object)?, path: cookie_path(object)? },
-        "header" => AffinityBy::Header { header: object.header_name("header")? },
+        "cookie" => AffinityBy::Cookie { same_site: same_site(object)?, path: path()? },
+        "header" => AffinityBy::Header { header: object.text("header")?.to_owned() },
         "address" => AffinityBy::Address,
         other => return Err(TableError::new("affinity.by", other, Problem::UnknownAffinity)),
     };
@@ -77,16 +78,6 @@ fn same_site(object: &Object<'_>) -> Result<SameSite, TableError> {
         Some("strict") => Ok(SameSite::Strict),
         Some("none") => Ok(SameSite::None),
         Some(other) => Err(TableError::new(object.path("same_site"), other, Problem::UnknownSameSite)),
-    }
-}
-
-fn cookie_path(object: &Object<'_>) -> Result<String, TableError> {
-    let path = object.optional_text("path")?.unwrap_or("/");
-    let fits = path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
-    if fits && path.len() <= 256 {
-        Ok(path.to_owned())
-    } else {
-        Err(TableError::new(object.path("path"), path, Problem::NotAPath))
     }
 }
 
@@ -141,18 +132,6 @@ impl<'a> Object<'a> {
 
     fn optional_text(&self, field: &str) -> Result<Option<&'a str>, TableError> {
         if self.optional(field).is_some() { self.text(field).map(Some) } else { Ok(None) }
-    }
-
-    /// A header's name, in lower case.
-    fn header_name(&self, field: &str) -> Result<String, TableError> {
-        let name = self.text(field)?;
-        let fits = (1..=64).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if fits {
-            Ok(name.to_owned())
-        } else {
-            Err(TableError::new(self.path(field), name, Problem::NotAHeader))
-        }
     }
 
     /// An object, when it is there.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{TextMatch, VariantName};
+use super::{Problem, TableError, TextMatch, VariantName, name};
 
 /// One rule. All conditions that it has must hold; one without any holds for everybody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,6 +44,22 @@ pub trait Facts {
 }
 
 impl Rule {
+    /// The invariants of one rule, which stands at `at`.
+    pub(super) fn check(&self, at: &str) -> Result<(), TableError> {
+        if let Some(header) = &self.header {
+            name::check_header(&format!("{at}.header.name"), &header.name)?;
+        }
+        let is_country = |text: &str| {
+            text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        };
+        match self.country.iter().enumerate().find(|(_, text)| !is_country(text)) {
+            Some((index, text)) => {
+                Err(TableError::new(format!("{at}.country[{index}]"), text, Problem::NotACountry))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Whether a request to `path` is one of those that this rule is for.
     pub fn holds(&self, path: &str, facts: &impl Facts) -> bool {
         let named = |named: &Option<Named>, value: &dyn Fn(&str) -> Option<String>| {

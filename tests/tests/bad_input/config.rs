@@ -35,6 +35,16 @@ const TYPOS: &[(&str, &str, &[&str])] = &[
     ("[rollout]", "[rollout]\nslots = [\"blue\", \"blue\"]", &["`rollout.slots` names `blue` twice"]),
     ("[rollout]", "[rollout]\nslots = [\"blue\", \"Green\"]", &["`rollout.slots` has `Green`", "a-z"]),
     ("[rollout]", "[rollout]\nstrategy = \"canarry\"", &["unknown variant `canarry`", "line 18"]),
+    (
+        "[rollout]",
+        "[router]\nmirorr = \"5%\"\n[rollout]",
+        &["line 18, column 1", "unknown field `mirorr`", "`mirror`"],
+    ),
+    (
+        "[rollout]",
+        "[router]\nrules = [{ to = \"red\" }]\n[rollout]",
+        &["`router.rules[0].to` is `red`", "`canary`, `stable` or one of `rollout.slots`"],
+    ),
     ("status = 200,", "status = 2000,", &["`2000` is not a status such as 200 or \"2xx\"", "line 26"]),
     (
         "\"/migrations\" =",

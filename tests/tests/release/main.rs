@@ -9,4 +9,5 @@ mod commands;
 mod gates;
 mod life;
 mod output;
+mod router;
 mod signed;

@@ -26,5 +26,6 @@ mod secret;
 mod signed;
 mod socket;
 mod stream;
+mod trap;
 mod vectors;
 mod visitor;

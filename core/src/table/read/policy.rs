@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Object;
 use crate::table::{
-    Breaker, MILLIS_MAX, Mirror, Named, Policy, Problem, Rescue, Rule, TableError, TextMatch, VariantName,
+    Breaker, Mirror, Named, Policy, Problem, Rescue, Rule, TableError, TextMatch, VariantName,
 };
 
 pub(super) fn policy(root: &Object<'_>) -> Result<Policy, TableError> {
@@ -51,19 +51,15 @@ fn rule((path, value): (String, &Value)) -> Result<Rule, TableError> {
     Ok(Rule {
         to: VariantName::new(&object.path("to"), object.text("to")?)?,
         path: object.object("path")?.map(|object| text(&object)).transpose()?,
-        header: named(&object, "header", |object| object.header_name("name"))?,
-        cookie: named(&object, "cookie", |object| object.text("name").map(str::to_owned))?,
+        header: named(&object, "header")?,
+        cookie: named(&object, "cookie")?,
         country: countries(&object)?,
     })
 }
 
-fn named(
-    object: &Object<'_>,
-    field: &str,
-    name: impl Fn(&Object<'_>) -> Result<String, TableError>,
-) -> Result<Option<Named>, TableError> {
+fn named(object: &Object<'_>, field: &str) -> Result<Option<Named>, TableError> {
     let named = object.object(field)?;
-    named.map(|object| Ok(Named { name: name(&object)?, is: text(&object)? })).transpose()
+    named.map(|object| Ok(Named { name: object.text("name")?.to_owned(), is: text(&object)? })).transpose()
 }
 
 fn text(object: &Object<'_>) -> Result<TextMatch, TableError> {
@@ -87,10 +83,7 @@ fn countries(object: &Object<'_>) -> Result<Vec<String>, TableError> {
     if !object.has("country") {
         return Ok(Vec::new());
     }
-    let is_country = |text: &str| {
-        text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-    };
-    let country = |(path, value): (String, &Value)| match value.as_str().filter(|text| is_country(text)) {
+    let country = |(path, value): (String, &Value)| match value.as_str() {
         Some(text) => Ok(text.to_owned()),
         None => Err(TableError::new(path, value, Problem::NotACountry)),
     };
@@ -101,8 +94,5 @@ fn millis(object: &Object<'_>, field: &str, default: Duration) -> Result<Duratio
     if !object.has(field) {
         return Ok(default);
     }
-    match object.integer(field)? {
-        millis @ 1..=MILLIS_MAX => Ok(Duration::from_millis(millis)),
-        millis => Err(TableError::new(object.path(field), millis, Problem::TooLong)),
-    }
+    object.integer(field).map(Duration::from_millis)
 }
