@@ -61,6 +61,8 @@ pub struct Rollout {
     tables: tables::Tables,
     /// The revision in KV as far as we know: ours, or the base's before our first write.
     revision: Option<Revision>,
+    /// What routers serve already although KV may not hold it any more.
+    served: Option<Revision>,
     /// When the last table with a lease was sent.
     renewed_at: Timestamp,
     state: machine::State,
@@ -278,11 +280,19 @@ impl Rollout {
         let tables = tables::Tables::new(base, canary, release)?;
         Ok(Self {
             revision: tables.base_revision(),
+            served: None,
             plan,
             tables,
             renewed_at: Timestamp::from_millis(0),
             state: machine::State::Ready,
         })
+    }
+
+    /// The same, with every table above a revision that the edge serves already. KV may hold an older one, or none, after
+    /// somebody deleted the key; routers never go back, so they would not hear of a rollout that began below.
+    #[must_use]
+    pub fn above(self, served: Option<Revision>) -> Self {
+        Self { served, ..self }
     }
 
     /// The plan in force.

@@ -27,6 +27,7 @@ mod name;
 mod origin;
 mod policy;
 mod read;
+mod rest;
 mod rule;
 mod text;
 mod weight;
@@ -316,16 +317,6 @@ impl RoutingTable {
             affinity: self.affinity.clone(),
             policy: self.policy.clone(),
         }
-    }
-
-    /// The next revision, with all visitors on `stable` and no lease: what every router does once the lease has run out.
-    #[must_use]
-    pub fn at_rest(&self, release: ReleaseId, now: Timestamp) -> Self {
-        let mut rest = self.clone();
-        for variant in &mut rest.variants {
-            variant.weight = if variant.name == rest.stable { Weight::TOTAL } else { Weight::ZERO };
-        }
-        Self { revision: self.revision.next(), release, updated_at: now, lease: None, ..rest }
     }
 
     /// Whose traffic this is.

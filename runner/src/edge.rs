@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
-use crossfade_core::table::{Environment, VariantName, Version};
+use crossfade_core::table::{Environment, Revision, VariantName, Version};
 use serde::Deserialize;
 
 use crate::probe::Target;
@@ -148,11 +148,12 @@ impl Edge {
         Target::through_edge(&self.url, variant.clone(), version.clone(), self.token.clone())
     }
 
-    /// Makes sure that the router answers, knows the secret and serves this environment, before anything depends on it.
+    /// Makes sure that the router answers, knows the secret and serves this environment, before anything depends on it;
+    /// says which revision it serves.
     ///
     /// # Errors
     /// What it says instead; a router that does not answer is asked three times.
-    pub fn check(&self, environment: &Environment) -> Result<(), EdgeError> {
+    pub fn check(&self, environment: &Environment) -> Result<Option<Revision>, EdgeError> {
         const TRIES: usize = 3;
         const ASK_WITHIN: Duration = Duration::from_secs(5);
         let mut tries = 0;
@@ -166,7 +167,7 @@ impl Edge {
             }
         };
         if status.environment == environment.as_str() {
-            return Ok(());
+            return Ok(status.revision.and_then(Revision::new));
         }
         let (its, ours) = (status.environment, environment.to_string());
         Err(EdgeError::OtherEnvironment { url: self.url.clone(), its, ours })

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crossfade_core::Timestamp;
 use crossfade_core::rollout::{CannotStart, PlanError};
 use crossfade_core::table::TableError;
 
 use crate::edge::EdgeError;
-use crate::{cloudflare, upload};
+use crate::{cloudflare, report, upload};
 
 /// Exit codes. They are part of the interface: numbers never change their meaning.
 pub mod exit_code {
@@ -105,9 +106,17 @@ pub enum Error {
         /// What failed.
         why: String,
     },
-    /// Another release is in charge.
+    /// Another release has taken over.
     #[error("{0}")]
     Superseded(String),
+    /// Another release is in charge, so this command did not begin.
+    #[error("{text}")]
+    InCharge {
+        /// Which, and what that means.
+        text: String,
+        /// When it stops to count if its runner is dead.
+        until: Timestamp,
+    },
     /// Traffic is back where it was.
     #[error("rolled back: {0}")]
     RolledBack(String),
@@ -167,7 +176,7 @@ impl Error {
             | Self::Gate { .. }
             | Self::Cancelled(_) => exit_code::NOT_STARTED,
             Self::RolledBack(_) => exit_code::ROLLED_BACK,
-            Self::Superseded(_) => exit_code::SUPERSEDED,
+            Self::Superseded(_) | Self::InCharge { .. } => exit_code::SUPERSEDED,
             Self::Stuck { .. } => exit_code::STUCK,
             Self::Io { .. } => exit_code::UNEXPECTED,
         }
@@ -198,6 +207,11 @@ impl Error {
                 "another Crossfade may have written it; look at the KV key `{key}`, or delete it"
             )),
             Self::Superseded(_) => Some("`crossfade status` shows which release is in charge".into()),
+            Self::InCharge { until, .. } => Some(format!(
+                "`crossfade status` shows which release is in charge; if its runner is dead, try again after {}, or, with \
+                 visitors on its version, bring them home now: `crossfade rollback --force`",
+                report::time_of_day(*until)
+            )),
             Self::Gate { .. } => Some("nothing was changed for visitors; mend it and deploy again".into()),
             Self::RolledBack(_) => {
                 Some("visitors are on the version before; mend it and deploy again".into())
@@ -212,8 +226,8 @@ fn table_hint(error: &TableError) -> String {
         crossfade_core::table::Problem::NewerSchema => {
             "a newer Crossfade wrote it; use that version here too (routers keep the last table they understood)".into()
         }
-        _ => "it was changed by hand or by another program; mend that field in KV, or delete the key to begin anew \
-              (routers keep the last good table meanwhile)"
+        _ => "it was changed by hand or by another program; mend that field in KV (routers keep the last good table \
+              meanwhile), or delete the key to begin anew: the next release then has no version to go home to"
             .into(),
     }
 }

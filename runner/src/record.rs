@@ -72,7 +72,7 @@ pub struct Record {
 pub struct Ended {
     /// When.
     pub at: Timestamp,
-    /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`.
+    /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`; `shifted` by hand; `abandoned` when it never said.
     pub outcome: String,
     /// One sentence.
     pub text: String,
@@ -105,6 +105,19 @@ impl Record {
             expires_at: now.plus(EXPIRES_AFTER),
             ended: None,
             evidence: Vec::new(),
+        }
+    }
+
+    /// That nobody else can begin, until when at most, and what that means for whoever tried.
+    pub fn refusal(&self, therefore: &str) -> Error {
+        let Self { id, version, environment, phase, runner, expires_at, .. } = self;
+        let dead_from = report::time_of_day(*expires_at);
+        Error::InCharge {
+            text: format!(
+                "release {id} of {version} is in charge of {environment} ({phase}, {runner}); {therefore}; it counts as \
+                 dead from {dead_from} on unless it is heard of before"
+            ),
+            until: *expires_at,
         }
     }
 
@@ -146,16 +159,13 @@ impl Ledger {
     /// Takes charge of the environment.
     ///
     /// # Errors
-    /// [`Error::Superseded`] when another release is in charge, or claimed at the same moment and won.
+    /// [`Error::InCharge`] when another release is in charge, or claimed at the same moment and won.
     pub fn claim(&self, record: &Record, cancel: &Cancel) -> Result<(), Error> {
-        let refuse = |other: &Record| {
-            Error::Superseded(format!(
-                "release {} of {} is in charge of {} ({}, {}); nothing was changed",
-                other.id, other.version, self.environment, other.phase, other.runner
-            ))
-        };
-        if let Some(other) = self.current()?.filter(|other| other.in_charge(report::now())) {
-            return Err(refuse(&other));
+        let refuse = |other: &Record| other.refusal("nothing was changed");
+        match self.current()? {
+            Some(other) if other.in_charge(report::now()) => return Err(refuse(&other)),
+            Some(other) => self.bury(&other)?,
+            None => {}
         }
         self.write(&self.key(), record)?;
         cancel.wait(SETTLE);
@@ -185,7 +195,31 @@ impl Ledger {
     ///
     /// # Errors
     /// When KV cannot be written.
-    pub fn close(&self, record: &Record) -> Result<(), Error> {
+    pub fn take_over(&self, record: &Record) -> Result<(), Error> {
+        // Whose record cannot be read leaves nothing to bury.
+        let left = self.current().ok().flatten().filter(|other| other.id != record.id);
+        let buried = left.map_or(Ok(()), |other| self.bury(&other));
+        self.close(record)?;
+        buried
+    }
+
+    /// Puts a release that never ended into the history, so that it is known and its deployment can be cleaned up. One that
+    /// is alive after all writes its own account over this when it finds itself taken over.
+    fn bury(&self, left: &Record) -> Result<(), Error> {
+        let known = || self.namespace.read(&self.history_key(&left.id), WITHIN);
+        let read = Error::cloudflare(format!("read the history of {} from KV", left.id));
+        if left.ended.is_some() || known().map_err(read)?.is_some() {
+            return Ok(());
+        }
+        let text = format!(
+            "{} never ended: last heard of at {} ({}, {})",
+            left.version, left.updated_at, left.phase, left.runner
+        );
+        let ended = Some(Ended { at: report::now(), outcome: "abandoned".into(), text });
+        self.archive(&Record { ended, ..left.clone() })
+    }
+
+    fn close(&self, record: &Record) -> Result<(), Error> {
         self.archive(record)?;
         self.write(&self.key(), &Record { evidence: Vec::new(), ..record.clone() })
     }

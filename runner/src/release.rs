@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Canary, CannotStart, Rollout};
-use crossfade_core::table::{Origin, ReleaseId, VariantName, Version};
+use crossfade_core::table::{Origin, ReleaseId, Revision, VariantName, Version};
 
 use crate::cancel::Cancel;
 use crate::command::Session;
@@ -52,7 +52,7 @@ pub struct Request {
 ///
 /// # Errors
 /// [`Error::Gate`] and others with exit code 3 before the switch; [`Error::RolledBack`], [`Error::Stuck`] after it;
-/// [`Error::Superseded`] when another release is in charge.
+/// [`Error::InCharge`] or [`Error::Superseded`] when another release is in charge or takes over.
 pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let edge = session.edge()?;
     let plan = session.config.rollout.plan()?;
@@ -65,7 +65,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
             CannotStart::check(table, &session.environment, &slot)?;
         }
     }
-    edge.check(&session.environment)?;
+    let served = edge.check(&session.environment)?;
     let mut record =
         Record::begin(&release, &session.environment, "deploy", request.version.as_str(), slot.as_str());
     record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());
@@ -92,7 +92,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
         .transpose()
         .and_then(|base| {
             let (release, slot, edge, measurement) = (&release, &slot, &edge, &measurement);
-            run(session, request, Run { release, slot, base, plan, edge, measurement }, &heartbeat)
+            run(session, request, Run { release, slot, base, served, plan, edge, measurement }, &heartbeat)
         });
     heartbeat.stop();
     let (outcome, text) = match &result {
@@ -115,6 +115,8 @@ struct Run<'a> {
     release: &'a ReleaseId,
     slot: &'a VariantName,
     base: Option<RoutingTable>,
+    /// What the edge served when the release began.
+    served: Option<Revision>,
     plan: crossfade_core::rollout::Plan,
     edge: &'a Edge,
     measurement: &'a OnceCell<Measurement>,
@@ -172,7 +174,7 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
         policy,
     };
     let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
-    let rollout = Rollout::new(run.plan, run.base, canary.clone(), run.release.clone())?;
+    let rollout = Rollout::new(run.plan, run.base, canary.clone(), run.release.clone())?.above(run.served);
     let measurement = run.measurement.get_or_init(|| {
         gates::measurement(session, request, run.release, &canary, run.edge, stable.as_ref())
     });

@@ -231,6 +231,12 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
 }
 
+/// The seconds of a time that is near: `12:05:00 UTC`.
+pub fn time_of_day(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.get(11..19).map_or_else(|| text.clone(), |seconds| format!("{seconds} UTC"))
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -144,7 +144,7 @@ impl Rollout {
 
     /// Begins a write for `goal`.
     fn write(&mut self, now: Timestamp, goal: Goal) -> Effect {
-        let revision = self.revision.map_or(Revision::FIRST, Revision::next);
+        let revision = self.revision.max(self.served).map_or(Revision::FIRST, Revision::next);
         let lease_ends = now.plus(self.plan.limits().lease);
         let table = match &goal {
             Goal::Step(step) => {

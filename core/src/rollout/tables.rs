@@ -2,8 +2,8 @@
 
 use crate::Timestamp;
 use crate::table::{
-    Affinity, Draft, Environment, Lease, Mirror, PREVIOUS_MAX, Policy, Previous, ReleaseId, Revision,
-    RoutingTable, Rule, Variant, VariantName, Weight,
+    Affinity, Draft, Environment, Lease, Mirror, Policy, Previous, ReleaseId, Revision, RoutingTable, Rule,
+    Variant, VariantName, Weight,
 };
 
 use super::{Canary, valid};
@@ -117,14 +117,18 @@ impl Tables {
         }))
     }
 
-    /// The table before the rollout, as a new revision. `None` when there was none.
+    /// The table before the rollout, as a new revision. `None` when there was none. Pages that the canary answered still
+    /// find their files: it is the newest of `previous`.
     pub(super) fn home(&self, revision: Revision, now: Timestamp) -> Option<RoutingTable> {
         let base = self.base.as_ref()?;
+        let canary = Previous::from(self.canary.variant(Weight::ZERO));
+        let older = std::iter::once(canary).chain(base.previous().iter().cloned());
         Some(valid(RoutingTable::new(Draft {
             revision,
             release: self.release.clone(),
             updated_at: now,
             lease: None,
+            previous: Previous::list(older, base.variants()),
             ..base.draft()
         })))
     }
@@ -161,21 +165,11 @@ impl Tables {
         }
     }
 
-    /// What the canary's slot held before, and what was older still, newest first.
+    /// What the canary's slot held before, and what was older still.
     fn previous(&self) -> Vec<Previous> {
         let Some(base) = &self.base else { return Vec::new() };
-        let replaced = base
-            .variant(&self.canary.name)
-            .map(|variant| Previous { origin: variant.origin.clone(), version: variant.version.clone() });
-        let mut previous: Vec<Previous> = Vec::new();
-        for older in replaced.into_iter().chain(base.previous().iter().cloned()) {
-            let listed = older.origin == self.canary.origin
-                || older.origin == base.stable().origin
-                || previous.iter().any(|newer| newer.origin == older.origin);
-            if !listed && previous.len() < PREVIOUS_MAX {
-                previous.push(older);
-            }
-        }
-        previous
+        let replaced = base.variant(&self.canary.name).cloned().map(Previous::from);
+        let variants = [base.stable().clone(), self.canary.variant(Weight::ZERO)];
+        Previous::list(replaced.into_iter().chain(base.previous().iter().cloned()), &variants)
     }
 }

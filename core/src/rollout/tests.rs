@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::*;
-use crate::table::{Affinity, AffinityBy, Draft, Environment, Origin, Version};
+use crate::table::{Affinity, AffinityBy, Draft, Environment, Origin, Previous, Version};
 
 mod property;
 
@@ -321,6 +321,24 @@ fn the_lease_is_renewed_while_one_measurement_takes_longer_than_it() {
 }
 
 #[test]
+fn the_lease_is_renewed_while_the_edge_is_waited_for() {
+    let limits = Limits { lease: Duration::from_secs(160), ..Limits::default() };
+    assert!(limits.lease < limits.confirm_within, "without a renewal it runs out meanwhile");
+    let step = |percent: u16| Step { weight: Weight::new(percent * 100).unwrap(), hold: Duration::ZERO };
+    let plan = Plan::new(vec![step(50), step(100)], limits).unwrap();
+    let mut scenario = Scenario::from(Rollout::new(plan, Some(base()), canary(), release()).unwrap());
+    let not_yet = Event::Confirmed(Confirmation::NotYet("revision 7".into()));
+    scenario.confirms.extend(std::iter::repeat_n(not_yet, 120));
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    let held: Vec<_> = scenario.tables.iter().filter(|table| table.lease().is_some()).collect();
+    assert_eq!(scenario.sent[..3], [(5_000, true); 3], "two renewals within the wait");
+    for pair in held.windows(2) {
+        let gap = pair[1].updated_at().since(pair[0].updated_at());
+        assert!(gap + limits.propagation < limits.lease, "{gap:?} without a renewal");
+    }
+}
+
+#[test]
 fn a_hold_begins_when_the_revision_is_seen_served() {
     let mut scenario = Scenario::new(&[(50, 100), (100, 0)]);
     // Sixty looks, a second apart, before the edge serves it.
@@ -364,6 +382,49 @@ fn the_first_release_ever_has_nowhere_to_go_back_to() {
 
     let mut scenario = first().measured([fail()]);
     let Outcome::Stuck { traffic: Traffic::NothingToReturnTo, .. } = scenario.run() else { panic!() };
+}
+
+#[test]
+fn home_still_finds_the_files_of_the_version_that_failed() {
+    let older = |name: &str| Previous {
+        origin: Origin::new("origin", &format!("https://{name}.example.com")).unwrap(),
+        version: Version::new("version", name).unwrap(),
+    };
+    for (before, listed) in [
+        (&[] as &[&str], &["new"] as &[&str]),
+        (&["a", "b"], &["new", "a", "b"]),
+        (&["a", "new", "b"], &["new", "a", "b"]),
+        (&["a", "b", "c", "d", "e"], &["new", "a", "b", "c", "d"]),
+    ] {
+        let previous = before.iter().map(|name| older(name)).collect();
+        let base = RoutingTable::new(Draft { previous, ..base().draft() }).unwrap();
+        let rollout = Rollout::new(plan(&[(100, 0)]), Some(base), canary(), release()).unwrap();
+        let mut scenario = Scenario::from(rollout).measured([fail()]);
+        assert!(matches!(scenario.run(), Outcome::RolledBack(_)));
+        let home = scenario.tables.last().unwrap();
+        let origins: Vec<&str> = home.previous().iter().map(|older| older.origin.as_str()).collect();
+        let wanted: Vec<String> = listed.iter().map(|name| format!("https://{name}.example.com")).collect();
+        assert_eq!(origins, wanted);
+    }
+}
+
+#[test]
+fn a_rollout_begins_above_what_the_edge_serves() {
+    for (base, served, first) in
+        [(None, None, 1), (None, Some(12), 13), (Some(base()), Some(12), 13), (Some(base()), Some(3), 8)]
+    {
+        let rollout = Rollout::new(plan(&[(100, 0)]), base, canary(), release()).unwrap();
+        let mut scenario = Scenario::from(rollout.above(served.and_then(Revision::new)));
+        assert_eq!(scenario.run(), Outcome::Promoted);
+        let revisions: Vec<u64> = scenario.tables.iter().map(|table| table.revision().number()).collect();
+        assert_eq!(revisions, [first, first + 1]);
+    }
+
+    // What was served before is not a write of ours: one that was surely not made leaves nothing to undo.
+    let rollout = Rollout::new(plan(&[(100, 0)]), Some(base()), canary(), release()).unwrap();
+    let refused = Err(WriteFailure::Refused("403".into()));
+    let mut scenario = Scenario::from(rollout.above(Revision::new(12))).published([refused]);
+    assert!(matches!(scenario.run(), Outcome::NotStarted(_)));
 }
 
 #[test]

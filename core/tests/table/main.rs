@@ -56,6 +56,17 @@ proptest! {
         prop_assert_eq!(rest.revision().number(), table.revision().number() + 1);
         prop_assert_eq!((rest.stable().weight, rest.lease()), (Weight::TOTAL, None));
         prop_assert_eq!(&rest.stable().name, &table.stable().name);
+        if table.lease().is_some() {
+            prop_assert_eq!(rest.variants().len(), 1, "nobody vouched for what was in flight");
+        } else {
+            prop_assert_eq!(rest.variants().len(), table.variants().len());
+        }
+        let newest = table.variants().iter().find(|variant| {
+            table.lease().is_some() && variant.origin != table.stable().origin
+        });
+        if let Some(canary) = newest {
+            prop_assert_eq!(&rest.previous()[0].origin, &canary.origin, "its files are still found");
+        }
     }
 }
 

@@ -50,18 +50,22 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
         Ok(()) => phase.done(format!("{written}, served at the edge")),
         Err(why) => phase.failed_because(&format!("{written} is written"), why),
     }
-    let at = report::now();
     let outcome = if seen.is_ok() { "promoted" } else { "stuck" };
-    record.ended = Some(Ended { at, outcome: outcome.into(), text: text.clone() });
-    record.phase = outcome.into();
-    if let Err(error) = session.ledger.close(&record) {
-        session.reporter.warn(format!("the history could not be written: {error}"));
-    }
+    record_by_hand(session, record, outcome, &text);
     session.reporter.finished(outcome, seen.is_ok(), text);
     seen.map_err(|why| Error::Stuck {
         why,
         hint: "the table in KV is right; `crossfade status` shows what the edge serves".into(),
     })
+}
+
+/// Notes what a person did: as the environment's last release, and in the history.
+pub(super) fn record_by_hand(session: &Session, record: Record, outcome: &str, text: &str) {
+    let ended = Some(Ended { at: report::now(), outcome: outcome.into(), text: text.into() });
+    let record = Record { ended, phase: outcome.into(), ..record };
+    if let Err(error) = session.ledger.take_over(&record) {
+        session.reporter.warn(format!("the history could not be written: {error}"));
+    }
 }
 
 /// Refuses while a live runner is in charge, unless it is to be taken over.
@@ -71,10 +75,9 @@ pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(
         return Ok(());
     }
     match session.ledger.current()? {
-        Some(other) if other.in_charge(report::now()) => Err(Error::Superseded(format!(
-            "release {} of {} is in charge ({}, {}); with --force it is taken over and stops by itself",
-            other.id, other.version, other.phase, other.runner
-        ))),
+        Some(other) if other.in_charge(report::now()) => {
+            Err(other.refusal("with --force it is taken over and stops by itself"))
+        }
         Some(_) | None => Ok(()),
     }
 }
@@ -92,7 +95,7 @@ fn version_before(table: &RoutingTable, release: &ReleaseId) -> Result<RoutingTa
     let now = report::now();
     let stable = &table.stable().name;
     let shifted = |variant: &Variant| variant.name != *stable && variant.weight > Weight::ZERO;
-    if table.variants().iter().any(shifted) {
+    if table.lease().is_some() || table.variants().iter().any(shifted) {
         return Ok(table.at_rest(release.clone(), now));
     }
     let before = table.variants().iter().find(|variant| variant.name != *stable).ok_or_else(|| {

@@ -1,4 +1,5 @@
-//! `crossfade status`: what serves visitors, what is in flight, what the edge says.
+//! `crossfade status`: what serves visitors, what is in flight, what the edge says. Whatever cannot be told says why in its
+//! place, and the rest is told all the same.
 
 use std::time::Duration;
 
@@ -14,21 +15,23 @@ use crate::report::{self, Mode};
 
 pub(super) fn run(session: &Session) -> Result<(), Error> {
     const ASK_WITHIN: Duration = Duration::from_secs(5);
-    let table = table_in_force(session)?;
-    let record = session.ledger.current()?;
+    let table = table_in_force(session);
+    let record = session.ledger.current();
     let edge = session.edge().map_err(|error| error.to_string());
     let edge = edge.and_then(|edge| edge.status(ASK_WITHIN).map_err(|error| error.to_string()));
     match session.reporter.mode() {
-        Mode::Json => print(&as_json(session, table.as_ref(), record.as_ref(), &edge)),
-        Mode::Lines => print(&as_lines(session, table.as_ref(), record.as_ref(), &edge)),
+        Mode::Json => print(&as_json(session, &table, &record, &edge)),
+        Mode::Lines => print(&as_lines(session, &table, &record, &edge)),
     }
+    table?;
+    record?;
     Ok(())
 }
 
 fn as_json(
     session: &Session,
-    table: Option<&RoutingTable>,
-    record: Option<&Record>,
+    table: &Result<Option<RoutingTable>, Error>,
+    record: &Result<Option<Record>, Error>,
     edge: &Result<EdgeStatus, String>,
 ) -> String {
     let edge = match edge {
@@ -40,22 +43,30 @@ fn as_json(
     };
     json!({
         "version": 1, "type": "status", "at": report::now(), "environment": session.environment, "url": session.settings.url,
-        "table": table, "release": record, "edge": edge,
+        "table": or_error(table), "release": or_error(record), "edge": edge,
     })
     .to_string()
 }
 
+fn or_error<T: serde::Serialize>(found: &Result<T, Error>) -> serde_json::Value {
+    match found {
+        Ok(found) => json!(found),
+        Err(error) => json!({ "error": error.in_one_line() }),
+    }
+}
+
 fn as_lines(
     session: &Session,
-    table: Option<&RoutingTable>,
-    record: Option<&Record>,
+    table: &Result<Option<RoutingTable>, Error>,
+    record: &Result<Option<Record>, Error>,
     edge: &Result<EdgeStatus, String>,
 ) -> String {
     let now = report::now();
     let mut lines = vec![format!("{} at {}", session.environment, session.settings.url)];
     match table {
-        None => lines.push("  no routing table yet: the first `crossfade deploy` writes it".into()),
-        Some(table) => {
+        Err(error) => lines.push(format!("  table: {}", error.in_one_line())),
+        Ok(None) => lines.push("  no routing table yet: the first `crossfade deploy` writes it".into()),
+        Ok(Some(table)) => {
             lines.push(format!(
                 "  revision {} of {}, {}",
                 table.revision(),
@@ -93,14 +104,18 @@ fn as_lines(
         }
     });
     lines.push(match record {
-        None => "  no release yet".into(),
-        Some(record) => describe(record, now),
+        Err(error) => format!("  release: {}", error.in_one_line()),
+        Ok(None) => "  no release yet".into(),
+        Ok(Some(record)) => describe(record, now),
     });
     lines.join("\n")
 }
 
 fn describe(record: &Record, now: crossfade_core::Timestamp) -> String {
     match &record.ended {
+        Some(ended) if record.command == "weights" => {
+            format!("  last: {} {} ({})", ended.outcome, ended.text, record.id)
+        }
         Some(ended) => format!("  last: {} {} ({})", ended.outcome, record.version, record.id),
         None if record.in_charge(now) => {
             format!("  in charge: {} of {}, {} ({})", record.id, record.version, record.phase, record.runner)

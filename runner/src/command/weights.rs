@@ -4,10 +4,11 @@ use crossfade_core::RoutingTable;
 use crossfade_core::table::{Draft, VariantName, Weight};
 
 use super::Session;
-use super::rollback::{refuse_while_in_charge, wait_until_served};
+use super::rollback::{record_by_hand, refuse_while_in_charge, wait_until_served};
 use crate::cli::Weights;
 use crate::drive::shares;
 use crate::error::Error;
+use crate::record::Record;
 use crate::release::{new_release_id, refuse_while_leased, table_in_force, write_table};
 use crate::report;
 
@@ -32,7 +33,15 @@ pub(super) fn run(session: &Session, arguments: &Weights) -> Result<(), Error> {
         phase.failed_because(&text, &error.in_one_line());
         return Err(error);
     }
-    match wait_until_served(session, &edge, &next, &release) {
+    let served = wait_until_served(session, &edge, &next, &release);
+    let most = next.variants().iter().max_by_key(|variant| variant.weight).unwrap_or_else(|| next.stable());
+    let (version, slot) = (most.version.as_str(), most.name.as_str());
+    let mut record = Record::begin(&release, &session.environment, "weights", version, slot);
+    record.stable_version = Some(next.stable().version.to_string());
+    record.origin = Some(most.origin.to_string());
+    let outcome = if served.is_ok() { "shifted" } else { "stuck" };
+    record_by_hand(session, record, outcome, &format!("by hand, {text}"));
+    match served {
         Ok(()) => phase.done(format!("{text}, served at the edge")),
         Err(why) => {
             phase.failed_because(&format!("{text} is written"), &why);
@@ -78,7 +87,10 @@ fn reweighted(
     }
     let draft =
         Draft { revision: table.revision().next(), release, updated_at: report::now(), lease: None, ..draft };
-    RoutingTable::new(draft).map_err(Error::Weights)
+    let next = RoutingTable::new(draft).map_err(Error::Weights)?;
+    // Everybody on stable ends a release in flight, whose canary nobody has vouched for.
+    let home = table.lease().is_some() && next.stable().weight == Weight::TOTAL;
+    Ok(if home { table.at_rest(next.release().clone(), next.updated_at()) } else { next })
 }
 
 fn named(table: &RoutingTable, name: &str) -> Result<VariantName, Error> {

@@ -80,7 +80,9 @@ pub(super) fn failed_outcome(error: &Error, request: &Request) -> (&'static str,
     let version = &request.version;
     match error {
         Error::RolledBack(why) => ("rolled-back", format!("rolled back {version}: {why}")),
-        Error::Superseded(why) => ("superseded", format!("superseded: {why}")),
+        Error::Superseded(why) | Error::InCharge { text: why, .. } => {
+            ("superseded", format!("superseded: {why}"))
+        }
         Error::Stuck { why, .. } => ("stuck", format!("stuck: {why}")),
         error => ("not-started", format!("{version} was not released: {}", error.in_one_line())),
     }

@@ -23,14 +23,17 @@ pub fn table_in_force(session: &Session) -> Result<Option<RoutingTable>, Error> 
 /// Refuses while another release holds shifted weights.
 ///
 /// # Errors
-/// [`Error::Superseded`] until the table's lease has run out.
+/// [`Error::InCharge`] until the table's lease has run out.
 pub fn refuse_while_leased(table: &RoutingTable) -> Result<(), Error> {
     match table.lease() {
-        Some(lease) if !table.lapsed(report::now()) => Err(Error::Superseded(format!(
-            "release {} holds shifted weights until {}; nothing was changed",
-            table.release(),
-            lease.expires_at
-        ))),
+        Some(lease) if !table.lapsed(report::now()) => Err(Error::InCharge {
+            text: format!(
+                "release {} holds shifted weights until {}; nothing was changed",
+                table.release(),
+                lease.expires_at
+            ),
+            until: lease.expires_at,
+        }),
         Some(_) | None => Ok(()),
     }
 }

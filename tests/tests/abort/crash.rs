@@ -36,7 +36,15 @@ fn when_the_program_is_killed_the_edge_goes_home_by_itself_and_the_next_release_
     ]);
 
     // The dead release counts as alive until its record runs out; after that anybody may clear up.
-    site.deploy("1.2.0", &[]).expect(5).says(&["of 1.1.0 is in charge", "revision 2"]);
+    let expires = site.document("release:production")["expires_at"].clone();
+    let dead_from = &expires.as_str().unwrap()[11..19];
+    site.deploy("1.2.0", &[]).expect(5).says(&[
+        "of 1.1.0 is in charge",
+        "revision 2",
+        &format!("it counts as dead from {dead_from} UTC on unless it is heard of before"),
+        &format!("if its runner is dead, try again after {dead_from} UTC, or"),
+        "`crossfade rollback --force`",
+    ]);
     assert_eq!(site.document("routing:production"), left);
     site.edit("release:production", |record| record["expires_at"] = "2026-01-01T00:00:00Z".into());
     let dead = left["release"].as_str().unwrap();
@@ -45,7 +53,17 @@ fn when_the_program_is_killed_the_edge_goes_home_by_itself_and_the_next_release_
     let ended = site.deploy("1.2.0", &[]).expect(0);
     ended.prints(&[&format!("! release {dead} stopped without settling; its lease ran out at {ends} and visitors went home to blue")]);
     assert_eq!((site.served_version(), site.live()), ("1.2.0".into(), ("1.2.0".into(), true)));
+    let history = site.document(&format!("history:production:{dead}"));
+    assert!(history["deployment_id"].is_string(), "what it uploaded can be cleaned up: {history}");
+    site.run(&["history"])
+        .expect(0)
+        .prints(&["deploy   1.1.0        abandoned    1.1.0 never ended: last heard of at 20"]);
     let table = site.table();
     let versions: Vec<&str> = table.variants().iter().map(|variant| variant.version.as_str()).collect();
+    assert_eq!(
+        table.previous()[0].version.as_str(),
+        "1.1.0",
+        "pages that it answered still find their files"
+    );
     assert_eq!(versions, ["1.0.0", "1.2.0"], "the version that nobody vouched for is gone");
 }

@@ -111,6 +111,12 @@ fn whoever_is_taken_over_stops_and_leaves_everything_to_the_other() {
     site.run(&["rollback", "--force"]).expect(0).prints(&["blue 1.0.0 serves everybody"]);
     assert_eq!(site.served_version(), "1.0.0");
     let writes = site.writes("routing:production");
+    let table = site.table();
+    let [blue] = table.variants() else {
+        panic!("1.3.0 never settled: it is no version to go back to: {table:?}")
+    };
+    assert_eq!((blue.version.as_str(), table.previous()[0].version.as_str()), ("1.0.0", "1.3.0"));
+    site.run(&["rollback"]).expect(2).says(&["blue 1.0.0 is the only version there is"]);
     partner.release();
     running.end().expect(5).says(&["took over; this release wrote nothing more"]);
     assert_eq!((site.writes("routing:production"), site.served_version()), (writes, "1.0.0".into()));

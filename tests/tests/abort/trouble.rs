@@ -2,6 +2,9 @@
 
 use crossfade_sandbox::{Action, Fault};
 use crossfade_tests::Site;
+use rustix::process::Signal;
+
+use crate::partner::Partner;
 
 const TABLE: &str = "/values/routing%3Aproduction";
 
@@ -107,4 +110,27 @@ fn an_api_that_goes_away_after_the_switch_and_comes_back_leaves_nobody_stuck() {
         "Cloudflare failed (503",
     ]);
     assert_eq!((site.served_version(), site.live()), ("1.1.0".into(), ("1.1.0".into(), true)));
+}
+
+#[test]
+fn home_is_written_although_nobody_can_look_at_what_it_replaces() {
+    let (site, _origins) = Site::serving(&[("blue", "1.0.0")]);
+    let partner = Partner::new();
+    partner.take_part_in(&site);
+    partner.hold(1);
+    let running = site.begin_deploy("1.1.0", &[]);
+    partner.until_held();
+    let skip = site.sandbox.requests().len();
+    site.sandbox.fault(Fault::new("GET", TABLE, answer(503, None)));
+    running.signal(Signal::TERM);
+    running.end().expect(4).says(&["error: rolled back: cancelled: SIGTERM"]);
+    assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
+    let requests = site.sandbox.requests();
+    let asked: Vec<u16> = requests[skip..]
+        .iter()
+        .filter(|request| request.path.ends_with(TABLE))
+        .map(|request| request.status)
+        .collect();
+    assert_eq!(asked, [503, 200], "one look that failed, one write");
+    partner.release();
 }

@@ -58,6 +58,12 @@ fn a_table_that_cannot_be_used_is_refused_by_its_field_and_left_as_it_is() {
             let ended = site.run(arguments).expect(3);
             ended.says(&["cannot use the routing table in KV under `routing:production`", says, hint]);
         }
+        site.run(&["status"]).expect(3).prints(&[
+            "  table: cannot use the routing table in KV under `routing:production`: ",
+            says,
+            "  edge: revision 1",
+            "  no release yet",
+        ]);
         assert_eq!(site.document("routing:production"), table);
     }
     site.sandbox.put_kv("routing:production", b"{\"schema\":1,\xff");
@@ -92,6 +98,9 @@ fn a_damaged_record_stops_a_release_and_not_a_forced_way_home() {
             ]);
         }
         assert_eq!(site.document("release:production"), record);
+        let status = site.run(&["status", "--json"]).expect(3).event("status");
+        assert!(status["release"]["error"].as_str().is_some_and(|error| error.contains(why)), "{status}");
+        assert_eq!((&status["table"]["revision"], &status["edge"]["revision"]), (&1.into(), &1.into()));
     }
     assert_eq!(site.changes(), []);
     site.run(&["rollback", "--force"]).expect(0);

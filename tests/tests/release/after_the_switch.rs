@@ -22,6 +22,12 @@ fn what_fails_only_behind_the_public_host_is_brought_home_by_itself() {
         let table = site.table();
         assert_eq!(table.variants(), before.variants(), "the table before, as a new revision");
         assert_eq!((table.revision().number(), table.lease()), (revision, None));
+        let failed = site.document("release:production")["origin"].clone();
+        assert_eq!(
+            failed.as_str().map(|url| url.trim_end_matches('/')),
+            Some(table.previous()[0].origin.as_str()),
+            "pages that the failed version answered still find their files"
+        );
         assert_eq!(site.served_version(), "1.0.0");
         site.run(&["status"])
             .expect(0)

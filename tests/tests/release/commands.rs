@@ -25,6 +25,16 @@ fn weights_are_set_by_hand_with_the_invariants_of_a_release() {
     assert_eq!((weights(), site.table().lease()), (vec![9_000, 1_000], None));
     site.run(&["weights", "green=0.01", "blue=99.99"]).expect(0);
     assert_eq!(weights(), [9_999, 1]);
+    site.run(&["status"])
+        .expect(0)
+        .prints(&["  last: shifted by hand, revision 3: blue 99.99 %, green 0.01 % (rel-"]);
+    let history = site.run(&["history"]).expect(0).stdout;
+    let [last, first] = history.lines().collect::<Vec<_>>()[..] else { panic!("{history}") };
+    assert!(
+        last.contains("weights  1.0.0        shifted      by hand, revision 3: blue 99.99 %"),
+        "{history}"
+    );
+    assert!(first.contains("by hand, revision 2: blue 90 %, green 10 %"), "{history}");
     // Who is not named has nothing.
     site.run(&["weights", "green=100"]).expect(0);
     assert_eq!((weights(), site.served_version()), (vec![0, 10_000], "1.1.0".into()));
@@ -50,11 +60,14 @@ fn weights_are_set_by_hand_with_the_invariants_of_a_release() {
         assert!(!ended.stdout.contains('✓'), "{}", ended.stdout);
     }
     site.run(&["status"]).expect(0).prints(&["in charge: rel-in-charge of 7.7.7, smoke (somebody's laptop)"]);
-    assert_eq!((site.writes("routing:production"), site.writes("release:production")), (4, 0));
+    assert_eq!((site.writes("routing:production"), site.writes("release:production")), (4, 4));
     site.run(&["weights", "green=100", "--force"]).expect(0);
     assert_eq!((site.served_version(), site.writes("routing:production")), ("1.1.0".into(), 5));
 
+    assert_eq!(site.document("history:production:rel-in-charge")["ended"]["outcome"], "abandoned");
+
     // A lease in the table says the same.
+    site.put("release:production", &record("rel-in-charge", "somebody's laptop"));
     site.edit("release:production", |record| record["expires_at"] = "2026-01-02T00:00:00Z".into());
     site.edit("routing:production", |table| {
         table["revision"] = 7.into();
@@ -72,6 +85,7 @@ fn weights_are_set_by_hand_with_the_invariants_of_a_release() {
     let ended = site.run(&["weights", "blue=100", "--force", "--json"]).expect(0);
     assert_eq!(ended.event("phase-ended")["text"], "revision 8: blue 100 %, served at the edge");
     assert_eq!((site.served_version(), site.table().lease()), ("1.0.0".into(), None));
+    site.run(&["rollback"]).expect(2).says(&["blue 1.0.0 is the only version there is"]);
 }
 
 #[test]
@@ -123,9 +137,21 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
     run("17").prints(&["✓ home       revision ", "blue 1.0.0 serves everybody", "served at the edge"]);
     assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
     assert_eq!(site.document("release:production")["command"], "rollback");
+    let history = site.document("history:production:rel-cut-off");
+    assert_eq!((&history["ended"]["outcome"], &history["version"]), (&"abandoned".into(), &"7.7.7".into()));
     run("17").prints(&["nothing that this run began is in flight"]);
     // Both at once would be a contradiction.
     assert_eq!(site.run(&["rollback", "--abandoned", "--force"]).code, 2);
+}
+
+#[test]
+fn a_release_after_somebody_deleted_the_table_begins_above_what_the_edge_serves() {
+    let (site, _origins) = Site::serving(&[("blue", "1.0.0")]);
+    site.edit("routing:production", |table| table["revision"] = 12.into());
+    assert_eq!(site.served_version(), "1.0.0", "the router is warm");
+    site.sandbox.delete_kv("routing:production");
+    site.deploy("1.1.0", &[]).expect(0).prints(&["✓ switch     revision 13: blue 100 %, served at the edge"]);
+    assert_eq!((site.table().revision().number(), site.served_version()), (14, "1.1.0".into()));
 }
 
 /// Runs a command that needs no sandbox, in a directory with the example's file.

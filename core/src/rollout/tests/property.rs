@@ -64,6 +64,8 @@ proptest! {
                     prop_assert_eq!(*base, Some(before.revision()));
                     prop_assert!(!home_begun || is_home, "weights never rise after going home has begun");
                     home_begun |= is_home;
+                    let canary_listed = table.previous().iter().any(|older| older.origin == canary().origin);
+                    prop_assert_eq!(canary_listed, is_home, "pages that the canary answered find their files");
                     let settled = table.stable().name.as_str() == "green";
                     prop_assert_eq!(table.lease().is_some(), !is_home && !settled);
                     if let Some(last) = sent.last() {
