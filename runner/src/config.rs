@@ -16,7 +16,7 @@ mod value;
 
 pub use crossfade_core::Span;
 pub use rollout::{RolloutConfig, StepConfig, Strategy};
-pub use value::{Percent, check_site_url};
+pub use value::{Percent, check_site_url, check_url};
 
 use value::check_project;
 

@@ -3,6 +3,7 @@
 
 use crate::cli::Global;
 use crate::cloudflare::{AccountId, ApiToken};
+use crate::config::check_url;
 use crate::edge::ControlToken;
 use crate::error::Error;
 use crate::signing::{SIGNING_KEY, Signer};
@@ -48,14 +49,9 @@ pub(super) fn signer() -> Result<Signer, Error> {
 /// Where the API is.
 pub(super) fn api_base_url(global: &Global) -> Result<&str, Error> {
     let url = global.api_base_url.as_str();
-    let parsed = url.parse::<ureq::http::Uri>().ok();
-    let host = parsed.as_ref().and_then(|url| url.scheme().and(url.host()));
-    if host.is_none_or(str::is_empty) {
-        return Err(Error::Usage(format!(
-            "CLOUDFLARE_API_BASE_URL is `{url}`: it must be a URL such as https://api.cloudflare.com/client/v4"
-        )));
-    }
-    Ok(url)
+    check_url(url, "https://api.cloudflare.com/client/v4")
+        .map(|_| url)
+        .map_err(|why| Error::Usage(format!("CLOUDFLARE_API_BASE_URL is {why}")))
 }
 
 /// A secret from the environment; empty counts as not set, which is how GitHub passes a secret that does not exist.

@@ -50,6 +50,11 @@ const TYPOS: &[(&str, &str, &[&str])] = &[
         &["`environments.production.url` is `booking.example.com`", "such as https://booking.example.com"],
     ),
     (
+        "url = \"http://127.0.0.1:8787\"",
+        "url = \"http://booking.example.com\"",
+        &["`environments.production.url` is `http://booking.example.com`", "it must begin with https://"],
+    ),
+    (
         "kv_namespace = \"5a4db0c55a4db0c55a4db0c55a4db0c5\"",
         "kv_namespace = \"ROUTING\"",
         &["`environments.production.kv_namespace` is `ROUTING`", "`wrangler kv namespace list` shows them"],
