@@ -116,6 +116,10 @@ pub struct Hook {
     /// How long it may take. Default: `10m`.
     #[serde(default = "ten_minutes")]
     pub timeout: Span,
+    /// Whether it sees CLOUDFLARE_API_TOKEN, as `wrangler d1 migrations apply` needs. CROSSFADE_TOKEN and
+    /// CROSSFADE_SIGNING_KEY are seen by no hook. Default: false.
+    #[serde(default)]
+    pub secrets: bool,
 }
 
 /// What happens to old deployments.

@@ -6,6 +6,9 @@ use crossfade_core::Timestamp;
 use crossfade_core::table::Environment;
 use serde::Deserialize;
 
+/// The variable that holds the router's secret.
+pub const CONTROL_TOKEN: &str = "CROSSFADE_TOKEN";
+
 /// The secret that opens the router's control endpoints. It never appears in a message.
 #[derive(Clone)]
 pub struct ControlToken(String);
