@@ -182,9 +182,9 @@ mod tests {
     #[test]
     fn a_hook_is_asked_to_end_before_it_is_killed() {
         let directory = tempfile::tempdir().unwrap();
-        let said = |run: &str| {
-            let hook = hook(run, Duration::from_millis(500));
-            let error = run_in(&hook, directory.path());
+        let said = |command: &str| {
+            let hook = hook(command, Duration::from_millis(500));
+            let error = run(&hook, directory.path(), &[], &Cancel::default()).unwrap_err();
             assert!(matches!(error, HookError::TimedOut { .. }), "{error}");
             std::fs::read_to_string(directory.path().join("said")).unwrap_or_default()
         };
@@ -194,9 +194,5 @@ mod tests {
         let started = Instant::now();
         assert_eq!(said(deaf), "no\n");
         assert!(started.elapsed() >= END_WITHIN, "it was killed before its time");
-    }
-
-    fn run_in(hook: &Hook, directory: &Path) -> HookError {
-        run(hook, directory, &[], &Cancel::default()).unwrap_err()
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn signer() -> Result<Signer, Error> {
 /// Where the API is.
 pub(super) fn api_base_url(global: &Global) -> Result<&str, Error> {
     let url = global.api_base_url.as_str();
-    check_url(url, "https://api.cloudflare.com/client/v4")
+    check_url(url, "a URL such as https://api.cloudflare.com/client/v4")
         .map(|_| url)
         .map_err(|why| Error::Usage(format!("CLOUDFLARE_API_BASE_URL is {why}")))
 }

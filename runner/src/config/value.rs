@@ -35,12 +35,12 @@ impl JsonSchema for Percent {
 /// # Errors
 /// The text and what would be right; follows "is".
 pub fn check_site_url(text: &str) -> Result<(), String> {
-    const SUCH_AS: &str = "https://booking.example.com";
-    let uri = check_url(text, SUCH_AS)?;
+    const WANTED: &str = "a site without path, such as https://booking.example.com";
+    let uri = check_url(text, WANTED)?;
     if uri.path() == "/" && uri.query().is_none() && !text.contains(['#', '@']) {
         Ok(())
     } else {
-        Err(format!("`{text}`: it must be a site without path, such as {SUCH_AS}"))
+        Err(format!("`{text}`: it must be {WANTED}"))
     }
 }
 
@@ -48,7 +48,7 @@ pub fn check_site_url(text: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// The text and what would be right; follows "is".
-pub fn check_url(text: &str, such_as: &str) -> Result<Uri, String> {
+pub fn check_url(text: &str, wanted: &str) -> Result<Uri, String> {
     let uri = text.parse::<Uri>().ok().filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
     let host = uri.as_ref().and_then(Uri::host).map(str::to_ascii_lowercase).unwrap_or_default();
     match uri.as_ref().and_then(Uri::scheme_str) {
@@ -57,7 +57,7 @@ pub fn check_url(text: &str, such_as: &str) -> Result<Uri, String> {
              machine only, such as http://127.0.0.1:8787)"
         )),
         Some("https" | "http") => uri.ok_or_else(String::new),
-        Some(_) | None => Err(format!("`{text}`: it must be a URL such as {such_as}")),
+        Some(_) | None => Err(format!("`{text}`: it must be {wanted}")),
     }
 }
 
