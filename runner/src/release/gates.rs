@@ -2,20 +2,20 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossfade_core::probe::Variables;
 use crossfade_core::rollout::{Canary, Verdict as Measured};
 use crossfade_core::table::{Origin, ReleaseId, Weight};
 
 use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::config::{Config, VersionConfig};
+use crate::context::Context;
 use crate::drive::Measurement;
 use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::{self, NoAnswer, Target};
 use crate::release::{Request, cancelled_or};
-use crate::report::Reporter;
-use crate::smoke::{self, Context, SmokeResult, SmokeTest};
+use crate::report::{Reporter, counted};
+use crate::smoke::{self, SmokeResult, SmokeTest};
 use crate::upload;
 
 /// A site to be probed.
@@ -89,8 +89,8 @@ pub(super) fn health(
     release: &ReleaseId,
     target: &Target,
 ) -> Result<(), Error> {
-    let variables = variables(request.version.as_str(), release.as_str());
-    let result = health_phase(&session.config.health, target, &variables, &session.reporter, &session.cancel);
+    let context = context(&session.config, request.version.as_str(), release.as_str());
+    let result = health_phase(&session.config.health, target, &context, &session.reporter, &session.cancel);
     result.map_err(|error| cancelled_or(&session.cancel, error))
 }
 
@@ -101,7 +101,7 @@ pub(super) fn smoke(
     release: &ReleaseId,
     target: &Target,
 ) -> Result<(), Error> {
-    let context = context(&session.config.smoke, variables(request.version.as_str(), release.as_str()));
+    let context = context(&session.config, request.version.as_str(), release.as_str());
     let result = smoke_phase(&session.config.smoke, target, &context, &session.reporter, &session.cancel);
     result.map_err(|error| cancelled_or(&session.cancel, error))
 }
@@ -117,10 +117,10 @@ pub fn check_all(
     reporter: &Reporter,
     cancel: &Cancel,
 ) -> Result<(), Error> {
-    let variables = variables("", "check");
-    health_phase(&config.health, target, &variables, reporter, cancel)?;
+    let context = context(config, "", "check");
+    health_phase(&config.health, target, &context, reporter, cancel)?;
     if !health_only {
-        smoke_phase(&config.smoke, target, &context(&config.smoke, variables), reporter, cancel)?;
+        smoke_phase(&config.smoke, target, &context, reporter, cancel)?;
     }
     Ok(())
 }
@@ -128,7 +128,7 @@ pub fn check_all(
 fn health_phase(
     checks: &[HealthCheck],
     target: &Target,
-    variables: &Variables,
+    context: &Context,
     reporter: &Reporter,
     cancel: &Cancel,
 ) -> Result<(), Error> {
@@ -136,8 +136,8 @@ fn health_phase(
         return Ok(());
     }
     let phase = reporter.phase("health");
-    phase.progress(format!("{} checks at {}", checks.len(), target.base()));
-    let results = health::run_all(checks, target, variables, cancel);
+    phase.progress(format!("{} at {}", counted(checks.len(), "check"), target.base()));
+    let results = health::run_all(checks, target, context, cancel);
     let texts = |failed: bool| -> Vec<String> {
         let wanted = results.iter().filter(|result| (result.verdict != Verdict::Pass) == failed);
         wanted.map(ToString::to_string).collect()
@@ -150,7 +150,7 @@ fn health_phase(
     for result in results.iter().filter(|result| result.verdict != Verdict::Pass) {
         phase.failed_detail(&result.name, &result.to_string());
     }
-    phase.failed(format!("{} of {} checks failed", failed.len(), results.len()));
+    phase.failed(format!("{} of {} failed", failed.len(), counted(results.len(), "check")));
     Err(Error::Gate { phase: "health", why: failed.join(" | ") })
 }
 
@@ -165,7 +165,7 @@ fn smoke_phase(
         return Ok(());
     }
     let phase = reporter.phase("smoke");
-    phase.progress(format!("{} tests at {}", tests.len(), target.base()));
+    phase.progress(format!("{} at {}", counted(tests.len(), "test"), target.base()));
     let results = smoke::run_all(tests, target, context, cancel, &|result: &SmokeResult| {
         let text = result.to_string();
         match result.verdict {
@@ -197,8 +197,7 @@ pub(super) fn measurement(
 ) -> Measurement {
     let checks = session.config.health.clone();
     let tests = if session.config.rollout.verify_smoke { session.config.smoke.clone() } else { Vec::new() };
-    let variables = variables(request.version.as_str(), release.as_str());
-    let context = context(&tests, variables.clone());
+    let context = context(&session.config, request.version.as_str(), release.as_str());
     let public = target(&session.settings.url);
     let at_canary = target(canary.origin.as_str());
     let at_stable = stable.map(|origin| target(origin.as_str()));
@@ -207,14 +206,14 @@ pub(super) fn measurement(
     Measurement::new(move |_step, weight| {
         let everybody = weight == Weight::TOTAL;
         let results =
-            health::run_all(&checks, if everybody { &public } else { &at_canary }, &variables, &cancel);
+            health::run_all(&checks, if everybody { &public } else { &at_canary }, &context, &cancel);
         if let Some(failed) = worst(&results) {
             let name = failed.name.clone();
             let blameless = || {
                 let same: Vec<HealthCheck> =
                     checks.iter().filter(|check| check.name == name).cloned().collect();
                 let stable = at_stable.as_ref()?;
-                let result = health::run_all(&same, stable, &variables, &cancel);
+                let result = health::run_all(&same, stable, &context, &cancel);
                 worst(&result).map(|failed| format!("stable fails the same check: {failed}"))
             };
             return match &failed.verdict {
@@ -246,14 +245,8 @@ fn worst(results: &[CheckResult]) -> Option<&CheckResult> {
         .or_else(|| first(|verdict| *verdict != Verdict::Pass))
 }
 
-fn variables(version: &str, release: &str) -> Variables {
-    let mut variables = Variables::default();
-    variables.set("version", version);
-    variables.set("release", release);
-    variables.set("random", format!("{:08x}", getrandom::u32().unwrap_or_default()));
-    variables
-}
-
-fn context(tests: &[SmokeTest], variables: Variables) -> Context {
-    Context::new(variables).with_environment(tests, |name| std::env::var(name).ok())
+fn context(config: &Config, version: &str, release: &str) -> Context {
+    let health = config.health.iter().flat_map(HealthCheck::templates);
+    let smoke = config.smoke.iter().flat_map(SmokeTest::templates);
+    Context::new(version, release).with_environment(health.chain(smoke), |name| std::env::var(name).ok())
 }
