@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
 
+mod requests;
 mod rollout;
 mod value;
 
@@ -18,6 +19,7 @@ pub use crossfade_core::Span;
 pub use rollout::{RolloutConfig, StepConfig, Strategy};
 pub use value::{Percent, check_site_url, check_url};
 
+use requests::{check_health, check_name, check_not_zero, check_smoke};
 use value::check_project;
 
 /// The whole file.
@@ -136,6 +138,44 @@ impl Default for Cleanup {
     }
 }
 
+impl Hooks {
+    fn check(&self) -> Result<(), String> {
+        let lists = [
+            ("build", self.build.as_slice()),
+            ("prepare", &self.prepare),
+            ("database", self.database.as_slice()),
+            ("settled", &self.settled),
+            ("rolled_back", &self.rolled_back),
+        ];
+        for (name, hook) in
+            lists.into_iter().flat_map(|(name, hooks)| hooks.iter().map(move |hook| (name, hook)))
+        {
+            let at = format!("`hooks.{name}`");
+            if let Some(name) = &hook.name {
+                check_name(&at, name)?;
+            }
+            if hook.run.trim().is_empty() {
+                return Err(format!(
+                    "{at}: `run` is {:?}: it must be a command, such as \"npm run build\"",
+                    hook.run
+                ));
+            }
+            check_not_zero(&format!("{at}: `timeout`"), hook.timeout)?;
+        }
+        Ok(())
+    }
+}
+
+impl VersionConfig {
+    fn check(&self) -> Result<(), String> {
+        let Self { json, within, .. } = self;
+        if !json.starts_with('/') {
+            return Err(format!("`version.json` is `{json}`: it must be a JSON pointer such as /version"));
+        }
+        check_not_zero("`version.within`", *within)
+    }
+}
+
 impl Config {
     /// Reads a file.
     ///
@@ -197,6 +237,13 @@ impl Config {
             }
             names.push(name);
         }
+        self.health.iter().try_for_each(check_health)?;
+        self.smoke.iter().try_for_each(check_smoke)?;
+        self.hooks.check()?;
+        if let Some(version) = &self.version {
+            version.check()?;
+        }
+        self.rollout.check()?;
         self.rollout.plan().map_err(|error| format!("`rollout`: {error}"))?;
         Ok(())
     }
