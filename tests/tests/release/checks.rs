@@ -92,7 +92,10 @@ fn a_clean_up_runs_after_a_failure_as_far_as_there_is_something_to_clean() {
     let later = smoke("later", "{ path = \"/later\" }", "");
     let ended = check(&shop.url(), &format!("{made}{later}"), &[]).expect(3);
     ended
-        .says(&["error: smoke: made: GET /x: status is 200 with `{}`, expected 204"])
+        .says(&[
+            "error: smoke: made: GET /x: status is 200 with `{}`, expected 204",
+            "hint: `crossfade check` deploys and moves nothing; mend the site or the check",
+        ])
         .prints(&["✗ smoke      0 of 2 passed"]);
     assert_eq!(
         asked(&shop),
