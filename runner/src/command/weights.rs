@@ -29,13 +29,19 @@ pub(super) fn run(session: &Session, arguments: &Weights) -> Result<(), Error> {
     let text = format!("revision {}: {}", next.revision(), shares(&next));
     phase.progress(text.clone());
     if let Err(error) = write_table(session, &next) {
-        phase.failed_because(&text, &error.in_one_line());
+        let why = error.in_one_line();
+        phase.failed_because(&text, &why);
+        session.reporter.finished("not-started", false, why);
         return Err(error);
     }
     match wait_until_served(session, &edge, &next, &release) {
-        Ok(()) => phase.done(format!("{text}, served at the edge")),
+        Ok(()) => {
+            phase.done(format!("{text}, served at the edge"));
+            session.reporter.finished("done", true, format!("visitors are on {}", shares(&next)));
+        }
         Err(why) => {
             phase.failed_because(&format!("{text} is written"), &why);
+            session.reporter.finished("stuck", false, format!("stuck: {why}"));
             return Err(Error::Stuck {
                 why,
                 hint: "the table in KV is as you said; look at `crossfade status`".into(),
