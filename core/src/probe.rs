@@ -17,7 +17,7 @@ mod template;
 
 pub use capture::{Capture, Missing};
 pub use matching::{JsonMatch, StatusSet, TextMatch};
-pub use template::{Place, UnknownVariable, Variables};
+pub use template::{Place, UnknownVariable, Variables, names};
 
 /// What an answer must look like. The default: any 2xx status.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

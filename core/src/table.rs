@@ -34,7 +34,7 @@ mod weight;
 
 pub use error::{Problem, TableError};
 pub use name::{Environment, ReleaseId, VariantName, Version};
-pub use origin::Origin;
+pub use origin::{Origin, is_loopback};
 pub use policy::{Breaker, MILLIS_MAX, Mirror, Policy, RULES_MAX, Rescue};
 pub use rule::{Facts, Named, Rule};
 pub use text::TextMatch;

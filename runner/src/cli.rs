@@ -128,7 +128,7 @@ pub(crate) struct Rollback {
     pub(crate) abandoned: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct History {
     /// How many.
     #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]

@@ -16,6 +16,9 @@ pub mod pages;
 
 pub use error::{Error, Fate};
 
+/// The variable that holds the API token.
+pub const API_TOKEN: &str = "CLOUDFLARE_API_TOKEN";
+
 /// An API token. It is sent as a bearer and shown nowhere.
 #[derive(Clone)]
 pub struct ApiToken(String);

@@ -8,6 +8,7 @@ use crate::report::{Mode, counted, now};
 mod check;
 mod deploy;
 mod history;
+mod question;
 mod rollback;
 mod session;
 mod settings;
@@ -20,8 +21,11 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
     match command {
         Command::Deploy(arguments) => deploy::run(&Session::open(global)?, arguments),
         Command::Rollback(arguments) => rollback::run(&Session::open(global)?, arguments),
-        Command::Status => status::run(&Session::open(global)?),
-        Command::History(arguments) => history::run(&Session::open(global)?, arguments),
+        Command::Status => ask(Session::open(global)?, status::run),
+        Command::History(arguments) => {
+            let arguments = arguments.clone();
+            ask(Session::open(global)?, move |session| history::run(session, &arguments))
+        }
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
         Command::Validate => validate(global),
@@ -32,6 +36,14 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         }
         Command::Completions { .. } => Ok(()),
     }
+}
+
+fn ask(
+    session: Session,
+    question: impl FnOnce(&Session) -> Result<(), Error> + Send + 'static,
+) -> Result<(), Error> {
+    let cancel = session.cancel.clone();
+    question::left_when_cancelled(&cancel, question::AT_ONCE, move || question(&session))
 }
 
 fn validate(global: &Global) -> Result<(), Error> {

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
 
+mod requests;
 mod rollout;
 mod router;
 mod value;
@@ -18,8 +19,9 @@ mod value;
 pub use crossfade_core::Span;
 pub use rollout::{RolloutConfig, StepConfig, Strategy};
 pub use router::RouterConfig;
-pub use value::{Percent, check_site_url};
+pub use value::{Percent, check_site_url, check_url};
 
+use requests::{check_health, check_name, check_not_zero, check_smoke};
 use value::check_project;
 
 /// The whole file.
@@ -121,6 +123,10 @@ pub struct Hook {
     /// How long it may take. Default: `10m`.
     #[serde(default = "ten_minutes")]
     pub timeout: Span,
+    /// Whether it sees CLOUDFLARE_API_TOKEN, as `wrangler d1 migrations apply` needs. CROSSFADE_TOKEN and
+    /// CROSSFADE_SIGNING_KEY are seen by no hook. Default: false.
+    #[serde(default)]
+    pub secrets: bool,
 }
 
 /// What happens to old deployments.
@@ -134,6 +140,44 @@ pub struct Cleanup {
 impl Default for Cleanup {
     fn default() -> Self {
         Self { keep: 5 }
+    }
+}
+
+impl Hooks {
+    fn check(&self) -> Result<(), String> {
+        let lists = [
+            ("build", self.build.as_slice()),
+            ("prepare", &self.prepare),
+            ("database", self.database.as_slice()),
+            ("settled", &self.settled),
+            ("rolled_back", &self.rolled_back),
+        ];
+        for (name, hook) in
+            lists.into_iter().flat_map(|(name, hooks)| hooks.iter().map(move |hook| (name, hook)))
+        {
+            let at = format!("`hooks.{name}`");
+            if let Some(name) = &hook.name {
+                check_name(&at, name)?;
+            }
+            if hook.run.trim().is_empty() {
+                return Err(format!(
+                    "{at}: `run` is {:?}: it must be a command, such as \"npm run build\"",
+                    hook.run
+                ));
+            }
+            check_not_zero(&format!("{at}: `timeout`"), hook.timeout)?;
+        }
+        Ok(())
+    }
+}
+
+impl VersionConfig {
+    fn check(&self) -> Result<(), String> {
+        let Self { json, within, .. } = self;
+        if !json.starts_with('/') {
+            return Err(format!("`version.json` is `{json}`: it must be a JSON pointer such as /version"));
+        }
+        check_not_zero("`version.within`", *within)
     }
 }
 
@@ -199,6 +243,13 @@ impl Config {
             }
             names.push(name);
         }
+        self.health.iter().try_for_each(check_health)?;
+        self.smoke.iter().try_for_each(check_smoke)?;
+        self.hooks.check()?;
+        if let Some(version) = &self.version {
+            version.check()?;
+        }
+        self.rollout.check()?;
         self.rollout.plan().map_err(|error| format!("`rollout`: {error}"))?;
         Ok(())
     }

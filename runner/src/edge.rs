@@ -8,6 +8,9 @@ use serde::Deserialize;
 
 use crate::probe::Target;
 
+/// The variable that holds the router's secret.
+pub const CONTROL_TOKEN: &str = "CROSSFADE_TOKEN";
+
 /// The secret that opens the router's control endpoints. It never appears in a message.
 #[derive(Clone)]
 pub struct ControlToken(String);

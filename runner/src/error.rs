@@ -106,6 +106,14 @@ pub enum Error {
         /// What failed.
         why: String,
     },
+    /// A check of a site, outside any release, failed.
+    #[error("{phase}: {why}")]
+    Check {
+        /// Which phase.
+        phase: &'static str,
+        /// What failed.
+        why: String,
+    },
     /// Another release has taken over.
     #[error("{0}")]
     Superseded(String),
@@ -131,6 +139,9 @@ pub enum Error {
     /// Cancelled before any traffic was moved.
     #[error("cancelled ({0}) before any traffic was moved")]
     Cancelled(String),
+    /// A question was cancelled; it would have moved nothing.
+    #[error("cancelled ({0})")]
+    Interrupted(String),
     /// Something on this machine does not work.
     #[error("{doing}")]
     Io {
@@ -174,6 +185,8 @@ impl Error {
             | Self::Upload(_)
             | Self::Record { .. }
             | Self::Gate { .. }
+            | Self::Check { .. }
+            | Self::Interrupted(_)
             | Self::Cancelled(_) => exit_code::NOT_STARTED,
             Self::RolledBack(_) => exit_code::ROLLED_BACK,
             Self::Superseded(_) | Self::InCharge { .. } => exit_code::SUPERSEDED,
@@ -213,10 +226,19 @@ impl Error {
                 report::time_of_day(*until)
             )),
             Self::Gate { .. } => Some("nothing was changed for visitors; mend it and deploy again".into()),
+            Self::Check { .. } => Some(
+                "`crossfade check` deploys and moves nothing; mend the site or the check, and check again"
+                    .into(),
+            ),
             Self::RolledBack(_) => {
                 Some("visitors are on the version before; mend it and deploy again".into())
             }
-            Self::Usage(_) | Self::Plan(_) | Self::Weights(_) | Self::Cancelled(_) | Self::Io { .. } => None,
+            Self::Usage(_)
+            | Self::Plan(_)
+            | Self::Weights(_)
+            | Self::Cancelled(_)
+            | Self::Interrupted(_)
+            | Self::Io { .. } => None,
         }
     }
 }

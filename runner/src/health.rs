@@ -8,15 +8,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cancel::Cancel;
+use crate::context::{Context, fill_headers};
 use crate::probe::{self, NoAnswer, Request, Target};
 
-/// One check.
+/// One check. Path and headers may hold `{{version}}`, `{{release}}`, `{{random}}` and `{{env.NAME}}`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
     /// What the report calls it: `basic`, `database`, `external`, `application`.
     pub name: String,
-    /// The path, or an absolute URL. May hold `{{version}}`.
+    /// The path, or an absolute URL.
     pub path: String,
     /// The method. Default: `GET`.
     #[serde(default = "get")]
@@ -33,10 +34,13 @@ pub struct HealthCheck {
     /// Further tries after a failed one. Default: 2.
     #[serde(default = "two")]
     pub retries: u32,
-    /// The wait before a further try; it doubles each time. Default: `1s`.
+    /// The wait before a further try; it doubles each time, up to 30 seconds. Default: `1s`.
     #[serde(default = "one_second")]
     pub retry_delay: Span,
 }
+
+/// What a doubled wait ends at.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 
 fn get() -> String {
     "GET".into()
@@ -72,6 +76,25 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// The same, in words that `tell` makes of its own.
+    #[must_use]
+    pub(crate) fn told(self, tell: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Pass => Self::Pass,
+            Self::Fail { why } => Self::Fail { why: tell(why) },
+            Self::Error { why } => Self::Error { why: tell(why) },
+        }
+    }
+}
+
+impl HealthCheck {
+    /// All texts that may hold `{{name}}`.
+    pub fn templates(&self) -> impl Iterator<Item = String> {
+        [self.path.clone()].into_iter().chain(self.headers.values().cloned())
+    }
+}
+
 /// A check's result.
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckResult {
@@ -99,13 +122,13 @@ impl std::fmt::Display for CheckResult {
 pub fn run_all(
     checks: &[HealthCheck],
     target: &Target,
-    variables: &Variables,
+    context: &Context,
     cancel: &Cancel,
 ) -> Vec<CheckResult> {
     std::thread::scope(|scope| {
         let running: Vec<_> = checks
             .iter()
-            .map(|check| (check, scope.spawn(move || run(check, target, variables, cancel))))
+            .map(|check| (check, scope.spawn(move || run(check, target, context, cancel))))
             .collect();
         running
             .into_iter()
@@ -121,27 +144,27 @@ pub fn run_all(
     })
 }
 
-fn run(check: &HealthCheck, target: &Target, variables: &Variables, cancel: &Cancel) -> CheckResult {
+fn run(check: &HealthCheck, target: &Target, context: &Context, cancel: &Cancel) -> CheckResult {
     let mut wait = check.retry_delay.0;
     let mut attempts = 0;
     loop {
         attempts += 1;
         let started = std::time::Instant::now();
-        let verdict = attempt(check, target, variables);
+        let verdict = attempt(check, target, &context.variables).told(|why| context.redact(&why));
         let elapsed_ms = started.elapsed().as_millis();
         if verdict == Verdict::Pass || attempts > check.retries || cancel.wait(wait) {
             return CheckResult { name: check.name.clone(), verdict, attempts, elapsed_ms };
         }
-        wait = wait.saturating_mul(2);
+        wait = wait.saturating_mul(2).min(wait.max(WAIT_MAX));
     }
 }
 
 fn attempt(check: &HealthCheck, target: &Target, variables: &Variables) -> Verdict {
-    let path = match variables.fill(&check.path, Place::Url) {
-        Ok(path) => path,
+    let filled = variables.fill(&check.path, Place::Url);
+    let (path, headers) = match filled.and_then(|path| Ok((path, fill_headers(&check.headers, variables)?))) {
+        Ok(parts) => parts,
         Err(error) => return Verdict::Error { why: error.to_string() },
     };
-    let headers: Vec<_> = check.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let request = Request {
         method: &check.method,
         path: &path,

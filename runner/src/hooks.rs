@@ -7,8 +7,14 @@ use std::time::{Duration, Instant};
 use crossfade_core::Span;
 
 use crate::cancel::Cancel;
+use crate::cloudflare::API_TOKEN;
 use crate::config::Hook;
+use crate::edge::CONTROL_TOKEN;
 use crate::signing::SIGNING_KEY;
+
+/// How long what was asked to end may take to put things in order.
+const END_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How a hook failed.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +61,16 @@ pub fn run(
     environment: &[(&str, String)],
     cancel: &Cancel,
 ) -> Result<(), HookError> {
-    const LOOK_EVERY: Duration = Duration::from_millis(50);
     let named = || hook.run.clone();
-    let mut child = shell(&hook.run)
+    let mut command = shell(&hook.run);
+    // Whoever has these can move traffic; nothing but this program needs them.
+    command.env_remove(SIGNING_KEY).env_remove(CONTROL_TOKEN);
+    if !hook.secrets {
+        // A build runs a thousand packages of strangers; only a hook that deploys something itself needs it.
+        command.env_remove(API_TOKEN);
+    }
+    let mut child = command
         .current_dir(directory)
-        // Whoever has it can move traffic; nothing but this program needs it.
-        .env_remove(SIGNING_KEY)
         .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
         .stdin(Stdio::null())
         .stdout(std::io::stderr())
@@ -100,12 +110,32 @@ fn shell(run: &str) -> Command {
     command
 }
 
-/// Ends the whole process group; it is ours alone, because the shell began it.
+/// Ends the whole process group; it is ours alone, because the shell began it. It is asked first, so that a migration can
+/// roll its transaction back and give its lock free; what does not listen is killed.
+#[cfg(unix)]
 fn end(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let deadline = Instant::now() + END_WITHIN;
+        let _ = kill_process_group(group, Signal::TERM);
+        loop {
+            // The shell is the first to go and must be reaped, or the group would never be empty.
+            let _ = child.try_wait();
+            if test_kill_process_group(group).is_err() {
+                break;
+            }
+            if Instant::now() >= deadline {
+                let _ = kill_process_group(group, Signal::KILL);
+                break;
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
     }
+    let _ = child.wait();
+}
+
+#[cfg(windows)]
+fn end(child: &mut Child) {
     let _ = child.kill();
     let _ = child.wait();
 }
@@ -115,7 +145,7 @@ mod tests {
     use super::*;
 
     fn hook(run: &str, timeout: Duration) -> Hook {
-        Hook { name: None, run: run.into(), timeout: Span(timeout) }
+        Hook { name: None, run: run.into(), timeout: Span(timeout), secrets: false }
     }
 
     #[test]
@@ -147,5 +177,22 @@ mod tests {
         cancelled.cancel("SIGINT");
         let (error, gone) = run_marked(Duration::from_secs(60), &cancelled);
         assert!(matches!(error, HookError::Cancelled { .. }) && gone);
+    }
+
+    #[test]
+    fn a_hook_is_asked_to_end_before_it_is_killed() {
+        let directory = tempfile::tempdir().unwrap();
+        let said = |command: &str| {
+            let hook = hook(command, Duration::from_millis(500));
+            let error = run(&hook, directory.path(), &[], &Cancel::default()).unwrap_err();
+            assert!(matches!(error, HookError::TimedOut { .. }), "{error}");
+            std::fs::read_to_string(directory.path().join("said")).unwrap_or_default()
+        };
+        let polite = "trap 'echo unlocked > said; exit 1' TERM; while :; do sleep 0.05; done";
+        assert_eq!(said(polite), "unlocked\n");
+        let deaf = "trap 'echo no > said' TERM; while :; do sleep 0.05; done";
+        let started = Instant::now();
+        assert_eq!(said(deaf), "no\n");
+        assert!(started.elapsed() >= END_WITHIN, "it was killed before its time");
     }
 }

@@ -31,11 +31,11 @@ mod gates;
 mod settle;
 mod takeover;
 
-pub use gates::{check_all, target};
+pub use gates::{check_health, check_smoke, target};
 pub use takeover::{refuse_while_leased, table_in_force, write_table};
 
 /// How long a smoke test that was cut short by a cancellation has to clean up, once everything else is done.
-const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
+pub const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// What to release.
 #[derive(Clone, Debug)]

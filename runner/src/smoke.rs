@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cancel::Cancel;
+use crate::context::{Context, fill_headers};
 use crate::health::Verdict;
 use crate::probe::{self, NoAnswer, Request, Target};
 
@@ -71,51 +72,6 @@ fn get() -> String {
 
 const fn ten_seconds() -> Span {
     Span(Duration::from_secs(10))
-}
-
-/// Values that scenarios begin with, and those among them that nobody may read.
-#[derive(Clone, Default)]
-pub struct Context {
-    variables: Variables,
-    secrets: Vec<String>,
-}
-
-impl Context {
-    /// Values that every scenario knows.
-    pub const fn new(variables: Variables) -> Self {
-        Self { variables, secrets: Vec::new() }
-    }
-
-    /// Adds the environment variables that these scenarios name as `{{env.NAME}}`. Their values count as secrets.
-    #[must_use]
-    pub fn with_environment(
-        mut self,
-        tests: &[SmokeTest],
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Self {
-        let texts = tests
-            .iter()
-            .flat_map(|test| test.steps.iter().chain(&test.cleanup))
-            .flat_map(SmokeStep::templates);
-        for text in texts {
-            for name in
-                text.split("{{").skip(1).filter_map(|rest| rest.split_once("}}")).map(|(name, _)| name.trim())
-            {
-                if let Some(value) = name.strip_prefix("env.").and_then(&variable) {
-                    self.variables.set(name, value.clone());
-                    self.secrets.push(value);
-                }
-            }
-        }
-        self
-    }
-
-    fn redact(&self, text: &str) -> String {
-        // Shorter values are everyday words; hiding them would make the report unreadable and protect nothing.
-        const SECRET_MIN: usize = 4;
-        let secrets = self.secrets.iter().filter(|secret| secret.len() >= SECRET_MIN);
-        secrets.fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
-    }
 }
 
 /// A scenario's result.
@@ -197,13 +153,16 @@ fn run(test: &SmokeTest, target: &Target, context: &Context, cancel: &Cancel) ->
             Verdict::Fail { why } | Verdict::Error { why } => left_behind.push(context.redact(&why)),
         }
     }
-    let verdict = match verdict {
-        Verdict::Pass => Verdict::Pass,
-        Verdict::Fail { why } => Verdict::Fail { why: context.redact(&why) },
-        Verdict::Error { why } => Verdict::Error { why: context.redact(&why) },
-    };
+    let verdict = verdict.told(|why| context.redact(&why));
     let elapsed_ms = started.elapsed().as_millis();
     SmokeResult { name: test.name.clone(), verdict, requests, elapsed_ms, left_behind }
+}
+
+impl SmokeTest {
+    /// All texts that may hold `{{name}}`.
+    pub fn templates(&self) -> impl Iterator<Item = String> {
+        self.steps.iter().chain(&self.cleanup).flat_map(SmokeStep::templates)
+    }
 }
 
 impl SmokeStep {
@@ -212,7 +171,7 @@ impl SmokeStep {
     }
 
     /// All texts that may hold `{{name}}`.
-    fn templates(&self) -> Vec<String> {
+    pub fn templates(&self) -> Vec<String> {
         let json = self.json.as_ref().map(ToString::to_string);
         let headers = self.headers.values().cloned();
         [self.path.clone()].into_iter().chain(headers).chain(json).chain(self.body.clone()).collect()
@@ -236,8 +195,7 @@ impl SmokeStep {
             attempts += 1;
             let verdict = match self.attempt(agent, target, variables) {
                 Verdict::Pass => return Verdict::Pass,
-                Verdict::Fail { why } => Verdict::Fail { why: format!("{}: {why}", self.title()) },
-                Verdict::Error { why } => Verdict::Error { why: format!("{}: {why}", self.title()) },
+                verdict => verdict.told(|why| format!("{}: {why}", self.title())),
             };
             if attempts > self.retries || cancel.wait(RETRY_DELAY) {
                 return verdict;
@@ -248,10 +206,7 @@ impl SmokeStep {
     fn attempt(&self, agent: &ureq::Agent, target: &Target, variables: &mut Variables) -> Verdict {
         let filled = || -> Result<_, crossfade_core::probe::UnknownVariable> {
             let path = variables.fill(&self.path, Place::Url)?;
-            let mut headers = Vec::new();
-            for (name, value) in &self.headers {
-                headers.push((name.clone(), variables.fill(value, Place::Text)?));
-            }
+            let headers = fill_headers(&self.headers, variables)?;
             let body = match (&self.json, &self.body) {
                 (Some(json), _) => {
                     Some(("application/json", variables.fill(&json.to_string(), Place::Json)?))

@@ -161,6 +161,15 @@ struct Asset {
     key: String,
 }
 
+/// Refuses a directory that could not be uploaded. Nothing is sent.
+///
+/// # Errors
+/// [`Error::Files`].
+pub fn check(directory: &std::path::Path) -> Result<(), Error> {
+    files::scan(directory)?;
+    Ok(())
+}
+
 /// Uploads a directory and makes a deployment of it.
 ///
 /// # Errors

@@ -63,7 +63,8 @@ fn note(ready: &Rc<Ready>, route: &Route, failed: bool, can_repeat: bool) -> boo
 
 async fn respond(call: Call, ready: Rc<Ready>, route: Route, result: Result<Response, JsValue>) -> JsValue {
     match result {
-        Ok(response) if asset::is_missing(&call, &response, response.status()) => {
+        // Who asks for one version wants to know what that one has.
+        Ok(response) if !route.private && asset::is_missing(&call, &response, response.status()) => {
             asset::answer(call, ready, route, response).await
         }
         Ok(response) => answer::of_route(&call, &ready, &route, &response),

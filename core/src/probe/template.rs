@@ -27,6 +27,21 @@ pub struct UnknownVariable {
     known: String,
 }
 
+impl Place {
+    /// A value as it is written there.
+    pub fn written(self, value: &str) -> String {
+        let mut written = String::new();
+        write(&mut written, value, self);
+        written
+    }
+}
+
+/// The names in a template, in their order.
+pub fn names(template: &str) -> impl Iterator<Item = &str> {
+    let parts = template.split("{{").skip(1);
+    parts.filter_map(|rest| rest.split_once("}}")).map(|(name, _)| name.trim())
+}
+
 impl Variables {
     /// Sets a value.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {

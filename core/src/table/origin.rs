@@ -81,8 +81,8 @@ fn is_host(host: &str) -> bool {
         })
 }
 
-/// RFC 6761, section 6.3, and RFC 1122, section 3.2.1.3.
-fn is_loopback(host: &str) -> bool {
+/// Whether a host is this machine: RFC 6761, section 6.3, and RFC 1122, section 3.2.1.3.
+pub fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 

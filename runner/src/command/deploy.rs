@@ -9,6 +9,7 @@ use super::Session;
 use crate::cli::Deploy;
 use crate::error::Error;
 use crate::release::{self, Request};
+use crate::upload;
 
 pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
     let directory = match &arguments.directory {
@@ -21,6 +22,10 @@ pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
     };
     let version = Version::new("--as", version)
         .map_err(|error| Error::Usage(format!("the version is {}: {}", error.value, error.problem)))?;
+    if session.config.hooks.build.is_none() {
+        // Nothing is going to make it: known before a hook has touched the database.
+        upload::check(&directory)?;
+    }
     release::deploy(session, &Request { directory, version, message: arguments.message.clone() })
 }
 

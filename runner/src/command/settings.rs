@@ -2,8 +2,9 @@
 //! met as an odd answer much later.
 
 use crate::cli::Global;
-use crate::cloudflare::{AccountId, ApiToken};
-use crate::edge::ControlToken;
+use crate::cloudflare::{API_TOKEN, AccountId, ApiToken};
+use crate::config::check_url;
+use crate::edge::{CONTROL_TOKEN, ControlToken};
 use crate::error::Error;
 use crate::signing::{SIGNING_KEY, Signer};
 
@@ -26,8 +27,8 @@ pub(super) fn account(global: &Global) -> Result<AccountId, Error> {
 
 /// The API token.
 pub(super) fn api_token() -> Result<ApiToken, Error> {
-    let token = secret("CLOUDFLARE_API_TOKEN")?.ok_or_else(|| Error::Missing {
-        what: "CLOUDFLARE_API_TOKEN",
+    let token = secret(API_TOKEN)?.ok_or_else(|| Error::Missing {
+        what: API_TOKEN,
         hint: "create a token with the permissions \"Cloudflare Pages: Edit\" and \"Workers KV Storage: Edit\" at \
                https://dash.cloudflare.com/profile/api-tokens and set it in the environment"
             .into(),
@@ -37,7 +38,7 @@ pub(super) fn api_token() -> Result<ApiToken, Error> {
 
 /// The router's secret; commands that ask nothing of the router do without.
 pub(super) fn control_token() -> Result<Option<ControlToken>, Error> {
-    Ok(secret("CROSSFADE_TOKEN")?.map(ControlToken::new))
+    Ok(secret(CONTROL_TOKEN)?.map(ControlToken::new))
 }
 
 /// What tables are signed with; without a key they are not.
@@ -48,14 +49,9 @@ pub(super) fn signer() -> Result<Signer, Error> {
 /// Where the API is.
 pub(super) fn api_base_url(global: &Global) -> Result<&str, Error> {
     let url = global.api_base_url.as_str();
-    let parsed = url.parse::<ureq::http::Uri>().ok();
-    let host = parsed.as_ref().and_then(|url| url.scheme().and(url.host()));
-    if host.is_none_or(str::is_empty) {
-        return Err(Error::Usage(format!(
-            "CLOUDFLARE_API_BASE_URL is `{url}`: it must be a URL such as https://api.cloudflare.com/client/v4"
-        )));
-    }
-    Ok(url)
+    check_url(url, "a URL such as https://api.cloudflare.com/client/v4")
+        .map(|_| url)
+        .map_err(|why| Error::Usage(format!("CLOUDFLARE_API_BASE_URL is {why}")))
 }
 
 /// A secret from the environment; empty counts as not set, which is how GitHub passes a secret that does not exist.

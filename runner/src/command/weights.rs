@@ -30,7 +30,9 @@ pub(super) fn run(session: &Session, arguments: &Weights) -> Result<(), Error> {
     let text = format!("revision {}: {}", next.revision(), shares(&next));
     phase.progress(text.clone());
     if let Err(error) = write_table(session, &next) {
-        phase.failed_because(&text, &error.in_one_line());
+        let why = error.in_one_line();
+        phase.failed_because(&text, &why);
+        session.reporter.finished("not-started", false, why);
         return Err(error);
     }
     let served = wait_until_served(session, &edge, &next, &release);
@@ -42,9 +44,13 @@ pub(super) fn run(session: &Session, arguments: &Weights) -> Result<(), Error> {
     let outcome = if served.is_ok() { "shifted" } else { "stuck" };
     record_by_hand(session, record, outcome, &format!("by hand, {text}"));
     match served {
-        Ok(()) => phase.done(format!("{text}, served at the edge")),
+        Ok(()) => {
+            phase.done(format!("{text}, served at the edge"));
+            session.reporter.finished("done", true, format!("visitors are on {}", shares(&next)));
+        }
         Err(why) => {
             phase.failed_because(&format!("{text} is written"), &why);
+            session.reporter.finished("stuck", false, format!("stuck: {why}"));
             return Err(Error::Stuck {
                 why,
                 hint: "the table in KV is as you said; look at `crossfade status`".into(),

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Percent;
+use super::requests::check_not_zero;
 
 /// How traffic is shifted.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -77,6 +78,23 @@ impl Default for RolloutConfig {
 }
 
 impl RolloutConfig {
+    /// Refuses what is a plan and makes no sense all the same.
+    pub(super) fn check(&self) -> Result<(), String> {
+        for (name, time) in [
+            ("measure_every", self.measure_every),
+            ("renew_every", self.renew_every),
+            ("confirm_within", self.confirm_within),
+        ] {
+            check_not_zero(&format!("`rollout.{name}`"), time)?;
+        }
+        match self.steps.iter().position(|step| step.weight.0 == Weight::ZERO) {
+            Some(index) => Err(format!(
+                "`rollout.steps[{index}].weight` is 0 %: a step must bring visitors to the new version, such as 5%"
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// The plan that these settings describe.
     ///
     /// # Errors

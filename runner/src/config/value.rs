@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use crossfade_core::table::Weight;
+use crossfade_core::table::{Weight, is_loopback};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
+use ureq::http::Uri;
 
 /// A share: `5%`, `0.01%`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,17 +35,29 @@ impl JsonSchema for Percent {
 /// # Errors
 /// The text and what would be right; follows "is".
 pub fn check_site_url(text: &str) -> Result<(), String> {
-    let uri = text.parse::<ureq::http::Uri>().ok();
-    let is_site = uri.is_some_and(|uri| {
-        matches!(uri.scheme_str(), Some("https" | "http"))
-            && uri.host().is_some_and(|host| !host.is_empty())
-            && uri.path() == "/"
-            && uri.query().is_none()
-    });
-    if is_site && !text.contains(['#', '@']) {
+    const WANTED: &str = "a site without path, such as https://booking.example.com";
+    let uri = check_url(text, WANTED)?;
+    if uri.path() == "/" && uri.query().is_none() && !text.contains(['#', '@']) {
         Ok(())
     } else {
-        Err(format!("`{text}`: it must be a site without path, such as https://booking.example.com"))
+        Err(format!("`{text}`: it must be {WANTED}"))
+    }
+}
+
+/// Refuses what is no URL, and plain `http` to another machine: secrets travel in the headers of what is sent there.
+///
+/// # Errors
+/// The text and what would be right; follows "is".
+pub fn check_url(text: &str, wanted: &str) -> Result<Uri, String> {
+    let uri = text.parse::<Uri>().ok().filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+    let host = uri.as_ref().and_then(Uri::host).map(str::to_ascii_lowercase).unwrap_or_default();
+    match uri.as_ref().and_then(Uri::scheme_str) {
+        Some("http") if !is_loopback(&host) => Err(format!(
+            "`{text}`: secrets would travel to {host} unencrypted; it must begin with https:// (http:// is for this \
+             machine only, such as http://127.0.0.1:8787)"
+        )),
+        Some("https" | "http") => uri.ok_or_else(String::new),
+        Some(_) | None => Err(format!("`{text}`: it must be {wanted}")),
     }
 }
 
@@ -70,6 +83,10 @@ mod tests {
     fn a_site_is_a_scheme_and_a_host() {
         for good in ["https://booking.example.com", "http://127.0.0.1:8787", "https://booking.example.com/"] {
             check_site_url(good).unwrap();
+        }
+        for open in ["http://booking.example.com", "http://10.0.0.1:8787", "http://127.0.0.1.example.com"] {
+            let why = check_site_url(open).unwrap_err();
+            assert!(why.contains("unencrypted; it must begin with https://"), "{why}");
         }
         for bad in [
             "",

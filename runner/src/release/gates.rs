@@ -2,21 +2,21 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossfade_core::probe::Variables;
 use crossfade_core::rollout::{Canary, Verdict as Measured};
 use crossfade_core::table::{Origin, ReleaseId, Weight};
 
 use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::config::{Config, VersionConfig};
+use crate::context::Context;
 use crate::drive::Measurement;
 use crate::edge::Edge;
 use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::{self, NoAnswer, Target};
 use crate::release::{Request, cancelled_or};
-use crate::report::Reporter;
-use crate::smoke::{self, Context, SmokeResult, SmokeTest};
+use crate::report::{Reporter, counted};
+use crate::smoke::{self, SmokeResult, SmokeTest};
 use crate::upload;
 
 /// A site to be probed.
@@ -90,8 +90,8 @@ pub(super) fn health(
     release: &ReleaseId,
     target: &Target,
 ) -> Result<(), Error> {
-    let variables = variables(request.version.as_str(), release.as_str());
-    let result = health_phase(&session.config.health, target, &variables, &session.reporter, &session.cancel);
+    let context = context(&session.config, request.version.as_str(), release.as_str());
+    let result = health_phase(&session.config.health, target, &context, &session.reporter, &session.cancel);
     result.map_err(|error| cancelled_or(&session.cancel, error))
 }
 
@@ -102,34 +102,49 @@ pub(super) fn smoke(
     release: &ReleaseId,
     target: &Target,
 ) -> Result<(), Error> {
-    let context = context(&session.config.smoke, variables(request.version.as_str(), release.as_str()));
+    let context = context(&session.config, request.version.as_str(), release.as_str());
     let result = smoke_phase(&session.config.smoke, target, &context, &session.reporter, &session.cancel);
     result.map_err(|error| cancelled_or(&session.cancel, error))
 }
 
-/// Health checks and, unless `health_only`, smoke tests against a site, for `crossfade check`.
+/// Health checks against a site, for `crossfade check`.
 ///
 /// # Errors
-/// [`Error::Gate`] with the first failures.
-pub fn check_all(
+/// [`Error::Check`] with the failures.
+pub fn check_health(
     config: &Config,
     target: &Target,
-    health_only: bool,
     reporter: &Reporter,
     cancel: &Cancel,
 ) -> Result<(), Error> {
-    let variables = variables("", "check");
-    health_phase(&config.health, target, &variables, reporter, cancel)?;
-    if !health_only {
-        smoke_phase(&config.smoke, target, &context(&config.smoke, variables), reporter, cancel)?;
+    health_phase(&config.health, target, &context(config, "", "check"), reporter, cancel).map_err(outside)
+}
+
+/// Smoke tests against a site, for `crossfade check`.
+///
+/// # Errors
+/// [`Error::Check`] with the first failure.
+pub fn check_smoke(
+    config: &Config,
+    target: &Target,
+    reporter: &Reporter,
+    cancel: &Cancel,
+) -> Result<(), Error> {
+    smoke_phase(&config.smoke, target, &context(config, "", "check"), reporter, cancel).map_err(outside)
+}
+
+/// A gate that stands in no release's way.
+fn outside(error: Error) -> Error {
+    match error {
+        Error::Gate { phase, why } => Error::Check { phase, why },
+        error => error,
     }
-    Ok(())
 }
 
 fn health_phase(
     checks: &[HealthCheck],
     target: &Target,
-    variables: &Variables,
+    context: &Context,
     reporter: &Reporter,
     cancel: &Cancel,
 ) -> Result<(), Error> {
@@ -137,8 +152,8 @@ fn health_phase(
         return Ok(());
     }
     let phase = reporter.phase("health");
-    phase.progress(format!("{} checks at {}", checks.len(), target.base()));
-    let results = health::run_all(checks, target, variables, cancel);
+    phase.progress(format!("{} at {}", counted(checks.len(), "check"), target.base()));
+    let results = health::run_all(checks, target, context, cancel);
     let texts = |failed: bool| -> Vec<String> {
         let wanted = results.iter().filter(|result| (result.verdict != Verdict::Pass) == failed);
         wanted.map(ToString::to_string).collect()
@@ -151,7 +166,7 @@ fn health_phase(
     for result in results.iter().filter(|result| result.verdict != Verdict::Pass) {
         phase.failed_detail(&result.name, &result.to_string());
     }
-    phase.failed(format!("{} of {} checks failed", failed.len(), results.len()));
+    phase.failed(format!("{} of {} failed", failed.len(), counted(results.len(), "check")));
     Err(Error::Gate { phase: "health", why: failed.join(" | ") })
 }
 
@@ -166,7 +181,7 @@ fn smoke_phase(
         return Ok(());
     }
     let phase = reporter.phase("smoke");
-    phase.progress(format!("{} tests at {}", tests.len(), target.base()));
+    phase.progress(format!("{} at {}", counted(tests.len(), "test"), target.base()));
     let results = smoke::run_all(tests, target, context, cancel, &|result: &SmokeResult| {
         let text = result.to_string();
         match result.verdict {
@@ -200,21 +215,20 @@ pub(super) fn measurement(
 ) -> Measurement {
     let checks = session.config.health.clone();
     let tests = if session.config.rollout.verify_smoke { session.config.smoke.clone() } else { Vec::new() };
-    let variables = variables(request.version.as_str(), release.as_str());
-    let context = context(&tests, variables.clone());
+    let context = context(&session.config, request.version.as_str(), release.as_str());
     let at_canary = edge.target(&canary.name, &canary.version);
     let at_stable = stable.map(|origin| target(origin.as_str()));
     let cancel = session.cancel.clone();
     let smoke_passed = AtomicBool::new(tests.is_empty());
     Measurement::new(move |_step, weight| {
-        let results = health::run_all(&checks, &at_canary, &variables, &cancel);
+        let results = health::run_all(&checks, &at_canary, &context, &cancel);
         if let Some(failed) = worst(&results) {
             let name = failed.name.clone();
             let blameless = || {
                 let same: Vec<HealthCheck> =
                     checks.iter().filter(|check| check.name == name).cloned().collect();
                 let stable = at_stable.as_ref()?;
-                let result = health::run_all(&same, stable, &variables, &cancel);
+                let result = health::run_all(&same, stable, &context, &cancel);
                 worst(&result).map(|failed| format!("stable fails the same check: {failed}"))
             };
             return match &failed.verdict {
@@ -246,14 +260,8 @@ fn worst(results: &[CheckResult]) -> Option<&CheckResult> {
         .or_else(|| first(|verdict| *verdict != Verdict::Pass))
 }
 
-fn variables(version: &str, release: &str) -> Variables {
-    let mut variables = Variables::default();
-    variables.set("version", version);
-    variables.set("release", release);
-    variables.set("random", format!("{:08x}", getrandom::u32().unwrap_or_default()));
-    variables
-}
-
-fn context(tests: &[SmokeTest], variables: Variables) -> Context {
-    Context::new(variables).with_environment(tests, |name| std::env::var(name).ok())
+fn context(config: &Config, version: &str, release: &str) -> Context {
+    let health = config.health.iter().flat_map(HealthCheck::templates);
+    let smoke = config.smoke.iter().flat_map(SmokeTest::templates);
+    Context::new(version, release).with_environment(health.chain(smoke), |name| std::env::var(name).ok())
 }

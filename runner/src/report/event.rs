@@ -52,7 +52,7 @@ pub enum Event {
     },
     /// It is over.
     Finished {
-        /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`.
+        /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`; of `crossfade weights` also `done`.
         outcome: &'static str,
         /// One sentence.
         text: String,

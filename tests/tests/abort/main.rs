@@ -6,5 +6,6 @@ mod after;
 mod before;
 mod crash;
 mod partner;
+mod questions;
 mod rivals;
 mod trouble;

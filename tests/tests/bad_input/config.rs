@@ -45,6 +45,18 @@ const TYPOS: &[(&str, &str, &[&str])] = &[
         "[router]\nrules = [{ to = \"red\" }]\n[rollout]",
         &["`router.rules[0].to` is `red`", "`canary`, `stable` or one of `rollout.slots`"],
     ),
+    (
+        "[rollout]",
+        "[rollout]\nsteps = [{ weight = \"0%\", hold = \"1m\" }]",
+        &["`rollout.steps[0].weight` is 0 %", "such as 5%"],
+    ),
+    ("[rollout]", "[rollout]\nmeasure_every = \"0s\"", &["`rollout.measure_every` is 0 s"]),
+    ("json = \"/version\"", "json = \"version\"", &["`version.json` is `version`", "such as /version"]),
+    (
+        "database = { name = \"migrations\",",
+        "database = { timeout = \"0s\", name = \"migrations\",",
+        &["`hooks.database`: `timeout` is 0 s"],
+    ),
     ("status = 200,", "status = 2000,", &["`2000` is not a status such as 200 or \"2xx\"", "line 26"]),
     (
         "\"/migrations\" =",
@@ -60,6 +72,11 @@ const TYPOS: &[(&str, &str, &[&str])] = &[
         &["`environments.production.url` is `booking.example.com`", "such as https://booking.example.com"],
     ),
     (
+        "url = \"http://127.0.0.1:8787\"",
+        "url = \"http://booking.example.com\"",
+        &["`environments.production.url` is `http://booking.example.com`", "it must begin with https://"],
+    ),
+    (
         "kv_namespace = \"5a4db0c55a4db0c55a4db0c55a4db0c5\"",
         "kv_namespace = \"ROUTING\"",
         &["`environments.production.kv_namespace` is `ROUTING`", "`wrangler kv namespace list` shows them"],
@@ -70,6 +87,71 @@ const TYPOS: &[(&str, &str, &[&str])] = &[
         &["`environments.Production`", "a name is 1 to 32 of a-z"],
     ),
 ];
+
+/// What is put behind the example's file, and what is said about it: it is well-formed, and could never work.
+const NEVER: &[(&str, &[&str])] = &[
+    (
+        "[[health]]\nname = \"x\"\npath = \"/{{verison}}\"",
+        &["[[health]] `x` uses `{{verison}}`", "known here are version"],
+    ),
+    (
+        "[[health]]\nname = \"x\"\npath = \"/\"\nheaders = { a = \"{{id}}\" }",
+        &["[[health]] `x` uses `{{id}}`"],
+    ),
+    ("[[health]]\nname = \" \"\npath = \"/\"", &["[[health]]: `name` is \" \": reports need a name"]),
+    ("[[health]]\nname = \"x\"\npath = \"/\"\nmethod = \"get\"", &["`x`: `method` is `get`", "such as GET"]),
+    ("[[health]]\nname = \"x\"\npath = \"/\"\nmethod = \"G T\"", &["`x`: `method` is `G T`"]),
+    (
+        "[[health]]\nname = \"x\"\npath = \"/\"\nheaders = { \"a b\" = \"c\" }",
+        &["`headers` has `a b`", "such as content-type"],
+    ),
+    (
+        "[[health]]\nname = \"x\"\npath = \"/\"\nheaders = { a = \"c\\nd\" }",
+        &["the value of header `a` has line breaks"],
+    ),
+    ("[[health]]\nname = \"x\"\npath = \"/\"\ntimeout = \"0s\"", &["`x`: `timeout` is 0 s", "such as 5s"]),
+    (
+        "[[health]]\nname = \"x\"\npath = \"/\"\nretries = 21",
+        &["`x`: `retries` is 21: it must be at most 20"],
+    ),
+    ("[[smoke]]\nname = \"x\"\nsteps = []", &["[[smoke]] `x`: `steps` is []: add a step"]),
+    ("[[smoke]]\nname = \"\"\nsteps = [{ path = \"/\" }]", &["[[smoke]]: `name` is \"\""]),
+    (
+        "[[smoke]]\nname = \"x\"\nsteps = [{ path = \"/{{id}}\", capture = { id = \"/id\" } }]",
+        &["`x`: `steps[0]` uses `{{id}}`, which nothing before it captures"],
+    ),
+    (
+        "[[smoke]]\nname = \"x\"\nsteps = [{ path = \"/\", capture = { id = \"/id\" } }]\ncleanup = [{ path = \"/{{di}}\" }]",
+        &["`cleanup[0]` uses `{{di}}`", "version, release, random, id, and env.NAME"],
+    ),
+    (
+        "[[smoke]]\nname = \"x\"\nsteps = [{ path = \"/\", json = { a = 1 }, body = \"b\" }]",
+        &["`steps[0]` has both `json` ({\"a\":1}) and `body` (\"b\"): keep one"],
+    ),
+    (
+        "[[smoke]]\nname = \"x\"\nsteps = [{ path = \"/\", timeout = \"0s\" }]",
+        &["`steps[0]`: `timeout` is 0 s"],
+    ),
+];
+
+#[test]
+fn what_could_never_work_is_told_before_anything_is_done() {
+    let example = std::fs::read_to_string(root().join("example/crossfade.toml")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let validate = |text: String| {
+        std::fs::write(directory.path().join("crossfade.toml"), text).unwrap();
+        let mut command = crossfade();
+        command.arg("validate").current_dir(directory.path());
+        Ended::of(command)
+    };
+    for (behind, says) in NEVER {
+        println!("{behind}");
+        validate(format!("{example}\n{behind}\n")).expect(2).says(says);
+    }
+    // Whether a variable of the environment is set shows when it is used, and twenty tries are some.
+    let fine = "[[health]]\nname = \"x\"\npath = \"/{{release}}\"\nretries = 20\nheaders = { a = \"{{ env.SECRET }}\" }";
+    validate(format!("{example}\n{fine}\n")).expect(0);
+}
 
 #[test]
 fn a_typo_is_named_by_place_value_and_remedy() {

@@ -12,6 +12,7 @@ fn a_directory_that_pages_would_not_take_is_refused_before_the_first_byte() {
     let build = std::fs::read_to_string(site.path().join("crossfade.toml")).unwrap();
     let build = build.lines().find(|line| line.starts_with("build = ")).unwrap();
     site.configure(build, "");
+    site.configure("run = \"true\"", "run = \"touch migrated\"");
     let deploy = |directory: &str, says: &[&str]| -> Ended {
         println!("{directory}");
         site.run(&["deploy", directory, "--as", "2.0.0"]).expect(3).says(&["the upload failed"]).says(says)
@@ -48,6 +49,9 @@ fn a_directory_that_pages_would_not_take_is_refused_before_the_first_byte() {
         "functions",
         &["has Pages Functions, which must be compiled first", "hint: run `wrangler pages functions build"],
     );
+
+    assert!(!site.path().join("migrated").exists(), "a hook had run by then");
+    assert_eq!(site.sandbox.requests(), [], "somebody was asked something");
 
     // The plan says how many files may be; the token that Pages hands out carries the number.
     for name in ["a.html", "b.html", "c.html"] {

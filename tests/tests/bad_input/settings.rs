@@ -127,6 +127,16 @@ fn what_is_missing_or_wrong_in_the_environment_is_named_and_nothing_changes() {
             ],
         },
         Case {
+            name: "an API URL over an open line",
+            variables: &[("CLOUDFLARE_API_BASE_URL", Some("http://api.example.com/client/v4"))],
+            arguments: DEPLOY,
+            code: 2,
+            says: &[
+                "CLOUDFLARE_API_BASE_URL is `http://api.example.com/client/v4`: secrets would travel",
+                "it must begin with https://",
+            ],
+        },
+        Case {
             name: "an environment that is not in the file",
             variables: &[("CROSSFADE_ENVIRONMENT", Some("prod"))],
             arguments: DEPLOY,

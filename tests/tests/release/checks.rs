@@ -7,6 +7,11 @@ use crossfade_tests::{Ended, crossfade};
 
 /// The rest of a configuration, and what is run with it: no sandbox, because nothing of Cloudflare is asked.
 fn check(url: &str, checks: &str, arguments: &[&str]) -> Ended {
+    check_with(url, checks, arguments, &[])
+}
+
+/// The same with variables in the environment.
+fn check_with(url: &str, checks: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
     let directory = tempfile::tempdir().unwrap();
     let config = format!(
         "project = \"p\"\n[environments.production]\nurl = \"{url}\"\n\
@@ -14,7 +19,7 @@ fn check(url: &str, checks: &str, arguments: &[&str]) -> Ended {
     );
     std::fs::write(directory.path().join("crossfade.toml"), config).unwrap();
     let mut command = crossfade();
-    command.arg("check").args(arguments).current_dir(directory.path());
+    command.arg("check").args(arguments).envs(variables.iter().copied()).current_dir(directory.path());
     Ended::of(command)
 }
 
@@ -74,21 +79,23 @@ fn a_clean_up_runs_after_a_failure_as_far_as_there_is_something_to_clean() {
     let smoke = |name: &str, steps: &str, cleanup: &str| {
         format!("[[smoke]]\nname = \"{name}\"\nsteps = [{steps}]\ncleanup = [{cleanup}]\n")
     };
+    const OTHER: &str = "{ path = \"/never\", capture = { other = \"/id\" } }";
     let id = "capture = { id = \"/id\" }";
     let undo = "{ method = \"DELETE\", path = \"/undo/{{id}}\" }, { method = \"DELETE\", path = \"/undo/{{other}}\" }";
 
     // A step fails after something was made: that is undone, and what was never made is not.
     let made = smoke(
         "made",
-        &format!(
-            "{{ path = \"/made\", {id} }}, {{ path = \"/x\", expect = {{ status = 204 }} }}, {{ path = \"/never\" }}"
-        ),
+        &format!("{{ path = \"/made\", {id} }}, {{ path = \"/x\", expect = {{ status = 204 }} }}, {OTHER}"),
         undo,
     );
     let later = smoke("later", "{ path = \"/later\" }", "");
     let ended = check(&shop.url(), &format!("{made}{later}"), &[]).expect(3);
     ended
-        .says(&["error: smoke: made: GET /x: status is 200 with `{}`, expected 204"])
+        .says(&[
+            "error: smoke: made: GET /x: status is 200 with `{}`, expected 204",
+            "hint: `crossfade check` deploys and moves nothing; mend the site or the check",
+        ])
         .prints(&["✗ smoke      0 of 2 passed"]);
     assert_eq!(
         asked(&shop),
@@ -98,7 +105,7 @@ fn a_clean_up_runs_after_a_failure_as_far_as_there_is_something_to_clean() {
 
     // The failing step itself made something.
     shop.forget();
-    let half = smoke("half", &format!("{{ path = \"/half-made\", {id} }}"), undo);
+    let half = smoke("half", &format!("{{ path = \"/half-made\", {id} }}, {OTHER}"), undo);
     check(&shop.url(), &half, &[]).expect(3).says(&["half: GET /half-made: status is 500"]);
     assert_eq!(asked(&shop), ["GET /half-made", "DELETE /undo/h1"]);
 
@@ -117,11 +124,11 @@ fn a_clean_up_runs_after_a_failure_as_far_as_there_is_something_to_clean() {
     shop.forget();
     check(&shop.url(), &smoke("again", "{ path = \"/second-try\", retries = 1 }", ""), &[]).expect(0);
     assert_eq!(asked(&shop), ["GET /second-try", "GET /second-try"]);
-    // A name that nothing has captured is told with those that are known.
-    let unknown = smoke("unknown", "{ path = \"/{{tokn}}\" }", "");
+    // A variable that is not set is told with those that are known.
+    let unknown = smoke("unknown", "{ path = \"/{{env.TOKN}}\" }", "");
     check(&shop.url(), &unknown, &[])
         .expect(3)
-        .says(&["`{{tokn}}` is not known here; known are random, release, version"]);
+        .says(&["`{{env.TOKN}}` is not known here; known are random, release, version"]);
 }
 
 #[test]
@@ -176,4 +183,30 @@ fn a_site_is_checked_by_its_url_all_health_checks_at_once() {
     // A site that cannot be looked up says nothing about itself.
     let nowhere = health("nowhere", "path = \"http://[::ffff:0:0\"");
     check(&site.url(), &nowhere, &[]).expect(3).says(&["nowhere: no valid request"]);
+}
+
+#[test]
+fn a_health_check_carries_secrets_of_the_environment_and_reports_do_not() {
+    let site = Origin::new(|request, wire| {
+        let seen = format!("{} {}", request.target, request.header("authorization").unwrap_or("nothing"));
+        wire.answer("403 Forbidden", &[], &seen);
+    });
+    let health = |variable: &str| {
+        format!(
+            "[[health]]\nname = \"private\"\nretries = 0\npath = \"/{{{{release}}}}?key={{{{env.{variable}}}}}\"\n\
+             headers = {{ authorization = \"Bearer {{{{env.{variable}}}}}\" }}\n"
+        )
+    };
+    let ended = check(&site.url(), &health("BOOKING_KEY"), &[]).expect(3);
+    ended.says(&["private: `{{env.BOOKING_KEY}}` is not known here"]);
+    assert_eq!(site.received().len(), 0);
+
+    let ended = check_with(&site.url(), &health("BOOKING_KEY"), &["--json"], &[("BOOKING_KEY", "hunter 22")]);
+    let ended = ended.expect(3).says(&["private: status is 403 with `/check?key=*** Bearer ***`"]);
+    let request = &site.received()[0];
+    assert_eq!(
+        (request.target.as_str(), request.header("authorization")),
+        ("/check?key=hunter%2022", Some("Bearer hunter 22"))
+    );
+    assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("hunter"), "{}", ended.stdout);
 }

@@ -84,6 +84,11 @@ fn weights_are_set_by_hand_with_the_invariants_of_a_release() {
     ]);
     let ended = site.run(&["weights", "blue=100", "--force", "--json"]).expect(0);
     assert_eq!(ended.event("phase-ended")["text"], "revision 8: blue 100 %, served at the edge");
+    let finished = ended.event("finished");
+    assert_eq!(
+        (&finished["outcome"], &finished["text"]),
+        (&"done".into(), &"visitors are on blue 100 %".into())
+    );
     assert_eq!((site.served_version(), site.table().lease()), ("1.0.0".into(), None));
     site.run(&["rollback"]).expect(2).says(&["blue 1.0.0 is the only version there is"]);
 }

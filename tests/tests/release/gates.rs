@@ -1,5 +1,6 @@
 //! Everything that can fail before the switch: exit code 3, visitors untouched, no table written.
 
+use crossfade_sandbox::API_TOKEN;
 use crossfade_tests::{Ended, Site};
 
 /// A gate was red: nothing was written, visitors are where they were, and the history says why.
@@ -21,7 +22,8 @@ fn a_hook_that_fails_stops_the_release_before_anything_is_uploaded() {
     let (site, _origins) = Site::serving(&[("blue", "1.0.0")]);
     let hooks = "\
 prepare = [
-  { name = \"flags\", run = \"echo flags >> ran; env | grep ^CROSSFADE_ | grep -v TOKEN | sort > environment\" },
+  { name = \"flags\", run = \"echo flags >> ran; env | grep -E '^(CROSSFADE_|CLOUDFLARE_API_TOKEN)' | sort > environment\" },
+  { run = \"env | grep -E '^(CROSSFADE|CLOUDFLARE_API)_TOKEN=' > trusted\", secrets = true },
   { run = \"test ! -e broken-prepare && echo warm >> ran\" },
 ]
 database = { name = \"migrations\", run = \"test ! -e broken-database && echo database >> ran\", timeout = \"2s\" }
@@ -45,6 +47,8 @@ database = { name = \"migrations\", run = \"test ! -e broken-database && echo da
             "CROSSFADE_ENVIRONMENT=production\nCROSSFADE_RELEASE={release}\nCROSSFADE_SLOT=green\nCROSSFADE_VERSION=1.1.0\n"
         )
     );
+    let trusted = std::fs::read_to_string(site.path().join("trusted")).unwrap();
+    assert_eq!(trusted, format!("CLOUDFLARE_API_TOKEN={API_TOKEN}\n"), "one secret, for who asks for it");
 
     site.configure("timeout = \"2s\"", "timeout = \"200ms\"");
     site.configure("test ! -e broken-database && echo database >> ran", "sleep 60");

@@ -133,15 +133,9 @@ fn history_tells(site: &Site) {
     let text = site.run(&["history"]).expect(0).stdout;
     let lines: Vec<&str> = text.lines().collect();
     let [second, first, refused] = lines.as_slice() else { panic!("{text}") };
-    assert!(
-        second.contains("  deploy   1.1.0        promoted     promoted 1.1.0: it serves everybody"),
-        "{second}"
-    );
+    assert!(second.contains("  deploy   1.1.0        promoted     it serves everybody"), "{second}");
     assert!(first.contains("  deploy   1.0.0        promoted "), "{first}");
-    assert!(
-        refused.contains("  not-started  0.9.0 was not released: smoke: booking creation: POST"),
-        "{refused}"
-    );
+    assert!(refused.contains("  not-started  smoke: booking creation: POST"), "{refused}");
     let records = site.run(&["history", "--json", "-n", "2"]).expect(0).events();
     let versions: Vec<&Value> = records.iter().map(|line| &line["release"]["version"]).collect();
     assert_eq!(versions, ["1.1.0", "1.0.0"]);

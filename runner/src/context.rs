@@ -1,0 +1,101 @@
+//! What requests are filled with. In: values, and templates that name environment variables. Out: filled texts, and reports
+//! without secrets.
+
+use crossfade_core::probe::{Place, UnknownVariable, Variables, names};
+
+/// Names that every health check and smoke test knows.
+pub const KNOWN: [&str; 3] = ["version", "release", "random"];
+/// What names of environment variables begin with.
+pub const FROM_ENVIRONMENT: &str = "env.";
+
+/// Values that requests begin with, and those among them that nobody may read.
+#[derive(Clone, Default)]
+pub struct Context {
+    pub(crate) variables: Variables,
+    secrets: Vec<String>,
+}
+
+impl Context {
+    /// The values that every request knows.
+    pub fn new(version: &str, release: &str) -> Self {
+        let mut variables = Variables::default();
+        let random = format!("{:08x}", getrandom::u32().unwrap_or_default());
+        for (name, value) in KNOWN.into_iter().zip([version, release, &random]) {
+            variables.set(name, value);
+        }
+        Self { variables, secrets: Vec::new() }
+    }
+
+    /// Adds the environment variables that these texts name as `{{env.NAME}}`. Their values count as secrets.
+    #[must_use]
+    pub fn with_environment(
+        mut self,
+        templates: impl IntoIterator<Item = String>,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        for template in templates {
+            for name in names(&template) {
+                if let Some(value) = name.strip_prefix(FROM_ENVIRONMENT).and_then(&variable) {
+                    self.variables.set(name, value.clone());
+                    self.secrets.push(value);
+                }
+            }
+        }
+        // The longest first: one that contains another would else be told in part.
+        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        self
+    }
+
+    /// A text without the secrets, however they were written where they were put.
+    pub fn redact(&self, text: &str) -> String {
+        // Shorter values are everyday words; hiding them would make the report unreadable and protect nothing.
+        const SECRET_MIN: usize = 4;
+        let secrets = self.secrets.iter().filter(|secret| secret.len() >= SECRET_MIN);
+        secrets.fold(text.to_owned(), |text, secret| {
+            let written = [Place::Text, Place::Json, Place::Url].map(|place| place.written(secret));
+            written.iter().fold(text, |text, written| text.replace(written.as_str(), "***"))
+        })
+    }
+}
+
+/// Headers with their values filled.
+///
+/// # Errors
+/// The first name that is not known.
+pub(crate) fn fill_headers<'a>(
+    headers: impl IntoIterator<Item = (&'a String, &'a String)>,
+    variables: &Variables,
+) -> Result<Vec<(String, String)>, UnknownVariable> {
+    let filled = |(name, value): (&String, &String)| {
+        variables.fill(value, Place::Text).map(|value| (name.clone(), value))
+    };
+    headers.into_iter().map(filled).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_from_the_environment_is_filled_in_and_told_to_nobody() {
+        let context = Context::new("1.5.0", "rel-1").with_environment(
+            ["Bearer {{env.SECRET}} {{ env.LONGER }}".into(), "{{env.UNSET}}{{version}}".into()],
+            |name| match name {
+                "SECRET" => Some("hunter 2\"".into()),
+                "LONGER" => Some("hunter 2\"3".into()),
+                _ => None,
+            },
+        );
+        let filled = context.variables.fill("{{env.SECRET}} {{version}} {{release}}", Place::Text).unwrap();
+        assert_eq!(filled, "hunter 2\" 1.5.0 rel-1");
+        let error = context.variables.fill("{{env.UNSET}}", Place::Text).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`{{env.UNSET}}` is not known here") && !error.contains("hunter"),
+            "{error}"
+        );
+        assert_eq!(
+            context.redact("hunter 2\" and hunter 2\\\" and /hunter%202%22?x hunter 2\"3"),
+            "*** and *** and /***?x ***"
+        );
+    }
+}
