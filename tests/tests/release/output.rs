@@ -60,7 +60,10 @@ fn a_pipe_gets_plain_lines_and_a_program_gets_events() {
     assert!(events.iter().all(|event| event["version"] == 1 && event["at"].is_string()), "{events:?}");
     assert_eq!(events[2]["text"], format!("back: {WHY}"), "programs are told everything where it happens");
     assert_eq!(events[4]["exit_code"], 3);
-    assert_eq!(events[4]["hint"], "nothing was changed for visitors; mend it and deploy again");
+    assert_eq!(
+        events[4]["hint"],
+        "`crossfade check` deploys and moves nothing; mend the site or the check, and check again"
+    );
 
     // A reader that leaves does not end it early.
     let mut command = check(directory.path(), &site);
