@@ -124,8 +124,12 @@ const router :Workerd.Worker = (
 fn modules_in(worker: &Path) -> Result<Vec<String>, Error> {
     let mut names = Vec::new();
     for entry in walkdir::WalkDir::new(worker) {
-        let entry = entry
-            .map_err(|error| Error::io(format!("read the router in {}", worker.display()))(error.into()))?;
+        let entry = entry.map_err(|error| {
+            let worker = worker.display();
+            Error::Tools(format!(
+                "there is no router in {worker} ({error}); `cargo xtask build-worker` builds it"
+            ))
+        })?;
         let name = entry.path().strip_prefix(worker).ok().and_then(Path::to_str);
         names.extend(name.filter(|_| entry.file_type().is_file()).map(str::to_owned));
     }
