@@ -22,11 +22,9 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
         return respond(call, Rc::clone(&ready), route, result).await;
     }
     let policy = ready.table().policy();
-    isolate::with(|isolate| {
-        if let Some(tally) = isolate.tally(&ready, route.index) {
-            tally.requests += 1;
-            tally.budget.request(now);
-        }
+    isolate::with_tally(&ready, route.index, |tally| {
+        tally.requests += 1;
+        tally.budget.request(now);
     });
     let can_repeat = call.can_repeat();
     let deadline = (can_repeat && policy.rescue.budget > Weight::ZERO).then_some(policy.rescue.deadline);
@@ -51,14 +49,14 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
 /// Counts an answer; tells whether it is to be rescued.
 fn note(ready: &Rc<Ready>, route: &Route, failed: bool, can_repeat: bool) -> bool {
     let (now, policy) = (crate::now(), ready.table().policy());
-    isolate::with(|isolate| {
-        let Some(tally) = isolate.tally(ready, route.index) else { return false };
+    let rescue = isolate::with_tally(ready, route.index, |tally| {
         tally.breaker.note(&policy.breaker, !failed, now);
         tally.failures += u64::from(failed);
         let rescue = failed && can_repeat && tally.budget.rescue(&policy.rescue, now);
         tally.rescued += u64::from(rescue);
         rescue
-    })
+    });
+    rescue.unwrap_or(false)
 }
 
 async fn respond(call: Call, ready: Rc<Ready>, route: Route, result: Result<Response, JsValue>) -> JsValue {

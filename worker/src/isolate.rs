@@ -64,6 +64,15 @@ pub(crate) fn with<T>(look: impl FnOnce(&mut Isolate) -> T) -> T {
     ISOLATE.with_borrow_mut(look)
 }
 
+/// Looks at how a variant has answered here, or notes it; see [`Isolate::tally`].
+pub(crate) fn with_tally<T>(
+    ready: &Rc<Ready>,
+    index: usize,
+    look: impl FnOnce(&mut Tally) -> T,
+) -> Option<T> {
+    with(|isolate| isolate.tally(ready, index).map(look))
+}
+
 impl Isolate {
     /// Puts a table in force unless a newer one already is: KV may answer with an older copy than before. What is known of
     /// the origins that stay is kept.

@@ -67,11 +67,9 @@ pub(crate) fn route(call: &Call, ready: &Rc<Ready>, now: Timestamp) -> Result<Ro
 
 /// Whether a variant's breaker lets a request through. The trial of a half-open one must be a request that can be rescued.
 fn admits(ready: &Rc<Ready>, index: usize, call: &Call, now: Timestamp) -> bool {
-    isolate::with(|isolate| {
-        let Some(tally) = isolate.tally(ready, index) else { return true };
-        match tally.breaker.state() {
-            State::Closed { .. } => true,
-            State::Open { .. } | State::HalfOpen { .. } => call.can_repeat() && tally.breaker.admits(now),
-        }
-    })
+    let admitted = isolate::with_tally(ready, index, |tally| match tally.breaker.state() {
+        State::Closed { .. } => true,
+        State::Open { .. } | State::HalfOpen { .. } => call.can_repeat() && tally.breaker.admits(now),
+    });
+    admitted.unwrap_or(true)
 }

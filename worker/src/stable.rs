@@ -16,11 +16,7 @@ use crate::route::Route;
 /// Answers from the stable variant.
 pub(crate) fn answer(call: Call, ready: Rc<Ready>, route: Route) -> JsValue {
     let Some(variant) = ready.variant(route.index) else { return answer::no_table() };
-    isolate::with(|isolate| {
-        if let Some(tally) = isolate.tally(&ready, route.index) {
-            tally.requests += 1;
-        }
-    });
+    isolate::with_tally(&ready, route.index, |tally| tally.requests += 1);
     match call.send(&variant.origin, None) {
         Ok(sent) => {
             let callback = Closure::once_into_js(move |result| finish(call, ready, route, result));
@@ -35,11 +31,7 @@ fn finish(call: Call, ready: Rc<Ready>, route: Route, result: JsValue) -> JsValu
     let response = result.dyn_into::<Response>();
     let status = response.as_ref().map_or(0, Response::status);
     if response.is_err() || answer::is_failure(status) {
-        isolate::with(|isolate| {
-            if let Some(tally) = isolate.tally(&ready, route.index) {
-                tally.failures += 1;
-            }
-        });
+        isolate::with_tally(&ready, route.index, |tally| tally.failures += 1);
     }
     let response = match response {
         Ok(response) => response,

@@ -2,8 +2,8 @@
 
 use crate::Timestamp;
 use crate::table::{
-    Affinity, Draft, Environment, Lease, Mirror, Policy, Previous, ReleaseId, Revision, RoutingTable, Rule,
-    Variant, VariantName, Weight,
+    Affinity, Draft, Environment, Lease, Policy, Previous, ReleaseId, Revision, RoutingTable, Variant,
+    VariantName, Weight,
 };
 
 use super::{Canary, valid};
@@ -151,18 +151,11 @@ impl Tables {
     /// The policy with `stable` and `canary` replaced by the variants' names. What names nobody in this table is left out.
     fn policy(&self, stable: &VariantName, canary: Option<&VariantName>) -> Policy {
         let base = self.base.as_ref().map(|base| &base.stable().name);
-        let resolve = |name: &VariantName| match name.as_str() {
+        self.canary.policy.resolved(|name| match name.as_str() {
             "stable" => Some(stable.clone()),
             "canary" => canary.cloned(),
             _ => [Some(&self.canary.name), base].into_iter().flatten().find(|known| *known == name).cloned(),
-        };
-        let policy = self.canary.policy.clone();
-        let rules = policy.rules.into_iter();
-        Policy {
-            mirror: policy.mirror.and_then(|mirror| Some(Mirror { to: resolve(&mirror.to)?, ..mirror })),
-            rules: rules.filter_map(|rule| Some(Rule { to: resolve(&rule.to)?, ..rule })).collect(),
-            ..policy
-        }
+        })
     }
 
     /// What the canary's slot held before, and what was older still.

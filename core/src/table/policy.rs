@@ -65,6 +65,17 @@ pub struct Mirror {
 }
 
 impl Policy {
+    /// The policy with each variant's name replaced by what `resolve` makes of it; what names nobody is left out.
+    pub(crate) fn resolved(&self, resolve: impl Fn(&VariantName) -> Option<VariantName>) -> Self {
+        let mirror = self.mirror.as_ref();
+        let rules = self.rules.iter();
+        Self {
+            mirror: mirror.and_then(|mirror| Some(Mirror { to: resolve(&mirror.to)?, ..mirror.clone() })),
+            rules: rules.filter_map(|rule| Some(Rule { to: resolve(&rule.to)?, ..rule.clone() })).collect(),
+            ..*self
+        }
+    }
+
     /// The invariants; `exists` tells whether there is a variant of that name.
     ///
     /// # Errors

@@ -1,8 +1,6 @@
 //! Everybody on stable, and what stays listed then.
 
-use super::{
-    Mirror, PREVIOUS_MAX, Policy, Previous, ReleaseId, RoutingTable, Rule, Variant, VariantName, Weight,
-};
+use super::{PREVIOUS_MAX, Previous, ReleaseId, RoutingTable, Variant, Weight};
 use crate::Timestamp;
 
 impl RoutingTable {
@@ -18,12 +16,8 @@ impl RoutingTable {
         for variant in &mut variants {
             variant.weight = if variant.name == self.stable { Weight::TOTAL } else { Weight::ZERO };
         }
-        let listed = |name: &VariantName| variants.iter().any(|variant| variant.name == *name);
-        let policy = Policy {
-            mirror: self.policy.mirror.clone().filter(|mirror: &Mirror| listed(&mirror.to)),
-            rules: self.policy.rules.iter().filter(|rule: &&Rule| listed(&rule.to)).cloned().collect(),
-            ..self.policy.clone()
-        };
+        let policy =
+            self.policy.resolved(|to| variants.iter().find(|it| it.name == *to).map(|it| it.name.clone()));
         let older = dropped.into_iter().map(Previous::from).chain(self.previous.iter().cloned());
         Self {
             revision: self.revision.next(),
