@@ -8,26 +8,30 @@
 //! Up to the switch visitors are untouched, whatever fails. From the switch on the rollout machine is in charge
 //! ([`crate::drive`]); its table carries a lease, so that traffic goes home by itself when this process dies.
 
-use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Canary, CannotStart, Rollout};
-use crossfade_core::table::{Origin, ReleaseId, Revision, VariantName, Version};
+use crossfade_core::rollout::{Canary, CannotStart, Rollout, Subject};
+use crossfade_core::table::{Generation, Origin, Owner, ReleaseId, Revision, RunnerId, VariantName, Version};
 
 use crate::cancel::Cancel;
 use crate::command::Session;
-use crate::drive::{self, Measurement, World};
+use crate::drive::{self, Begun, World};
 use crate::edge::Edge;
 use crate::error::Error;
 use crate::hooks;
+use crate::orders::Inbox;
 use crate::record::{Heartbeat, Record, WITHIN};
 use crate::report::Event;
+
+use measure::CanaryWork;
 
 mod deployment;
 mod end;
 mod gates;
+mod measure;
 mod settle;
 mod takeover;
 
@@ -55,7 +59,7 @@ pub struct Request {
 /// [`Error::InCharge`] or [`Error::Superseded`] when another release is in charge or takes over.
 pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let edge = session.edge()?;
-    let plan = session.config.rollout.plan()?;
+    let plan = session.config.plan(false)?;
     let release = new_release_id();
     let found = takeover::table_in_force(session)?;
     let slot = idle_slot(session, found.as_ref())?;
@@ -68,6 +72,8 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let served = edge.check(&session.environment)?;
     let mut record =
         Record::begin(&release, &session.environment, "deploy", request.version.as_str(), slot.as_str());
+    let owner = Owner { runner: new_runner_id(), generation: Generation::FIRST };
+    record.owner = Some(owner.clone());
     record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());
     session.reporter.release_started(Event::ReleaseStarted {
         release: release.to_string(),
@@ -86,13 +92,14 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     }
     let mut heartbeat = Heartbeat::start(session.ledger.clone(), record, session.cancel.clone());
 
-    let measurement = OnceCell::new();
+    let begun = Begun::default();
     let result = found
         .map(|table| takeover::settle_dead_release(session, table, &release))
         .transpose()
         .and_then(|base| {
-            let (release, slot, edge, measurement) = (&release, &slot, &edge, &measurement);
-            run(session, request, Run { release, slot, base, served, plan, edge, measurement }, &heartbeat)
+            let (release, slot, edge, begun) = (&release, &slot, &edge, &begun);
+            let run = Run { release, owner, slot, base, served, plan, edge, begun };
+            self::run(session, request, run, &heartbeat)
         });
     heartbeat.stop();
     let (outcome, text) = match &result {
@@ -105,21 +112,20 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     end::close(session, &session.ledger, record, outcome, text);
     let environment = hook_environment(session, request, &release, &slot).into_iter().chain(deployment_url);
     end::after(session, &environment.collect::<Vec<_>>(), &result);
-    if let Some(measurement) = measurement.get() {
-        measurement.finish(CLEAN_UP_WITHIN);
-    }
+    begun.finish(CLEAN_UP_WITHIN);
     result
 }
 
 struct Run<'a> {
     release: &'a ReleaseId,
+    owner: Owner,
     slot: &'a VariantName,
     base: Option<RoutingTable>,
     /// What the edge served when the release began.
     served: Option<Revision>,
     plan: crossfade_core::rollout::Plan,
     edge: &'a Edge,
-    measurement: &'a OnceCell<Measurement>,
+    begun: &'a Begun,
 }
 
 fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat) -> Result<(), Error> {
@@ -174,10 +180,10 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
         policy,
     };
     let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
-    let rollout = Rollout::new(run.plan, run.base, canary.clone(), run.release.clone())?.above(run.served);
-    let measurement = run.measurement.get_or_init(|| {
-        gates::measurement(session, request, run.release, &canary, run.edge, stable.as_ref())
-    });
+    let work = CanaryWork::new(session, run.release.as_str(), &canary, run.edge, stable.as_ref());
+    let subject = Subject::Canary(canary);
+    let rollout =
+        Rollout::new(run.plan, run.base, subject, run.release.clone(), run.owner)?.above(run.served);
     let outcome = drive::drive(
         rollout,
         &World {
@@ -188,8 +194,10 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
             edge: run.edge,
             heartbeat,
             cancel: &session.cancel,
+            inbox: &Inbox::default(),
             reporter: &session.reporter,
-            measurement,
+            work: Arc::new(work),
+            begun: run.begun,
         },
     );
     end::ended(outcome)
@@ -243,6 +251,13 @@ pub fn new_release_id() -> ReleaseId {
     let random = getrandom::u32().unwrap_or_else(|_| std::process::id());
     ReleaseId::new("release", format!("rel-{time}-{:06x}", random & 0x00ff_ffff))
         .expect("letters, digits and hyphens fit a header")
+}
+
+/// Six random characters that no other process has.
+pub fn new_runner_id() -> RunnerId {
+    let random = getrandom::u32().unwrap_or_else(|_| std::process::id());
+    RunnerId::new("runner", format!("{:06x}", random & 0x00ff_ffff))
+        .expect("six hexadecimal digits are a name")
 }
 
 /// A failure in its own words, unless it is only what a cancellation looks like.
