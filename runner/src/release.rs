@@ -1,8 +1,10 @@
 //! One release, blue-green. In: a directory. Out: the new version is stable, or everything is as it was.
 //!
 //! ```text
-//!  claim ─ build ─ prepare ─ database ─ upload ─ live ─ health ─ smoke ─┬─ switch ─ verify ─ settle ─▶ promoted (0)
-//!    └────────┴────────┴─────────┴────────┴───────┴───────┴───────┴──▶ not started (3)   └──────▶ rolled back (4)
+//!  claim ─ build ─ confirm-rollout ─ prepare ─ database ─ upload ─ live ─ health ─ smoke ─ pre-rollout ─┐
+//!    └───────┴────────────┴─────────────┴─────────┴─────────┴───────┴───────┴────────┴──▶ not started (3)│
+//!                                                 promoted (0) ◀─ settle ─ verify ─ switch ──────────────┘
+//!                                                                            └──────▶ rolled back (4)
 //! ```
 //!
 //! Up to the switch visitors are untouched, whatever fails. From the switch on the rollout machine is in charge
@@ -13,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Canary, CannotStart, Rollout};
+use crossfade_core::rollout::{Canary, CannotStart, Plan, Rollout};
 use crossfade_core::table::{Origin, ReleaseId, Revision, VariantName, Version};
 
 use crate::cancel::Cancel;
@@ -21,13 +23,14 @@ use crate::command::Session;
 use crate::drive::{self, Measurement, World};
 use crate::edge::Edge;
 use crate::error::Error;
-use crate::hooks;
+use crate::hooks::{Asker, Ending, Moment, Phase};
 use crate::record::{Heartbeat, Record, WITHIN};
 use crate::report::Event;
 
 mod deployment;
 mod end;
 mod gates;
+mod hooks;
 mod settle;
 mod takeover;
 
@@ -57,6 +60,8 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let edge = session.edge()?;
     let plan = session.config.rollout.plan()?;
     let release = new_release_id();
+    let (named, variable) = ((&request.version, &release), |name: &str| std::env::var(name).ok());
+    let asker = Asker::new(&session.config.hooks, &session.root, named, session.cancel.clone(), variable)?;
     let found = takeover::table_in_force(session)?;
     let slot = idle_slot(session, found.as_ref())?;
     if let Some(table) = &found {
@@ -69,6 +74,10 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let mut record =
         Record::begin(&release, &session.environment, "deploy", request.version.as_str(), slot.as_str());
     record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());
+    let (environment, version) = (session.environment.clone(), request.version.clone());
+    let moment =
+        Moment::new(environment, release.clone(), version, slot.clone(), record.stable_version.clone());
+    let _telling = hooks::Telling::start(session, &asker, &moment);
     session.reporter.release_started(Event::ReleaseStarted {
         release: release.to_string(),
         environment: session.environment.to_string(),
@@ -92,7 +101,9 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
         .transpose()
         .and_then(|base| {
             let (release, slot, edge, measurement) = (&release, &slot, &edge, &measurement);
-            run(session, request, Run { release, slot, base, served, plan, edge, measurement }, &heartbeat)
+            let (asker, moment) = (&asker, moment.clone());
+            let run = Run { release, slot, base, served, plan, edge, measurement, asker, moment };
+            self::run(session, request, run, &heartbeat)
         });
     heartbeat.stop();
     let (outcome, text) = match &result {
@@ -101,10 +112,10 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     };
     session.reporter.finished(outcome, result.is_ok(), text.clone());
     let record = heartbeat.record();
-    let deployment_url = record.origin.clone().map(|url| ("CROSSFADE_DEPLOYMENT_URL", url));
+    let ending = Some(Ending { outcome, text: text.clone() });
+    let moment = Moment { deployment_url: record.origin.clone(), outcome: ending, ..moment };
     end::close(session, &session.ledger, record, outcome, text);
-    let environment = hook_environment(session, request, &release, &slot).into_iter().chain(deployment_url);
-    end::after(session, &environment.collect::<Vec<_>>(), &result);
+    end::after(session, &asker, &moment, &result);
     if let Some(measurement) = measurement.get() {
         measurement.finish(CLEAN_UP_WITHIN);
     }
@@ -117,33 +128,35 @@ struct Run<'a> {
     base: Option<RoutingTable>,
     /// What the edge served when the release began.
     served: Option<Revision>,
-    plan: crossfade_core::rollout::Plan,
+    plan: Plan,
     edge: &'a Edge,
     measurement: &'a OnceCell<Measurement>,
+    asker: &'a Asker,
+    moment: Moment,
 }
 
-fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat) -> Result<(), Error> {
+fn run(session: &Session, request: &Request, mut run: Run<'_>, heartbeat: &Heartbeat) -> Result<(), Error> {
     let begin = |phase: &'static str| -> Result<(), Error> {
         match session.cancel.reason() {
             Some(reason) => Err(Error::Cancelled(reason)),
             None => end::in_charge(heartbeat.update(WITHIN, |record| record.phase = phase.to_owned())),
         }
     };
-    let environment = hook_environment(session, request, run.release, run.slot);
-    let configured = &session.config.hooks;
-    for (phase, hooks) in [
-        ("build", configured.build.iter().collect::<Vec<_>>()),
-        ("prepare", configured.prepare.iter().collect()),
-        ("database", configured.database.iter().collect()),
-    ] {
-        if !hooks.is_empty() {
-            begin(phase)?;
-            run_hooks(session, phase, &hooks, &environment)?;
+    let asked = |phase: Phase, moment: &Moment| -> Result<(), Error> {
+        if session.config.hooks.of(phase).is_empty() {
+            return Ok(());
         }
+        begin(phase.name())?;
+        hooks::pass(session, run.asker, phase, moment)
+    };
+    // A build changes nothing but this machine; what comes behind the confirmation changes the world.
+    for phase in [Phase::Build, Phase::ConfirmRollout, Phase::Prepare, Phase::Database] {
+        asked(phase, &run.moment)?;
     }
 
     begin("upload")?;
     let deployment = deployment::upload(session, request, run.release)?;
+    run.moment.deployment_url = Some(deployment.url.clone());
     end::in_charge(heartbeat.update(WITHIN, |record| {
         record.origin = Some(deployment.url.clone());
         record.deployment_id = Some(deployment.id.clone());
@@ -159,6 +172,7 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
     gates::health(session, request, run.release, &target)?;
     begin("smoke")?;
     gates::smoke(session, request, run.release, &target)?;
+    asked(Phase::PreRollout, &run.moment)?;
     if let Some(reason) = session.cancel.reason() {
         return Err(Error::Cancelled(reason));
     }
@@ -193,40 +207,6 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
         },
     );
     end::ended(outcome)
-}
-
-fn run_hooks(
-    session: &Session,
-    phase: &'static str,
-    hooks: &[&crate::config::Hook],
-    environment: &[(&str, String)],
-) -> Result<(), Error> {
-    for hook in hooks {
-        let name = hook.name.as_deref().unwrap_or(&hook.run);
-        let running = session.reporter.phase_with_output(phase, name);
-        match hooks::run(hook, &session.root, environment, &session.cancel) {
-            Ok(()) => running.done(name),
-            Err(error) => {
-                running.failed_because(name, &error.to_string());
-                return Err(cancelled_or(&session.cancel, Error::Gate { phase, why: error.to_string() }));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn hook_environment(
-    session: &Session,
-    request: &Request,
-    release: &ReleaseId,
-    slot: &VariantName,
-) -> [(&'static str, String); 4] {
-    [
-        ("CROSSFADE_VERSION", request.version.to_string()),
-        ("CROSSFADE_ENVIRONMENT", session.environment.to_string()),
-        ("CROSSFADE_RELEASE", release.to_string()),
-        ("CROSSFADE_SLOT", slot.to_string()),
-    ]
 }
 
 /// The slot that no visitor is on.
