@@ -41,6 +41,13 @@ impl Context {
                 }
             }
         }
+        self.with_secrets([])
+    }
+
+    /// Adds what nobody may read, wherever it came from.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
+        self.secrets.extend(secrets);
         // The longest first: one that contains another would else be told in part.
         self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         self

@@ -183,6 +183,19 @@ impl Hook {
         })
     }
 
+    /// The same without further tries.
+    pub(crate) fn tried_once(self) -> Self {
+        Self { retries: Some(0), ..self }
+    }
+
+    /// What stands behind the question mark of a webhook's URL: many a key is written there.
+    pub(crate) fn query(&self) -> Option<&str> {
+        match &self.action {
+            Action::Command(_) => None,
+            Action::Webhook(webhook) => webhook.url.split_once('?').map(|(_, query)| query),
+        }
+    }
+
     /// The texts that may name environment variables.
     pub(crate) fn templates(&self) -> Vec<String> {
         match &self.action {
