@@ -3,5 +3,6 @@
 mod config;
 mod directory;
 mod documents;
+mod schema;
 mod secrets;
 mod settings;
