@@ -115,8 +115,10 @@ pub enum Judgement {
     Fail(String),
     /// Somebody wants everybody back on the version before, now.
     RollBack(String),
-    /// Neither: a hook could not be asked, or has not decided.
-    Unknown(String),
+    /// A hook has not decided.
+    Undecided(String),
+    /// A hook could not be asked.
+    Error(String),
     /// Somebody cancelled.
     Cancelled(String),
 }
@@ -129,7 +131,7 @@ pub fn during_measurement(
     moment: &Moment,
     note: &mut dyn FnMut(&Asked),
 ) -> Judgement {
-    let mut unknown = None;
+    let mut neither = None;
     for phase in [Phase::Rollback, Phase::Rollout] {
         for hook in hooks.of(phase) {
             let asked = asker.ask(phase, hook, moment);
@@ -142,15 +144,16 @@ pub fn during_measurement(
                 (Phase::Rollback, Ok(_) | Err(NoAnswer::Error(_))) | (_, Ok(Answer::Pass)) => {}
                 (_, Ok(Answer::Fail(why))) => return Judgement::Fail(why),
                 (_, Ok(Answer::Wait(_))) => {
-                    unknown.get_or_insert_with(|| format!("{} has not decided", asked.hook));
+                    let why = format!("{} has not decided", asked.hook);
+                    neither.get_or_insert(Judgement::Undecided(why));
                 }
                 (_, Err(NoAnswer::Error(why))) => {
-                    unknown.get_or_insert(why);
+                    neither.get_or_insert(Judgement::Error(why));
                 }
             }
         }
     }
-    unknown.map_or(Judgement::Pass, Judgement::Unknown)
+    neither.unwrap_or(Judgement::Pass)
 }
 
 #[cfg(test)]

@@ -69,7 +69,6 @@ fn a_measurements_hooks_can_fail_the_new_version_or_call_it_back() {
         during_measurement(&hooks, &asker(&hooks, &Cancel::default()), &moment(), &mut |_| ())
     };
     let url = origin.url();
-    let unknown = |why: &str| Judgement::Unknown(why.to_owned());
     let failed = Judgement::Fail(format!("{url}/500: status is 500: so it is"));
     let no_answer = format!("{url}/502: nobody is there: status is 502");
     for (rollback, rollout, judgement) in [
@@ -78,8 +77,8 @@ fn a_measurements_hooks_can_fail_the_new_version_or_call_it_back() {
         (&["404", "200"], &["200"], Judgement::RollBack("hook 200 asks for it".into())),
         (&["404", "502", "202"], &["200"], Judgement::Pass),
         (&["404"], &["200", "500"], failed.clone()),
-        (&[], &["502", "200"], unknown(&no_answer)),
-        (&[], &["429", "200"], unknown("hook 429 has not decided")),
+        (&[], &["502", "200"], Judgement::Error(no_answer)),
+        (&[], &["429", "200"], Judgement::Undecided("hook 429 has not decided".into())),
         (&[], &["502", "500"], failed),
     ] {
         assert_eq!(judge(rollback, rollout), judgement, "{rollback:?} {rollout:?}");
