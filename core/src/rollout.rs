@@ -1,7 +1,8 @@
 //! The rollout: what happened in, what to do next out.
 //!
-//! A machine without clock, network or process. Its driver performs one [`Effect`] at a time and reports what came of it
-//! as an [`Event`]:
+//! A machine without clock, network or process, for all three strategies: *blue-green* is one step to 100 %, *canary* several,
+//! *rolling* replaces instances batch by batch. Its driver performs one [`Effect`] at a time and reports what came of it as an
+//! [`Event`]:
 //!
 //! ```text
 //! let mut event = Event::Started;
@@ -13,259 +14,109 @@
 //! }
 //! ```
 //!
+//! Before each write the driver saves [`Rollout::saved`] where every other runner can read it; a dead runner's release is gone on
+//! with by [`Rollout::resume`].
+//!
 //! # States
 //!
 //! ```text
-//!  Ready ─▶ Writing ───────▶ Confirming ──────▶ Measuring ⇄ Pausing ─▶ next step … last step
-//!             │  ▲ │unknown     │  ▲ (again)      │                        │
-//!             │  │ ▼            │  └──Confirming  │ fail, too many         ▼
-//!             │  ReadingBack    │     Pause       │ errors              Writing(settle) ─▶ Confirming ─▶ Promoted
-//!             │                 │ timeout         │
-//!             ▼ gave up         ▼                 ▼
-//!         Writing(home) ─▶ Confirming(home) ─▶ RolledBack          Stuck: home could not be written or confirmed
+//!  Ready ─▶ Writing ──────▶ Confirming ──▶ Measuring ⇄ Pausing ──gates──▶ next step … last step ──gates──▶ Writing(settle)
+//!            │  ▲ │unknown    │  ▲ (again)    │    ⇅        │                                                  │
+//!            │  │ ▼           │  └─Confirming │  Asking     │ paused: no further, until somebody           Confirming
+//!            │  ReadingBack   │    Pause      │  (a hook)   │ resumes, promotes, aborts, or too long           │
+//!            │                │ timeout       │ fail, too many errors, not approved, too slow                  ▼
+//!            ▼ gave up        ▼               ▼                                                             Promoted
+//!        Writing(home) ─▶ Confirming(home) ─▶ RolledBack            Stuck: home could not be written or confirmed
+//!
+//!  rolling, each batch: Writing(drained) ─▶ Confirming ─▶ Draining ─▶ Deploying ─▶ Writing(restored) ─▶ … Measuring ⇄ Pausing
+//!      a batch fails: Writing(shelter: without it) ─▶ Confirming ─▶ Undoing ─▶ next batch
+//!      going home:    Writing(shelter: what is well) ─▶ Confirming ─▶ Undoing ─▶ (again, till all have it) ─▶ Writing(home)
 //!
 //!  a foreign revision anywhere ─▶ Superseded, nothing more is written
 //!  cancelled before the first write ─▶ NotStarted; after it ─▶ Writing(home)
-//!  a renewal of the lease is a Writing that returns to the step, or the measurement, that it interrupted
+//!  a renewal of the lease is a Writing that returns to what it interrupted
 //! ```
 //!
 //! # Rules
 //!
 //! 1. Weights never rise after going home has begun.
-//! 2. No step is left, and nothing settles, without a passed measurement in it.
-//! 3. *Could not measure* is neither pass nor fail; [`Plan::errors_max`] of them in a row go home.
+//! 2. No step is left, and nothing settles, without a passed measurement in it, unless a person overrules a verdict that has
+//!    paused the release.
+//! 3. *Could not measure* is neither pass nor fail; [`Limits::errors_max`] of them in a row go home.
 //! 4. A step's hold begins when its revision is seen served, not when the write returned.
 //! 5. A write whose result is unknown is looked up before it is repeated.
-//! 6. A foreign revision stops the machine; it touches nothing any more.
+//! 6. A foreign revision, or one of a runner that took over, stops the machine; it touches nothing any more.
 //! 7. Every table with shifted weights carries a lease; only a settled table and home have none.
-//! 8. Everything is bounded: writes, look-ups, confirmations, errors.
+//! 8. Everything is bounded: writes, look-ups, confirmations, errors, pauses, gates, and the whole.
+//! 9. No visitor is sent to an instance while it is being replaced.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::table::{AffinityBy, Policy, RoutingTable, TableError, Variant, VariantName, Weight};
-use crate::{Span, Timestamp, table::ReleaseId, table::Revision};
+use crate::Timestamp;
+use crate::table::{Owner, ReleaseId, Revision, RoutingTable};
 
+mod event;
 mod machine;
+mod outcome;
 mod plan;
+mod saved;
+mod standing;
+mod start;
 mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use plan::{Limits, Plan, PlanError, Step};
-pub use tables::CannotStart;
+pub use event::{Answer, Broken, Confirmation, Deployed, Effect, Event, Found, Order, Verdict, WriteFailure};
+pub use outcome::{Outcome, Reason, Traffic};
+pub use plan::{
+    Batch, Draft, Gate, HookGate, Limits, OnDeadline, OnFailure, OnInconclusive, OnTimeout, OnTrouble, Plan,
+    PlanError, Rolling, Shift, Step,
+};
+pub use saved::Saved;
+pub use standing::{Writer, standing};
+pub use start::CannotStart;
+pub use tables::fleet::{Crew, Instance};
+pub use tables::pair::Canary;
+
+use tables::{Fleet, Pair, Tables};
 
 /// One release's way from its first shifted weight to settled or home.
 #[derive(Clone, Debug)]
 pub struct Rollout {
     plan: Plan,
-    tables: tables::Tables,
+    tables: Tables,
+    release: ReleaseId,
+    owner: Owner,
     /// The revision in KV as far as we know: ours, or the base's before our first write.
     revision: Option<Revision>,
     /// What routers serve already although KV may not hold it any more.
     served: Option<Revision>,
     /// When the last table with a lease was sent.
-    renewed_at: Timestamp,
+    renewed_at: Option<Timestamp>,
+    /// When it must have ended; later by each pause.
+    deadline: Option<Timestamp>,
+    /// What somebody said and the machine has not come to yet.
+    orders: VecDeque<Order>,
+    /// Somebody wants it promoted in full.
+    full: bool,
+    replies: Vec<(Order, Result<(), String>)>,
     state: machine::State,
 }
 
-/// What the driver must do next. Exactly one effect is in flight.
+/// What a release brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "an effect that is not performed stalls the rollout"]
-pub enum Effect {
-    /// Write this table, unless KV holds somebody else's: a table whose release is not this one's and whose revision
-    /// is not `base`. Answer: [`Event::Published`].
-    Publish {
-        /// The table to write.
-        table: Box<RoutingTable>,
-        /// The revision this rollout started from; `None` when there was no table.
-        base: Option<Revision>,
-        /// Traffic goes home: before anything else, records included.
-        urgent: bool,
-    },
-    /// Look up which table KV holds. Answer: [`Event::LookedUp`].
-    LookUp,
-    /// Ask the edge whether it serves this revision of ours or a later one. Answer: [`Event::Confirmed`].
-    Confirm(Revision),
-    /// Take one measurement at this step, or go on with the one that was answered by [`Event::StillMeasuring`]. Answer:
-    /// [`Event::Measured`], or [`Event::StillMeasuring`] when it takes longer than `until`.
-    Measure {
-        /// Index into [`Plan::steps`].
-        step: usize,
-        /// How many visitors the canary has.
-        weight: Weight,
-        /// When the lease must be renewed; `None` without one.
-        until: Option<Timestamp>,
-    },
-    /// Do nothing until this time. Answer: [`Event::Woke`], also when it is over already.
-    WaitUntil(Timestamp),
-    /// It is over.
-    Finish(Outcome),
-}
-
-/// What came of the effect in flight. [`Event::Cancelled`] may take the place of any answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The driver begins.
-    Started,
-    /// The write was answered.
-    Published(Result<(), WriteFailure>),
-    /// What KV holds.
-    LookedUp(Found),
-    /// What the edge serves.
-    Confirmed(Confirmation),
-    /// What the measurement says.
-    Measured(Verdict),
-    /// The measurement goes on.
-    StillMeasuring,
-    /// The time has come.
-    Woke,
-    /// Somebody wants it undone. A write in flight must have ended before this is reported.
-    Cancelled(String),
-}
-
-/// Why a write was not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WriteFailure {
-    /// Surely not written, and not going to be: a missing permission.
-    Refused(String),
-    /// Surely not written; later it may be: a rate limit, no connection.
-    NotWritten(String),
-    /// It may have been written: the answer was lost, or an error of the server's.
-    Unknown(String),
-    /// KV held somebody else's revision, so nothing was written.
-    Superseded(String),
-}
-
-/// What a look-up found in KV.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// A table.
-    Table {
-        /// Its revision.
-        revision: Revision,
-        /// Who wrote it.
-        release: ReleaseId,
-    },
-    /// No table.
-    Nothing,
-    /// It could not be looked up, or it is damaged.
-    Unreadable(String),
-}
-
-/// What the edge was seen to serve.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Confirmation {
-    /// This revision or a later one of ours.
-    Served,
-    /// An earlier one, or no answer yet; the text says what was seen.
-    NotYet(String),
-    /// Somebody else's later one.
-    Superseded(String),
-}
-
-/// What one measurement says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// All is well.
-    Pass,
-    /// The new version does not do what it must.
-    Fail(String),
-    /// Could not measure, or stable fails in the same way: says nothing about the new version.
-    Error(String),
-}
-
-/// How it ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The new version is stable.
-    Promoted,
-    /// Nothing was written; visitors never met the new version.
-    NotStarted(Reason),
-    /// Traffic is home on the version before, seen at the edge.
-    RolledBack(Reason),
-    /// Another release took over; traffic is as it says.
-    Superseded(String),
-    /// A person is needed.
-    Stuck {
-        /// Why we left the plan.
-        reason: Reason,
-        /// Why we could not finish, and what traffic does now.
-        traffic: Traffic,
-    },
-}
-
-/// Why the plan was left.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
-    /// A measurement failed.
-    #[error("step {} ({weight}): {why}", step + 1)]
-    MeasurementFailed {
-        /// Index into [`Plan::steps`].
-        step: usize,
-        /// The canary's weight there.
-        weight: Weight,
-        /// What the measurement said.
-        why: String,
-    },
-    /// Too many measurements in a row could not be taken.
-    #[error("step {} could not be measured {times} times in a row: {why}", step + 1)]
-    CouldNotMeasure {
-        /// Index into [`Plan::steps`].
-        step: usize,
-        /// How often.
-        times: u32,
-        /// What stood in the way the last time.
-        why: String,
-    },
-    /// The edge did not serve the new revision in time.
-    #[error("the edge did not serve revision {revision} within {}: {seen}", Span(*within))]
-    NotConfirmed {
-        /// The revision waited for.
-        revision: Revision,
-        /// How long.
-        within: Duration,
-        /// What it served instead.
-        seen: String,
-    },
-    /// The table could not be written.
-    #[error("the routing table could not be written: {0}")]
-    WriteFailed(String),
-    /// Somebody wanted it undone.
-    #[error("cancelled: {0}")]
-    Cancelled(String),
-}
-
-/// What traffic does when a person is needed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Traffic {
-    /// There is no version before this one.
-    #[error("the first release ever serves everybody: there is no version to go back to")]
-    NothingToReturnTo,
-    /// The table that brings traffic home could not be written.
-    #[error("home could not be written ({why}); {}", match lease_ends {
-        Some(time) => format!("every router goes home by itself at {time}"),
-        None => "routers keep the last table they saw".to_owned(),
-    })]
-    HomeNotWritten {
-        /// What stood in the way.
-        why: String,
-        /// When the last lease that may be in force runs out.
-        lease_ends: Option<Timestamp>,
-    },
-    /// Home is written but was not seen at the edge.
-    #[error("home is written as revision {revision} but the edge was not seen to serve it ({seen})")]
-    HomeNotConfirmed {
-        /// Home's revision.
-        revision: Revision,
-        /// What it served instead.
-        seen: String,
-    },
+pub enum Subject {
+    /// A new version in the idle slot.
+    Canary(Canary),
+    /// A new version for every instance.
+    Fleet(Crew),
 }
 
 impl Rollout {
-    /// A rollout from the table in force to `canary`.
+    /// A rollout from the table in force to what is new.
     ///
-    /// `base` is the table in KV, `None` before the first release ever; then the plan's steps are replaced by one to
+    /// `base` is the table in KV, `None` before the first release ever; then a canary's steps are replaced by one to
     /// 100 %, because there is nobody to share visitors with.
     ///
     /// # Errors
@@ -273,18 +124,39 @@ impl Rollout {
     pub fn new(
         plan: Plan,
         base: Option<RoutingTable>,
-        canary: Canary,
+        subject: Subject,
         release: ReleaseId,
+        owner: Owner,
     ) -> Result<Self, CannotStart> {
         let plan = if base.is_none() { plan.for_first_release() } else { plan };
-        let tables = tables::Tables::new(base, canary, release)?;
+        let revision = base.as_ref().map(RoutingTable::revision);
+        let tables = match subject {
+            Subject::Canary(canary) => Tables::Pair(Box::new(Pair::new(base, canary)?)),
+            Subject::Fleet(crew) => {
+                let planned = plan.steps().iter().map(|step| match step.shift {
+                    Shift::Restore(batch) => batch.count,
+                    Shift::Replace(_) | Shift::Canary(_) => 0,
+                });
+                let (planned, instances) = (planned.sum(), crew.instances.len());
+                if planned != instances {
+                    return Err(CannotStart::OtherFleet { planned, instances });
+                }
+                Tables::Fleet(Box::new(Fleet::new(base, crew)?))
+            }
+        };
         Ok(Self {
-            revision: tables.base_revision(),
+            revision,
             served: None,
             plan,
             tables,
-            renewed_at: Timestamp::from_millis(0),
-            state: machine::State::Ready,
+            release,
+            owner,
+            renewed_at: None,
+            deadline: None,
+            orders: VecDeque::new(),
+            full: false,
+            replies: Vec::new(),
+            state: machine::State::Ready(machine::Begin::Step(0)),
         })
     }
 
@@ -299,38 +171,43 @@ impl Rollout {
     pub const fn plan(&self) -> &Plan {
         &self.plan
     }
-}
 
-/// The new version, as the routing table will list it; its weight is the plan's business.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Canary {
-    /// Whose traffic this is; must be the base table's environment.
-    pub environment: crate::table::Environment,
-    /// The idle slot.
-    pub name: VariantName,
-    /// Where the new version is.
-    pub origin: crate::table::Origin,
-    /// What it is.
-    pub version: crate::table::Version,
-    /// How visitors are recognised from this release on.
-    pub affinity: AffinityBy,
-    /// What the router does beyond the draw from this release on. Rules and mirror name `stable` and `canary`, or a slot;
-    /// what names `canary` is gone when the release has settled.
-    pub policy: Policy,
-}
-
-impl Canary {
-    fn variant(&self, weight: Weight) -> Variant {
-        Variant {
-            name: self.name.clone(),
-            origin: self.origin.clone(),
-            version: self.version.clone(),
-            weight,
-        }
+    /// The new version's share at a step.
+    pub fn share(&self, step: usize) -> crate::table::Weight {
+        let step = self.plan.steps().get(step);
+        step.map_or(crate::table::Weight::TOTAL, |step| self.tables.share(step.shift))
     }
-}
 
-/// A table built by the machine breaks an invariant: a bug, never the user's fault.
-fn valid(table: Result<RoutingTable, TableError>) -> RoutingTable {
-    table.expect("base and canary were checked, and the weights are a share and its rest")
+    /// Which process drives it.
+    pub const fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// What became of the orders since the last time that somebody asked: obeyed, or why not.
+    pub fn replies(&mut self) -> Vec<(Order, Result<(), String>)> {
+        std::mem::take(&mut self.replies)
+    }
+
+    fn base_revision(&self) -> Option<Revision> {
+        self.tables.base().map(RoutingTable::revision)
+    }
+
+    /// When the last lease that may be in force runs out.
+    fn lease_ends(&self) -> Option<Timestamp> {
+        self.renewed_at.map(|at| at.plus(self.plan.limits().lease))
+    }
+
+    /// When the lease is to be renewed.
+    fn renewal(&self) -> Option<Timestamp> {
+        self.renewed_at.map(|at| at.plus(self.plan.limits().renew_every))
+    }
+
+    fn renewal_due(&self, now: Timestamp) -> bool {
+        self.renewal().is_some_and(|at| now >= at)
+    }
+
+    /// Pauses are not counted.
+    fn extend_deadline(&mut self, by: Duration) {
+        self.deadline = self.deadline.map(|at| at.plus(by));
+    }
 }

@@ -34,6 +34,37 @@ impl Serialize for Span {
     }
 }
 
+/// Durations inside documents, as [`Span`] writes them.
+pub(crate) mod text {
+    use super::{Deserialize, Deserializer, Duration, Serialize as _, Serializer, Span};
+
+    pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        Span(*duration).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Span::deserialize(deserializer).map(|span| span.0)
+    }
+}
+
+/// The same, when there may be none.
+pub(crate) mod optional_text {
+    use super::{Deserialize, Deserializer, Duration, Serialize as _, Serializer, Span};
+
+    pub(crate) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        duration.map(Span).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Option::<Span>::deserialize(deserializer).map(|span| span.map(|span| span.0))
+    }
+}
+
 #[cfg(feature = "schema")]
 impl schemars::JsonSchema for Span {
     fn schema_name() -> std::borrow::Cow<'static, str> {

@@ -18,13 +18,14 @@
 //!
 //! Fields that this version does not know are ignored, so that an old router reads a newer runner's table.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
 mod error;
 mod name;
 mod origin;
+mod owner;
 mod policy;
 mod read;
 mod rest;
@@ -33,9 +34,11 @@ mod text;
 mod weight;
 
 pub use error::{Problem, TableError};
-pub use name::{Environment, ReleaseId, VariantName, Version};
+pub use name::{Environment, ReleaseId, RunnerId, VariantName, Version};
 pub use origin::{Origin, is_loopback};
+pub use owner::{Generation, Owner};
 pub use policy::{Breaker, MILLIS_MAX, Mirror, Policy, RULES_MAX, Rescue};
+pub(crate) use read::manners;
 pub use rule::{Facts, Named, Rule};
 pub use text::TextMatch;
 pub use weight::Weight;
@@ -54,6 +57,8 @@ pub struct RoutingTable {
     environment: Environment,
     revision: Revision,
     release: ReleaseId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<Owner>,
     updated_at: Timestamp,
     stable: VariantName,
     variants: Vec<Variant>,
@@ -75,6 +80,8 @@ pub struct Draft {
     pub revision: Revision,
     /// Who writes it.
     pub release: ReleaseId,
+    /// Which process of that release; `None` when nobody stays in charge of what is written.
+    pub owner: Option<Owner>,
     /// When it is written.
     pub updated_at: Timestamp,
     /// The variant that everything falls back to.
@@ -92,7 +99,7 @@ pub struct Draft {
 }
 
 /// The number of a write: 1, 2, 3, …
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(u64);
 
@@ -124,7 +131,7 @@ impl std::fmt::Display for Revision {
 }
 
 /// One destination.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variant {
     /// The slot or instance: `blue`, `green`, …
     pub name: VariantName,
@@ -235,6 +242,7 @@ impl RoutingTable {
             environment,
             revision,
             release,
+            owner,
             updated_at,
             stable,
             variants,
@@ -275,6 +283,7 @@ impl RoutingTable {
             environment,
             revision,
             release,
+            owner,
             updated_at,
             stable,
             variants,
@@ -309,6 +318,7 @@ impl RoutingTable {
             environment: self.environment.clone(),
             revision: self.revision,
             release: self.release.clone(),
+            owner: self.owner.clone(),
             updated_at: self.updated_at,
             stable: self.stable.clone(),
             variants: self.variants.clone(),
@@ -332,6 +342,11 @@ impl RoutingTable {
     /// Who wrote it.
     pub const fn release(&self) -> &ReleaseId {
         &self.release
+    }
+
+    /// Which process of that release.
+    pub const fn owner(&self) -> Option<&Owner> {
+        self.owner.as_ref()
     }
 
     /// When it was written.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crossfade_core::rollout::PlanError;
+
 use crate::error::Error;
 use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
@@ -19,7 +21,7 @@ mod value;
 
 pub use crossfade_core::Span;
 pub use hooks::{Action, Command, Hook, Hooks, Webhook};
-pub use rollout::{RolloutConfig, StepConfig, Strategy};
+pub use rollout::{HookGates, RolloutConfig, Second, StepConfig, Strategy};
 pub use router::RouterConfig;
 pub use value::{Percent, check_site_url, check_url};
 
@@ -185,8 +187,16 @@ impl Config {
             version.check()?;
         }
         self.rollout.check()?;
-        self.rollout.plan().map_err(|error| format!("`rollout`: {error}"))?;
+        self.plan(false).map_err(|error| format!("`rollout`: {error}"))?;
         Ok(())
+    }
+
+    /// What a release is going to do.
+    ///
+    /// # Errors
+    /// When the settings make no plan.
+    pub fn plan(&self, first_release: bool) -> Result<crossfade_core::rollout::Plan, PlanError> {
+        self.rollout.plan(HookGates::default(), 0, first_release)
     }
 
     /// The JSON Schema of the file.

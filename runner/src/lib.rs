@@ -32,6 +32,7 @@ pub mod edge;
 pub mod error;
 pub mod health;
 pub mod hooks;
+pub mod orders;
 pub mod probe;
 pub mod record;
 pub mod release;

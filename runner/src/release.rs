@@ -10,27 +10,31 @@
 //! Up to the switch visitors are untouched, whatever fails. From the switch on the rollout machine is in charge
 //! ([`crate::drive`]); its table carries a lease, so that traffic goes home by itself when this process dies.
 
-use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Canary, CannotStart, Plan, Rollout};
-use crossfade_core::table::{Origin, ReleaseId, Revision, VariantName, Version};
+use crossfade_core::rollout::{Canary, CannotStart, Plan, Rollout, Subject};
+use crossfade_core::table::{Generation, Origin, Owner, ReleaseId, Revision, RunnerId, VariantName, Version};
 
 use crate::cancel::Cancel;
 use crate::command::Session;
-use crate::drive::{self, Measurement, World};
+use crate::drive::{self, Begun, World};
 use crate::edge::Edge;
 use crate::error::Error;
 use crate::hooks::{Asker, Ending, Moment, Phase};
+use crate::orders::Inbox;
 use crate::record::{Heartbeat, Record, WITHIN};
 use crate::report::Event;
+
+use measure::CanaryWork;
 
 mod deployment;
 mod end;
 mod gates;
 mod hooks;
+mod measure;
 mod settle;
 mod takeover;
 
@@ -58,7 +62,7 @@ pub struct Request {
 /// [`Error::InCharge`] or [`Error::Superseded`] when another release is in charge or takes over.
 pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let edge = session.edge()?;
-    let plan = session.config.rollout.plan()?;
+    let plan = session.config.plan(false)?;
     let release = new_release_id();
     let (named, variable) = ((&request.version, &release), |name: &str| std::env::var(name).ok());
     let asker = Asker::new(&session.config.hooks, &session.root, named, session.cancel.clone(), variable)?;
@@ -73,6 +77,8 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let served = edge.check(&session.environment)?;
     let mut record =
         Record::begin(&release, &session.environment, "deploy", request.version.as_str(), slot.as_str());
+    let owner = Owner { runner: new_runner_id(), generation: Generation::FIRST };
+    record.owner = Some(owner.clone());
     record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());
     let (environment, version) = (session.environment.clone(), request.version.clone());
     let moment =
@@ -95,14 +101,14 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     }
     let mut heartbeat = Heartbeat::start(session.ledger.clone(), record, session.cancel.clone());
 
-    let measurement = OnceCell::new();
+    let begun = Begun::default();
     let result = found
         .map(|table| takeover::settle_dead_release(session, table, &release))
         .transpose()
         .and_then(|base| {
-            let (release, slot, edge, measurement) = (&release, &slot, &edge, &measurement);
+            let (release, slot, edge, begun) = (&release, &slot, &edge, &begun);
             let (asker, moment) = (&asker, moment.clone());
-            let run = Run { release, slot, base, served, plan, edge, measurement, asker, moment };
+            let run = Run { release, owner, slot, base, served, plan, edge, begun, asker, moment };
             self::run(session, request, run, &heartbeat)
         });
     heartbeat.stop();
@@ -116,21 +122,20 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let moment = Moment { deployment_url: record.origin.clone(), outcome: ending, ..moment };
     end::close(session, &session.ledger, record, outcome, text);
     end::after(session, &asker, &moment, &result);
-    if let Some(measurement) = measurement.get() {
-        measurement.finish(CLEAN_UP_WITHIN);
-    }
+    begun.finish(CLEAN_UP_WITHIN);
     result
 }
 
 struct Run<'a> {
     release: &'a ReleaseId,
+    owner: Owner,
     slot: &'a VariantName,
     base: Option<RoutingTable>,
     /// What the edge served when the release began.
     served: Option<Revision>,
     plan: Plan,
     edge: &'a Edge,
-    measurement: &'a OnceCell<Measurement>,
+    begun: &'a Begun,
     asker: &'a Asker,
     moment: Moment,
 }
@@ -188,10 +193,10 @@ fn run(session: &Session, request: &Request, mut run: Run<'_>, heartbeat: &Heart
         policy,
     };
     let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
-    let rollout = Rollout::new(run.plan, run.base, canary.clone(), run.release.clone())?.above(run.served);
-    let measurement = run.measurement.get_or_init(|| {
-        gates::measurement(session, request, run.release, &canary, run.edge, stable.as_ref())
-    });
+    let work = CanaryWork::new(session, run.release.as_str(), &canary, run.edge, stable.as_ref());
+    let subject = Subject::Canary(canary);
+    let rollout =
+        Rollout::new(run.plan, run.base, subject, run.release.clone(), run.owner)?.above(run.served);
     let outcome = drive::drive(
         rollout,
         &World {
@@ -202,8 +207,10 @@ fn run(session: &Session, request: &Request, mut run: Run<'_>, heartbeat: &Heart
             edge: run.edge,
             heartbeat,
             cancel: &session.cancel,
+            inbox: &Inbox::default(),
             reporter: &session.reporter,
-            measurement,
+            work: Arc::new(work),
+            begun: run.begun,
         },
     );
     end::ended(outcome)
@@ -223,6 +230,13 @@ pub fn new_release_id() -> ReleaseId {
     let random = getrandom::u32().unwrap_or_else(|_| std::process::id());
     ReleaseId::new("release", format!("rel-{time}-{:06x}", random & 0x00ff_ffff))
         .expect("letters, digits and hyphens fit a header")
+}
+
+/// Six random characters that no other process has.
+pub fn new_runner_id() -> RunnerId {
+    let random = getrandom::u32().unwrap_or_else(|_| std::process::id());
+    RunnerId::new("runner", format!("{:06x}", random & 0x00ff_ffff))
+        .expect("six hexadecimal digits are a name")
 }
 
 /// A failure in its own words, unless it is only what a cancellation looks like.

@@ -21,6 +21,7 @@ fn draft(weights: &[u16], salt: &str) -> Draft {
         environment: Environment::new("environment", "test").unwrap(),
         revision: Revision::FIRST,
         release: ReleaseId::new("release", "rel-1").unwrap(),
+        owner: None,
         updated_at: Timestamp::from_millis(0),
         stable: name(0),
         variants: weights

@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::*;
-use crate::table::{Affinity, AffinityBy, Draft, Environment, Origin, Previous, Version};
+use crate::table::{
+    self, Affinity, AffinityBy, Environment, Generation, Origin, Policy, Previous, RunnerId, Variant,
+    VariantName, Version, Weight,
+};
 
 mod property;
 
@@ -17,10 +20,11 @@ fn base() -> RoutingTable {
         version: Version::new("version", name).unwrap(),
         weight,
     };
-    RoutingTable::new(Draft {
+    RoutingTable::new(table::Draft {
         environment: Environment::new("environment", "production").unwrap(),
         revision: Revision::new(7).unwrap(),
         release: ReleaseId::new("release", "rel-old").unwrap(),
+        owner: None,
         updated_at: Timestamp::from_millis(0),
         stable: VariantName::new("stable", "blue").unwrap(),
         variants: vec![variant("blue", Weight::TOTAL), variant("green", Weight::ZERO)],
@@ -44,14 +48,21 @@ fn canary() -> Canary {
 }
 
 fn plan(steps: &[(u16, u64)]) -> Plan {
-    let steps = steps
-        .iter()
-        .map(|(percent, hold)| Step {
-            weight: Weight::new(percent * 100).unwrap(),
-            hold: Duration::from_secs(*hold),
-        })
-        .collect();
-    Plan::new(steps, Limits::default()).unwrap()
+    let steps = steps.iter().map(|(percent, hold)| step(*percent, *hold)).collect();
+    Plan::new(Draft { steps, ..Draft::default() }).unwrap()
+}
+
+fn step(percent: u16, hold: u64) -> Step {
+    let shift = Shift::Canary(Weight::new(percent * 100).unwrap());
+    Step { shift, hold: Duration::from_secs(hold), gates: Vec::new() }
+}
+
+fn owner() -> Owner {
+    Owner { runner: RunnerId::new("runner", "r1").unwrap(), generation: Generation::FIRST }
+}
+
+fn rollout(plan: Plan, base: Option<RoutingTable>) -> Rollout {
+    Rollout::new(plan, base, Subject::Canary(canary()), release(), owner()).unwrap()
 }
 
 fn release() -> ReleaseId {
@@ -77,7 +88,7 @@ struct Scenario {
 
 impl Scenario {
     fn new(steps: &[(u16, u64)]) -> Self {
-        Self::from(Rollout::new(plan(steps), Some(base()), canary(), release()).unwrap())
+        Self::from(rollout(plan(steps), Some(base())))
     }
 
     fn from(rollout: Rollout) -> Self {
@@ -124,18 +135,20 @@ impl Scenario {
                 }
                 Effect::LookUp => self.look_ups.pop_front().unwrap_or_else(|| {
                     let last = self.tables.last().unwrap();
-                    Event::LookedUp(Found::Table { revision: last.revision(), release: release() })
+                    Event::LookedUp(Found::Table(Writer::of(last)))
                 }),
                 Effect::Confirm(_) => {
                     self.confirms.pop_front().unwrap_or(Event::Confirmed(Confirmation::Served))
                 }
                 Effect::Measure { until, .. } => {
                     let event = self.measures.pop_front().unwrap_or(Event::Measured(Verdict::Pass));
-                    if event == Event::StillMeasuring {
+                    if event == Event::Busy {
                         self.now = self.now.max(until.unwrap());
                     }
                     event
                 }
+                Effect::Ask { .. } => Event::Answered(Answer::Pass),
+                Effect::Deploy { .. } | Effect::Undo { .. } => panic!("a canary has no instances"),
                 Effect::WaitUntil(time) => self.waits.pop_front().unwrap_or_else(|| {
                     self.now = self.now.max(time);
                     Event::Woke
@@ -208,7 +221,7 @@ fn a_write_with_unknown_result_is_looked_up_before_it_is_repeated() {
     assert_eq!(scenario.sent.len(), 2, "it had been applied, so it was not sent again");
 
     let mut scenario = Scenario::new(&[(100, 0)]).published([unknown()]);
-    let base = Found::Table { revision: base().revision(), release: base().release().clone() };
+    let base = Found::Table(Writer::of(&base()));
     scenario.look_ups.push_back(Event::LookedUp(base));
     assert_eq!(scenario.run(), Outcome::Promoted);
     assert_eq!(scenario.sent.len(), 3, "it had not been applied, so it was sent once more");
@@ -272,7 +285,7 @@ fn cancelling_brings_traffic_home_from_anywhere() {
 
 #[test]
 fn cancelling_before_the_first_write_starts_nothing() {
-    let mut rollout = Rollout::new(plan(&[(100, 0)]), Some(base()), canary(), release()).unwrap();
+    let mut rollout = rollout(plan(&[(100, 0)]), Some(base()));
     let effect = rollout.handle(Timestamp::from_millis(1), Event::Cancelled("SIGINT".into()));
     assert_eq!(effect, Effect::Finish(Outcome::NotStarted(Reason::Cancelled("SIGINT".into()))));
 }
@@ -300,7 +313,7 @@ fn the_lease_is_renewed_while_a_step_is_held() {
 #[test]
 fn the_lease_is_renewed_while_one_measurement_takes_longer_than_it() {
     let mut scenario = Scenario::new(&[(100, 0)]);
-    scenario.measures.extend(std::iter::repeat_n(Event::StillMeasuring, 10));
+    scenario.measures.extend(std::iter::repeat_n(Event::Busy, 10));
     assert_eq!(scenario.run(), Outcome::Promoted);
     let limits = Limits::default();
     let [first, .., settled] = scenario.tables.as_slice() else { panic!() };
@@ -312,7 +325,7 @@ fn the_lease_is_renewed_while_one_measurement_takes_longer_than_it() {
     }
 
     let mut scenario = Scenario::new(&[(100, 0)]).published([Ok(())]);
-    scenario.measures.push_back(Event::StillMeasuring);
+    scenario.measures.push_back(Event::Busy);
     let busy = || Event::Published(Err(WriteFailure::NotWritten("no route to host".into())));
     scenario.publishes.extend((0..5).map(|_| busy()));
     let Outcome::RolledBack(Reason::WriteFailed(_)) = scenario.run() else {
@@ -324,9 +337,9 @@ fn the_lease_is_renewed_while_one_measurement_takes_longer_than_it() {
 fn the_lease_is_renewed_while_the_edge_is_waited_for() {
     let limits = Limits { lease: Duration::from_secs(160), ..Limits::default() };
     assert!(limits.lease < limits.confirm_within, "without a renewal it runs out meanwhile");
-    let step = |percent: u16| Step { weight: Weight::new(percent * 100).unwrap(), hold: Duration::ZERO };
-    let plan = Plan::new(vec![step(50), step(100)], limits).unwrap();
-    let mut scenario = Scenario::from(Rollout::new(plan, Some(base()), canary(), release()).unwrap());
+    let steps = vec![step(50, 0), step(100, 0)];
+    let plan = Plan::new(Draft { steps, limits, ..Draft::default() }).unwrap();
+    let mut scenario = Scenario::from(rollout(plan, Some(base())));
     let not_yet = Event::Confirmed(Confirmation::NotYet("revision 7".into()));
     scenario.confirms.extend(std::iter::repeat_n(not_yet, 120));
     assert_eq!(scenario.run(), Outcome::Promoted);
@@ -373,8 +386,7 @@ fn home_that_cannot_be_written_is_stuck_and_says_when_the_lease_ends() {
 
 #[test]
 fn the_first_release_ever_has_nowhere_to_go_back_to() {
-    let first =
-        || Scenario::from(Rollout::new(plan(&[(5, 9), (100, 0)]), None, canary(), release()).unwrap());
+    let first = || Scenario::from(rollout(plan(&[(5, 9), (100, 0)]), None));
     let mut scenario = first();
     assert_eq!(scenario.run(), Outcome::Promoted);
     assert_eq!(scenario.tables[0].revision(), Revision::FIRST);
@@ -397,8 +409,8 @@ fn home_still_finds_the_files_of_the_version_that_failed() {
         (&["a", "b", "c", "d", "e"], &["new", "a", "b", "c", "d"]),
     ] {
         let previous = before.iter().map(|name| older(name)).collect();
-        let base = RoutingTable::new(Draft { previous, ..base().draft() }).unwrap();
-        let rollout = Rollout::new(plan(&[(100, 0)]), Some(base), canary(), release()).unwrap();
+        let base = RoutingTable::new(table::Draft { previous, ..base().draft() }).unwrap();
+        let rollout = rollout(plan(&[(100, 0)]), Some(base));
         let mut scenario = Scenario::from(rollout).measured([fail()]);
         assert!(matches!(scenario.run(), Outcome::RolledBack(_)));
         let home = scenario.tables.last().unwrap();
@@ -413,7 +425,7 @@ fn a_rollout_begins_above_what_the_edge_serves() {
     for (base, served, first) in
         [(None, None, 1), (None, Some(12), 13), (Some(base()), Some(12), 13), (Some(base()), Some(3), 8)]
     {
-        let rollout = Rollout::new(plan(&[(100, 0)]), base, canary(), release()).unwrap();
+        let rollout = rollout(plan(&[(100, 0)]), base);
         let mut scenario = Scenario::from(rollout.above(served.and_then(Revision::new)));
         assert_eq!(scenario.run(), Outcome::Promoted);
         let revisions: Vec<u64> = scenario.tables.iter().map(|table| table.revision().number()).collect();
@@ -421,7 +433,7 @@ fn a_rollout_begins_above_what_the_edge_serves() {
     }
 
     // What was served before is not a write of ours: one that was surely not made leaves nothing to undo.
-    let rollout = Rollout::new(plan(&[(100, 0)]), Some(base()), canary(), release()).unwrap();
+    let rollout = rollout(plan(&[(100, 0)]), Some(base()));
     let refused = Err(WriteFailure::Refused("403".into()));
     let mut scenario = Scenario::from(rollout.above(Revision::new(12))).published([refused]);
     assert!(matches!(scenario.run(), Outcome::NotStarted(_)));
@@ -433,24 +445,28 @@ fn a_rollout_does_not_start_from_shifted_weights_or_onto_stable() {
     shifted.variants[0].weight = Weight::new(9000).unwrap();
     shifted.variants[1].weight = Weight::new(1000).unwrap();
     let shifted = RoutingTable::new(shifted).unwrap();
-    let error = Rollout::new(plan(&[(100, 0)]), Some(shifted), canary(), release()).unwrap_err();
+    let begin = |base, canary| {
+        let subject = Subject::Canary(canary);
+        Rollout::new(plan(&[(100, 0)]), Some(base), subject, release(), owner()).unwrap_err()
+    };
+    let error = begin(shifted, canary());
     assert_eq!(error.to_string(), "revision 7 gives `green` 10 % although `blue` is stable");
 
     let onto_stable = Canary { name: VariantName::new("", "blue").unwrap(), ..canary() };
-    let error = Rollout::new(plan(&[(100, 0)]), Some(base()), onto_stable, release()).unwrap_err();
+    let error = begin(base(), onto_stable);
     assert_eq!(error, CannotStart::CanaryIsStable("blue".into()));
 }
 
 #[test]
 fn a_plan_rises_to_everybody_and_its_lease_outlives_its_renewal() {
-    let step = |percent: u16| Step { weight: Weight::new(percent * 100).unwrap(), hold: Duration::ZERO };
+    let plan = |steps: &[u16], limits| {
+        let steps = steps.iter().map(|percent| step(*percent, 0)).collect();
+        Plan::new(Draft { steps, limits, ..Draft::default() })
+    };
     let limits = Limits::default();
-    assert_eq!(Plan::new(vec![], limits), Err(PlanError::NoSteps));
-    assert!(matches!(Plan::new(vec![step(50)], limits), Err(PlanError::LastNotFull(_))));
-    assert!(matches!(
-        Plan::new(vec![step(50), step(50), step(100)], limits),
-        Err(PlanError::NotRising { index: 1, .. })
-    ));
+    assert_eq!(plan(&[], limits), Err(PlanError::NoSteps));
+    assert!(matches!(plan(&[50], limits), Err(PlanError::LastNotFull(_))));
+    assert!(matches!(plan(&[50, 50, 100], limits), Err(PlanError::NotRising { index: 1, .. })));
     let short = Limits { lease: Duration::from_secs(150), ..limits };
-    assert!(matches!(Plan::new(vec![step(100)], short), Err(PlanError::LeaseTooShort { .. })));
+    assert!(matches!(plan(&[100], short), Err(PlanError::LeaseTooShort { .. })));
 }

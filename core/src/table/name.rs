@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Problem, TableError};
 
@@ -46,9 +46,23 @@ pub(super) fn check_cookie_path(field: &str, path: &str) -> Result<(), TableErro
 macro_rules! word {
     ($(#[$doc:meta])* $type:ident, $valid:expr, $problem:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        #[serde(transparent)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
         pub struct $type(String);
+
+        impl TryFrom<String> for $type {
+            type Error = TableError;
+
+            fn try_from(text: String) -> Result<Self, TableError> {
+                Self::new(stringify!($type), text)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(word: $type) -> Self {
+                word.0
+            }
+        }
 
         impl $type {
             /// Checks the text.
@@ -89,4 +103,8 @@ word!(
 word!(
     /// One run of the program: `rel-…`.
     ReleaseId, fits_a_header, Problem::NotAWord
+);
+word!(
+    /// One process that drives a release, drawn at random: `3f9c21`.
+    RunnerId, is_name, Problem::NotAName
 );

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Problem, TableError};
 
@@ -10,9 +10,23 @@ use super::{Problem, TableError};
 ///
 /// Plain `http` is accepted for loopback hosts only, where the sandbox lives: a table must not be able to send
 /// visitors' cookies over an open line.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Origin(String);
+
+impl TryFrom<String> for Origin {
+    type Error = TableError;
+
+    fn try_from(text: String) -> Result<Self, TableError> {
+        Self::new("origin", &text)
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.0
+    }
+}
 
 impl Origin {
     /// Checks the text; a single slash at the end is dropped.

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Affinity, AffinityBy, Draft, Environment, Lease, Origin, Previous, Problem, ReleaseId, Revision, SCHEMA,
-    SameSite, TableError, Variant, VariantName, Version, Weight,
+    Affinity, AffinityBy, Draft, Environment, Generation, Lease, Origin, Owner, Policy, Previous, Problem,
+    ReleaseId, Revision, RunnerId, SCHEMA, SameSite, TableError, Variant, VariantName, Version, Weight,
 };
 use crate::Timestamp;
 
@@ -13,8 +13,11 @@ mod policy;
 pub(super) fn draft(json: &[u8]) -> Result<Draft, TableError> {
     let document: Value = serde_json::from_slice(json)
         .map_err(|error| TableError::new("(document)", error, Problem::NotJson))?;
-    let root = Object::new(String::new(), &document)?;
+    draft_of(&document)
+}
 
+pub(super) fn draft_of(document: &Value) -> Result<Draft, TableError> {
+    let root = Object::new(String::new(), document)?;
     let schema = root.integer("schema")?;
     if schema != SCHEMA {
         return Err(TableError::new("schema", schema, Problem::NewerSchema));
@@ -25,6 +28,7 @@ pub(super) fn draft(json: &[u8]) -> Result<Draft, TableError> {
         revision: Revision::new(revision)
             .ok_or_else(|| TableError::new("revision", revision, Problem::RevisionZero))?,
         release: ReleaseId::new("release", root.text("release")?)?,
+        owner: root.object("owner")?.map(|object| owner(&object)).transpose()?,
         updated_at: root.time("updated_at")?,
         stable: VariantName::new("stable", root.text("stable")?)?,
         variants: root.list("variants")?.map(variant).collect::<Result<_, _>>()?,
@@ -41,6 +45,20 @@ pub(super) fn draft(json: &[u8]) -> Result<Draft, TableError> {
         affinity: affinity(&Object::new("affinity".into(), root.field("affinity")?)?)?,
         policy: policy::policy(&root)?,
     })
+}
+
+fn owner(object: &Object<'_>) -> Result<Owner, TableError> {
+    Ok(Owner {
+        runner: RunnerId::new(&object.path("runner"), object.text("runner")?)?,
+        generation: Generation::new(object.integer("generation")?),
+    })
+}
+
+/// What a table says beside its variants, read alone: how visitors are recognised, and what is done beyond the draw.
+pub(crate) fn manners(document: &Value) -> Result<(AffinityBy, Policy), TableError> {
+    let root = Object::new(String::new(), document)?;
+    let affinity = affinity(&Object::new("affinity".into(), root.field("affinity")?)?)?;
+    Ok((affinity.by, policy::policy(&root)?))
 }
 
 fn variant((path, value): (String, &Value)) -> Result<Variant, TableError> {
@@ -168,5 +186,13 @@ impl<'a> Object<'a> {
             }
             other => Err(TableError::new(path, other, Problem::WrongType("a list"))),
         }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for super::RoutingTable {
+    /// A table inside another document.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = Value::deserialize(deserializer)?;
+        draft_of(&document).and_then(Self::new).map_err(serde::de::Error::custom)
     }
 }

@@ -22,6 +22,7 @@ impl RoutingTable {
         Self {
             revision: self.revision.next(),
             release,
+            owner: None,
             updated_at: now,
             lease: None,
             previous: Previous::list(older, &variants),

@@ -2,12 +2,27 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A share in basis points: 0 (nobody) to 10000 (everybody).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
 pub struct Weight(u16);
+
+impl TryFrom<u16> for Weight {
+    type Error = String;
+
+    fn try_from(basis_points: u16) -> Result<Self, String> {
+        Self::new(basis_points)
+            .ok_or_else(|| format!("{basis_points} basis points are more than all (10000)"))
+    }
+}
+
+impl From<Weight> for u16 {
+    fn from(weight: Weight) -> Self {
+        weight.0
+    }
+}
 
 impl Weight {
     /// Nobody.

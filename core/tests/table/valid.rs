@@ -29,6 +29,7 @@ prop_compose! {
             environment: Environment::new("environment", environment).unwrap(),
             revision: Revision::new(revision).unwrap(),
             release: ReleaseId::new("release", release).unwrap(),
+            owner: None,
             updated_at,
             stable: stable.get(&variants).name.clone(),
             policy: parts.among(&variants),

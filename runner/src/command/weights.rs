@@ -91,8 +91,14 @@ fn reweighted(
         }
         given.push(variant);
     }
-    let draft =
-        Draft { revision: table.revision().next(), release, updated_at: report::now(), lease: None, ..draft };
+    let draft = Draft {
+        revision: table.revision().next(),
+        release,
+        owner: None,
+        updated_at: report::now(),
+        lease: None,
+        ..draft
+    };
     let next = RoutingTable::new(draft).map_err(Error::Weights)?;
     // Everybody on stable ends a release in flight, whose canary nobody has vouched for.
     let home = table.lease().is_some() && next.stable().weight == Weight::TOTAL;

@@ -24,6 +24,9 @@ pub(super) fn ended(outcome: Outcome) -> Result<(), Error> {
             why: format!("{reason}; {traffic}"),
             hint: match traffic {
                 Traffic::NothingToReturnTo => "mend it and deploy again: the next version replaces this one",
+                Traffic::InstancesNotUndone { .. } => {
+                    "bring the version before back to them by hand, then `crossfade weights` gives them their share again"
+                }
                 Traffic::HomeNotWritten { .. } | Traffic::HomeNotConfirmed { .. } => {
                     "when the cause is gone, `crossfade status` shows where traffic is and `crossfade rollback` brings it home"
                 }

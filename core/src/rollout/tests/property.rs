@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// Any answer that fits the effect.
-fn answer(effect: &Effect, draw: u8, rollout: &Rollout, last: Option<&RoutingTable>) -> Event {
+fn answer(effect: &Effect, draw: u8, last: Option<&RoutingTable>) -> Event {
     let text = String::new;
     if draw >= 250 {
         return Event::Cancelled("SIGINT".into());
@@ -20,22 +20,22 @@ fn answer(effect: &Effect, draw: u8, rollout: &Rollout, last: Option<&RoutingTab
         }),
         Effect::LookUp => Event::LookedUp(match draw {
             0..=99 => Found::Unreadable(text()),
-            100..=179 => Found::Table { revision: base().revision(), release: base().release().clone() },
-            180.. => {
-                Found::Table { revision: last.unwrap().revision(), release: rollout.tables.release().clone() }
-            }
+            100..=179 => Found::Table(Writer::of(&base())),
+            180.. => Found::Table(Writer::of(last.unwrap())),
         }),
         Effect::Confirm(_) => Event::Confirmed(match draw {
             0..=120 => Confirmation::NotYet(text()),
             121..=122 => Confirmation::Superseded(text()),
             123.. => Confirmation::Served,
         }),
-        Effect::Measure { .. } if draw % 8 == 7 => Event::StillMeasuring,
+        Effect::Measure { .. } if draw % 8 == 7 => Event::Busy,
         Effect::Measure { .. } => Event::Measured(match draw {
             0..=9 => Verdict::Fail(text()),
             10..=60 => Verdict::Error(text()),
             61.. => Verdict::Pass,
         }),
+        Effect::Ask { .. } => Event::Answered(Answer::Pass),
+        Effect::Deploy { .. } | Effect::Undo { .. } => unreachable!("a canary has no instances"),
         Effect::WaitUntil(_) | Effect::Finish(_) => Event::Woke,
     }
 }
@@ -45,7 +45,7 @@ proptest! {
     #[test]
     fn whatever_happens_the_rules_hold(draws in prop::collection::vec(any::<u8>(), 1..400), start: u8) {
         let mut rollout =
-            Rollout::new(plan(&[(5, 120), (50, 300), (100, 0)]), Some(base()), canary(), release()).unwrap();
+            rollout(plan(&[(5, 120), (50, 300), (100, 0)]), Some(base()));
         let before = base();
         let mut now = Timestamp::from_millis(1_000_000 + i64::from(start));
         let mut draws = draws.into_iter().cycle();
@@ -87,10 +87,15 @@ proptest! {
                     finished = true;
                     break;
                 }
-                Effect::LookUp | Effect::Confirm(_) | Effect::Measure { .. } => {}
+                Effect::LookUp
+                | Effect::Confirm(_)
+                | Effect::Measure { .. }
+                | Effect::Ask { .. }
+                | Effect::Deploy { .. }
+                | Effect::Undo { .. } => {}
             }
-            event = answer(&effect, draws.next().unwrap(), &rollout, sent.last());
-            if event == Event::StillMeasuring {
+            event = answer(&effect, draws.next().unwrap(), sent.last());
+            if event == Event::Busy {
                 still_measuring += 1;
                 if let Effect::Measure { until: Some(until), .. } = effect { now = now.max(until); }
                 // Nobody measures for ever.

@@ -1,0 +1,194 @@
+//! What goes between the machine and its driver.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::table::{Origin, Revision, RoutingTable, VariantName, Version, Weight};
+use crate::{Timestamp, rollout::Writer};
+
+use super::{HookGate, Outcome};
+
+/// What the driver must do next. Exactly one effect is in flight.
+///
+/// What carries `until` may take long: when that time comes first, the answer is [`Event::Busy`], the machine renews the
+/// lease and asks for the same effect again, and the driver goes on with the one that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "an effect that is not performed stalls the rollout"]
+pub enum Effect {
+    /// Write this table, if [`super::standing`] lets us. Answer: [`Event::Published`].
+    Publish {
+        /// The table to write.
+        table: Box<RoutingTable>,
+        /// The revision this rollout started from; `None` when there was no table.
+        base: Option<Revision>,
+        /// Traffic goes home: before anything else, records included.
+        urgent: bool,
+    },
+    /// Look up which table KV holds. Answer: [`Event::LookedUp`].
+    LookUp,
+    /// Ask the edge whether it serves this revision of ours or a later one. Answer: [`Event::Confirmed`].
+    Confirm(Revision),
+    /// Take one measurement at this step. Answer: [`Event::Measured`].
+    Measure {
+        /// Index into [`super::Plan::steps`].
+        step: usize,
+        /// How many visitors the new version has.
+        weight: Weight,
+        /// When the lease must be renewed; `None` without one.
+        until: Option<Timestamp>,
+    },
+    /// Ask a hook whether this step may begin. Answer: [`Event::Answered`].
+    Ask {
+        /// Which hook.
+        gate: HookGate,
+        /// The step that waits: an index into [`super::Plan::steps`], or their number for settling.
+        step: usize,
+        /// When the lease must be renewed; `None` without one.
+        until: Option<Timestamp>,
+    },
+    /// Bring the new version to these instances, which no visitor is sent to, and see whether they are well. Answer:
+    /// [`Event::Deployed`].
+    Deploy {
+        /// Which.
+        instances: Vec<VariantName>,
+        /// When the lease must be renewed; `None` without one.
+        until: Option<Timestamp>,
+    },
+    /// Bring the version before back to these instances, which no visitor is sent to. Answer: [`Event::Undone`].
+    Undo {
+        /// Which.
+        instances: Vec<VariantName>,
+        /// When the lease must be renewed; `None` without one.
+        until: Option<Timestamp>,
+    },
+    /// Do nothing until this time, or until there is an order. Answer: [`Event::Woke`], also when it is over already.
+    WaitUntil(Timestamp),
+    /// It is over.
+    Finish(Outcome),
+}
+
+/// What came of the effect in flight. [`Event::Cancelled`] may take the place of any answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The driver begins, or goes on from what was saved.
+    Started,
+    /// The write was answered.
+    Published(Result<(), WriteFailure>),
+    /// What KV holds.
+    LookedUp(Found),
+    /// What the edge serves.
+    Confirmed(Confirmation),
+    /// What the measurement says.
+    Measured(Verdict),
+    /// What the hook says.
+    Answered(Answer),
+    /// How each instance is.
+    Deployed(Vec<Deployed>),
+    /// Whether all instances have the version before again.
+    Undone(Result<(), String>),
+    /// What was begun goes on.
+    Busy,
+    /// The time has come.
+    Woke,
+    /// Somebody says what to do. Takes the place of [`Event::Woke`] and [`Event::Busy`].
+    Ordered(Order),
+    /// Somebody wants it undone. A write in flight must have ended before this is reported.
+    Cancelled(String),
+}
+
+/// What people may say to a release in flight. To abort it, a driver answers [`Event::Cancelled`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// Not to wait any longer: the rest of a hold, an approval, a pause that a verdict caused. A measurement must still
+    /// pass, unless it is the verdict that is overruled.
+    Promote,
+    /// The same up to the end: straight to the last step, without the gates between; a measurement must pass there.
+    PromoteFull,
+    /// To go no further for now. Measuring goes on, and so does what a failure leads to.
+    Pause,
+    /// To go on.
+    Resume,
+    /// That the step which waits for an approval may begin.
+    Approve,
+}
+
+/// Why a write was not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteFailure {
+    /// Surely not written, and not going to be: a missing permission.
+    Refused(String),
+    /// Surely not written; later it may be: a rate limit, no connection.
+    NotWritten(String),
+    /// It may have been written: the answer was lost, or an error of the server's.
+    Unknown(String),
+    /// KV held this revision, or a later one, of a runner that we took over from, so nothing was written.
+    Behind(Revision),
+    /// KV held somebody else's revision, so nothing was written.
+    Superseded(String),
+}
+
+/// What a look-up found in KV.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A table.
+    Table(Writer),
+    /// No table.
+    Nothing,
+    /// It could not be looked up, or it is damaged.
+    Unreadable(String),
+}
+
+/// What the edge was seen to serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// This revision or a later one of ours.
+    Served,
+    /// An earlier one, or no answer yet; the text says what was seen.
+    NotYet(String),
+    /// Somebody else's later one.
+    Superseded(String),
+}
+
+/// What one measurement says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well.
+    Pass,
+    /// The new version does not do what it must.
+    Fail(String),
+    /// It was measured, and there is not enough yet to say either.
+    Inconclusive(String),
+    /// Could not measure, or stable fails in the same way: says nothing about the new version.
+    Error(String),
+}
+
+/// What a hook says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Go on.
+    Pass,
+    /// No.
+    Fail(String),
+    /// Not yet; ask again after this long.
+    Wait(Duration),
+}
+
+/// How one instance came out of being deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployed {
+    /// Which.
+    pub instance: VariantName,
+    /// What it is now.
+    pub result: Result<(Origin, Version), Broken>,
+}
+
+/// How an instance is not well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The new version could not be brought there.
+    Failed(String),
+    /// It is there and does not do what it must.
+    Unhealthy(String),
+}

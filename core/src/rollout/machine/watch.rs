@@ -1,0 +1,218 @@
+//! Watching a step: measurements, holds, pauses, and when it may be left.
+
+use crate::Timestamp;
+use crate::rollout::{Effect, OnDeadline, OnFailure, OnInconclusive, Reason, Rollout, Shift, Verdict};
+use crate::table::Weight;
+
+use super::gate::{Passage, Waiting};
+use super::{Goal, State};
+
+/// A step that is being watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::rollout) struct Watch {
+    pub(in crate::rollout) step: usize,
+    /// When the step's revision was first seen served.
+    confirmed_at: Timestamp,
+    /// Measurements in a row that could not be taken.
+    errors: u32,
+    /// The last measurement passed.
+    passed: bool,
+    /// The last measurement was undecided.
+    unclear: Option<String>,
+    next: Timestamp,
+    /// Somebody does not want to wait for the rest of the hold.
+    pub(super) hurried: bool,
+    pub(super) pause: Option<Pause>,
+    /// The gates of the step after this one.
+    pub(super) waiting: Waiting,
+}
+
+/// Going no further for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pause {
+    pub(super) since: Timestamp,
+    pub(super) why: String,
+    /// A verdict caused it, which a person may overrule; it is not measured on.
+    pub(super) by_verdict: bool,
+}
+
+impl Rollout {
+    /// A step's table has just been seen served.
+    pub(super) fn watch_from(&mut self, now: Timestamp, step: usize) -> Effect {
+        let watch = Watch {
+            step,
+            confirmed_at: now,
+            errors: 0,
+            passed: false,
+            unclear: None,
+            next: now,
+            hurried: self.full,
+            pause: None,
+            waiting: Waiting::default(),
+        };
+        self.watch(now, watch)
+    }
+
+    /// What a watched step needs next: a longer lease, to be left, a measurement, patience.
+    pub(super) fn watch(&mut self, now: Timestamp, mut watch: Watch) -> Effect {
+        self.obey(now, &mut watch);
+        if self.renewal_due(now) {
+            return self.write(now, Goal::Renew(Box::new(State::Pausing(watch))));
+        }
+        let within = self.plan.limits().paused_max;
+        match &watch.pause {
+            Some(pause) if now.since(pause.since) >= within => {
+                let why = pause.why.clone();
+                return self.go_home(now, Reason::PausedTooLong { why, within });
+            }
+            Some(_) => {}
+            None => {
+                if let Some(effect) = self.leave(now, &mut watch) {
+                    return effect;
+                }
+            }
+        }
+        if now >= watch.next && watch.is_measured() {
+            return self.measure(now, watch);
+        }
+        let until = self.wake(now, &watch);
+        self.state = State::Pausing(watch);
+        Effect::WaitUntil(until)
+    }
+
+    /// The next step, when it may begin; or the end, when this one has taken too long.
+    fn leave(&mut self, now: Timestamp, watch: &mut Watch) -> Option<Effect> {
+        let held = watch.hurried || now >= self.hold_ends(watch);
+        if watch.passed && watch.errors == 0 && held {
+            match self.passage(now, watch) {
+                Passage::Open => return Some(self.go_past(now, watch)),
+                Passage::Ask => return Some(self.ask(now, watch.clone())),
+                Passage::Refused(reason) => return Some(self.go_home(now, reason)),
+                Passage::Closed => {}
+            }
+        } else if let Some(why) = watch.unclear.clone().filter(|_| held) {
+            let (step, weight) = (watch.step, self.share(watch.step));
+            let reason = Reason::Inconclusive { step, weight, why };
+            match self.plan.trouble().inconclusive {
+                OnInconclusive::Extend => {}
+                OnInconclusive::Pause => watch.pause(now, reason.to_string()),
+                OnInconclusive::Abort => return Some(self.go_home(now, reason)),
+            }
+        }
+        let late = self.deadline.is_some_and(|at| now >= at);
+        if late && watch.pause.is_none() && !watch.waiting.is_closed() {
+            let reason = Reason::TooSlow { within: self.plan.deadline() };
+            match self.plan.trouble().deadline {
+                OnDeadline::Abort => return Some(self.go_home(now, reason)),
+                OnDeadline::Pause => watch.pause(now, reason.to_string()),
+            }
+        }
+        None
+    }
+
+    /// Leaves a step behind that has passed.
+    fn go_past(&mut self, now: Timestamp, watch: &Watch) -> Effect {
+        if let Shift::Restore(batch) = self.plan.steps()[watch.step].shift {
+            self.vouch_for(batch);
+        }
+        self.go_to(now, self.after(watch.step))
+    }
+
+    /// The step after this one, or the number of steps for settling. Who wants it in full leaves out what is between.
+    pub(super) fn after(&self, step: usize) -> usize {
+        let last = self.plan.steps().len() - 1;
+        let may_skip = matches!(self.plan.steps()[last].shift, Shift::Canary(_));
+        if self.full && may_skip && step < last { last } else { step + 1 }
+    }
+
+    /// Measures, and renews the lease meanwhile when it is time: a measurement may take longer than the lease.
+    pub(super) fn measure(&mut self, now: Timestamp, watch: Watch) -> Effect {
+        if self.renewal_due(now) {
+            return self.write(now, Goal::Renew(Box::new(State::Measuring(watch))));
+        }
+        let (step, weight) = (watch.step, self.share(watch.step));
+        self.state = State::Measuring(watch);
+        Effect::Measure { step, weight, until: self.renewal() }
+    }
+
+    pub(super) fn measured(&mut self, now: Timestamp, watch: Watch, verdict: Verdict) -> Effect {
+        let limits = self.plan.limits();
+        let next = now.plus(limits.measure_every);
+        let step = watch.step;
+        let watch = Watch { unclear: None, next, ..watch };
+        match verdict {
+            Verdict::Pass => self.watch(now, Watch { passed: true, errors: 0, ..watch }),
+            Verdict::Inconclusive(why) => {
+                self.watch(now, Watch { passed: false, errors: 0, unclear: Some(why), ..watch })
+            }
+            Verdict::Fail(why) => {
+                let weight: Weight = self.share(step);
+                self.failed(now, watch, Reason::MeasurementFailed { step, weight, why })
+            }
+            Verdict::Error(why) if watch.errors >= limits.errors_max => {
+                self.go_home(now, Reason::CouldNotMeasure { step, times: watch.errors + 1, why })
+            }
+            Verdict::Error(_) => self.watch(now, Watch { errors: watch.errors + 1, ..watch }),
+        }
+    }
+
+    /// A measurement or a hook said no.
+    pub(super) fn failed(&mut self, now: Timestamp, mut watch: Watch, reason: Reason) -> Effect {
+        match (self.plan.trouble().failure, self.plan.steps()[watch.step].shift) {
+            (OnFailure::Rollback, Shift::Restore(batch)) => {
+                self.batch_failed(now, batch, watch.step + 1, reason)
+            }
+            (OnFailure::Rollback, Shift::Canary(_) | Shift::Replace(_)) => self.go_home(now, reason),
+            (OnFailure::Pause, _) => {
+                watch.passed = false;
+                watch.pause(now, reason.to_string());
+                self.watch(now, watch)
+            }
+        }
+    }
+
+    fn hold_ends(&self, watch: &Watch) -> Timestamp {
+        watch.confirmed_at.plus(self.plan.steps()[watch.step].hold)
+    }
+
+    /// When there is something to do again.
+    fn wake(&self, now: Timestamp, watch: &Watch) -> Timestamp {
+        let deadline = self.deadline.filter(|_| watch.pause.is_none() && !watch.waiting.is_closed());
+        let times = [
+            watch.is_measured().then_some(watch.next),
+            watch.pause.as_ref().map(|pause| pause.since.plus(self.plan.limits().paused_max)),
+            (watch.pause.is_none() && watch.passed && watch.errors == 0).then(|| self.hold_ends(watch)),
+            self.gate_changes(watch),
+            self.renewal(),
+            deadline,
+        ];
+        times.into_iter().flatten().filter(|at| *at > now).min().unwrap_or(now)
+    }
+}
+
+impl Watch {
+    /// Whether it goes on being measured.
+    fn is_measured(&self) -> bool {
+        self.pause.as_ref().is_none_or(|pause| !pause.by_verdict)
+    }
+
+    /// Goes no further, because a verdict says so.
+    fn pause(&mut self, now: Timestamp, why: String) {
+        let since = self.pause.as_ref().map_or(now, |pause| pause.since);
+        self.pause = Some(Pause { since, why, by_verdict: true });
+    }
+
+    /// What a verdict has held up may go on as if it had passed.
+    pub(super) fn overrule(&mut self) {
+        self.passed = true;
+        self.errors = 0;
+        self.unclear = None;
+    }
+
+    /// Measures anew, at once.
+    pub(super) fn measure_anew(&mut self, now: Timestamp) {
+        self.passed = false;
+        self.unclear = None;
+        self.next = now;
+    }
+}

@@ -1,0 +1,222 @@
+//! A rollout as another runner can go on with it: plan, start, subject, and where it is. It is saved before each write.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde_json::{Value, json};
+
+use crate::table::{
+    Environment, Generation, Origin, Owner, ReleaseId, RoutingTable, RunnerId, VariantName, Version, manners,
+};
+
+use super::machine::{Begin, Goal, State, Then};
+use super::standing::foreign;
+use super::tables::Tables;
+use super::tables::fleet::{Crew, Fleet, Instance, Member};
+use super::tables::pair::{Canary, Pair};
+use super::{CannotStart, Plan, Reason, Rollout, Writer};
+
+/// What is saved of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Saved {
+    plan: Plan,
+    base: Option<RoutingTable>,
+    subject: SavedSubject,
+    release: ReleaseId,
+    generation: Generation,
+    at: At,
+    /// Somebody wanted it in full.
+    #[serde(default)]
+    full: bool,
+}
+
+/// Where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum At {
+    /// At a step: an index into the plan's steps.
+    Step(usize),
+    /// A batch gets the version before back; afterwards this step.
+    Undoing(usize),
+    /// On the way home.
+    Home(Reason),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SavedSubject {
+    Canary(SavedCanary),
+    Fleet { crew: SavedCrew, members: Vec<Member> },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct SavedCanary {
+    environment: Environment,
+    name: VariantName,
+    origin: Origin,
+    version: Version,
+    manners: Manners,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct SavedCrew {
+    environment: Environment,
+    instances: Vec<Instance>,
+    manners: Manners,
+}
+
+/// What the table will say beside its variants, as it stands in a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Manners(crate::table::AffinityBy, crate::table::Policy);
+
+impl Serialize for Manners {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut document = serde_json::to_value(&self.1).map_err(ser::Error::custom)?;
+        let mut affinity = serde_json::to_value(&self.0).map_err(ser::Error::custom)?;
+        affinity["salt"] = json!("");
+        document["affinity"] = affinity;
+        document.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Manners {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = Value::deserialize(deserializer)?;
+        manners(&document).map(|(affinity, policy)| Self(affinity, policy)).map_err(de::Error::custom)
+    }
+}
+
+impl Saved {
+    /// How often it has been taken charge of.
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Whose it is.
+    pub const fn release(&self) -> &ReleaseId {
+        &self.release
+    }
+}
+
+impl Rollout {
+    /// What another runner needs to go on.
+    pub fn saved(&self) -> Saved {
+        Saved {
+            plan: self.plan.clone(),
+            base: self.tables.base().cloned(),
+            subject: match &self.tables {
+                Tables::Pair(pair) => SavedSubject::Canary(SavedCanary::from(&pair.canary)),
+                Tables::Fleet(fleet) => {
+                    SavedSubject::Fleet { crew: SavedCrew::from(&fleet.crew), members: fleet.members.clone() }
+                }
+            },
+            release: self.release.clone(),
+            generation: self.owner.generation,
+            at: at(&self.state, self.plan.steps().len() - 1),
+            full: self.full,
+        }
+    }
+
+    /// Goes on with a release whose runner has died, from the step that it was at, as the next generation of it.
+    ///
+    /// `found` is the table in KV.
+    ///
+    /// # Errors
+    /// When the table in KV is another release's.
+    pub fn resume(saved: Saved, runner: RunnerId, found: Option<&RoutingTable>) -> Result<Self, CannotStart> {
+        let Saved { plan, base, subject, release, generation, at, full } = saved;
+        let is_base = found.map(RoutingTable::revision) == base.as_ref().map(RoutingTable::revision);
+        if let Some(found) = found
+            && *found.release() != release
+            && !is_base
+        {
+            return Err(CannotStart::Superseded(foreign(&Writer::of(found))));
+        }
+        let tables = match subject {
+            SavedSubject::Canary(canary) => Tables::Pair(Box::new(Pair { base, canary: canary.into() })),
+            SavedSubject::Fleet { crew, members } => {
+                let crew: Crew = crew.into();
+                if crew.instances.len() != members.len() {
+                    let (planned, instances) = (members.len(), crew.instances.len());
+                    return Err(CannotStart::OtherFleet { planned, instances });
+                }
+                Tables::Fleet(Box::new(Fleet { base, crew, members }))
+            }
+        };
+        let begin = match at {
+            At::Step(step) => Begin::Step(step.min(plan.steps().len() - 1)),
+            At::Undoing(step) => Begin::Undoing(step.min(plan.steps().len())),
+            At::Home(reason) => Begin::Home(reason),
+        };
+        Ok(Self {
+            revision: found.map(RoutingTable::revision),
+            served: None,
+            plan,
+            tables,
+            release,
+            owner: Owner { runner, generation: generation.next() },
+            renewed_at: None,
+            deadline: None,
+            orders: std::collections::VecDeque::new(),
+            full,
+            replies: Vec::new(),
+            state: State::Ready(begin),
+        })
+    }
+}
+
+/// Where a state is, as far as somebody else can take it up.
+fn at(state: &State, last: usize) -> At {
+    match state {
+        State::Ready(Begin::Step(step)) | State::Draining { step, .. } | State::Deploying { step } => {
+            At::Step(*step)
+        }
+        State::Ready(Begin::Undoing(step)) | State::Undoing { then: Then::Step(step) } => At::Undoing(*step),
+        State::Ready(Begin::Home(reason)) | State::Undoing { then: Then::Home(reason) } => {
+            At::Home(reason.clone())
+        }
+        State::Writing(write) | State::WritePause(write) | State::ReadingBack(write) => {
+            at_goal(&write.goal, last)
+        }
+        State::Confirming { goal, .. } => at_goal(goal, last),
+        State::Measuring(watch) | State::Asking(watch) | State::Pausing(watch) => At::Step(watch.step),
+        State::Finished => At::Step(last),
+    }
+}
+
+fn at_goal(goal: &Goal, last: usize) -> At {
+    match goal {
+        Goal::Step(step) => At::Step(*step),
+        Goal::Renew(interrupted) => at(interrupted, last),
+        Goal::Shelter(Then::Step(step)) => At::Undoing(*step),
+        // What settles has passed its last step; whoever takes over sees for himself.
+        Goal::Settle => At::Step(last),
+        Goal::Shelter(Then::Home(reason)) | Goal::Home(reason) => At::Home(reason.clone()),
+    }
+}
+
+impl From<&Canary> for SavedCanary {
+    fn from(canary: &Canary) -> Self {
+        let Canary { environment, name, origin, version, affinity, policy } = canary.clone();
+        Self { environment, name, origin, version, manners: Manners(affinity, policy) }
+    }
+}
+
+impl From<SavedCanary> for Canary {
+    fn from(saved: SavedCanary) -> Self {
+        let SavedCanary { environment, name, origin, version, manners: Manners(affinity, policy) } = saved;
+        Self { environment, name, origin, version, affinity, policy }
+    }
+}
+
+impl From<&Crew> for SavedCrew {
+    fn from(crew: &Crew) -> Self {
+        let Crew { environment, instances, affinity, policy } = crew.clone();
+        Self { environment, instances, manners: Manners(affinity, policy) }
+    }
+}
+
+impl From<SavedCrew> for Crew {
+    fn from(saved: SavedCrew) -> Self {
+        let SavedCrew { environment, instances, manners: Manners(affinity, policy) } = saved;
+        Self { environment, instances, affinity, policy }
+    }
+}
