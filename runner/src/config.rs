@@ -196,7 +196,11 @@ impl Config {
     /// # Errors
     /// When the settings make no plan.
     pub fn plan(&self, first_release: bool) -> Result<crossfade_core::rollout::Plan, PlanError> {
-        self.rollout.plan(HookGates::default(), 0, first_release)
+        let hooks = HookGates {
+            traffic_increase: !self.hooks.confirm_traffic_increase.is_empty(),
+            promotion: !self.hooks.confirm_promotion.is_empty(),
+        };
+        self.rollout.plan(hooks, 0, first_release)
     }
 
     /// The JSON Schema of the file.

@@ -28,6 +28,7 @@ use crate::orders::Inbox;
 use crate::record::{Heartbeat, Record, WITHIN};
 use crate::report::Event;
 
+use hooks::InFlight;
 use measure::CanaryWork;
 
 mod deployment;
@@ -193,7 +194,8 @@ fn run(session: &Session, request: &Request, mut run: Run<'_>, heartbeat: &Heart
         policy,
     };
     let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
-    let work = CanaryWork::new(session, run.release.as_str(), &canary, run.edge, stable.as_ref());
+    let hooks = InFlight::new(session, run.asker, &run.moment, &run.plan);
+    let work = CanaryWork::new(session, run.release.as_str(), &canary, run.edge, stable.as_ref(), hooks);
     let subject = Subject::Canary(canary);
     let rollout =
         Rollout::new(run.plan, run.base, subject, run.release.clone(), run.owner)?.above(run.served);

@@ -7,6 +7,10 @@ use crate::command::Session;
 use crate::error::Error;
 use crate::hooks::{Answer, Asked, Asker, Cancelled, Events, Moment, Phase, hold};
 
+mod in_flight;
+
+pub(super) use in_flight::InFlight;
+
 /// Asks the hooks of a phase in their order; each is waited for as long as it may take to decide.
 pub(super) fn pass(session: &Session, asker: &Asker, phase: Phase, moment: &Moment) -> Result<(), Error> {
     for hook in session.config.hooks.of(phase) {

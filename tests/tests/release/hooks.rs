@@ -198,3 +198,42 @@ fn what_fails_before_the_first_visitor_is_no_release() {
     assert_eq!(site.served_version(), "1.0.0");
     assert_eq!(site.sandbox.deployments().len(), 1, "it was uploaded, and nobody saw it");
 }
+
+#[test]
+fn who_decides_in_flight_can_hold_refuse_or_call_back() {
+    let (site, _origins) = Site::serving(&[("blue", "1.0.0")]);
+    let office = office();
+    site.configure(
+        "[rollout]",
+        "[rollout]\nsteps = [{ weight = \"5%\", hold = \"1s\" }]\nmeasure_every = \"1s\"",
+    );
+    configure(
+        &site,
+        &office,
+        "confirm_traffic_increase = [{ url = \"OFFICE/waits\", KEYS }]\nrollout = [{ url = \"OFFICE/load\", KEYS }]\n\
+         confirm_promotion = [{ url = \"OFFICE/fails\", KEYS }]\nrollback = []",
+    );
+    let back = |ended: Ended, says: &str| {
+        no_secret_is_told(&site, &ended);
+        ended.says(&[says, "hint: visitors are on the version before"]);
+        assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
+    };
+    let refused = deploy(&site, KEY).end().expect(4);
+    back(refused, "/fails: status is 403: not today, Bearer ***");
+    let of = |path: &str, fields: [&str; 3]| -> Vec<String> {
+        let of = |body: &Value| fields.map(|field| body[field].to_string()).join(" ");
+        bodies(&office, path).iter().map(of).collect()
+    };
+    let told = ["phase", "step", "weight"];
+    let asked = of("/waits", told);
+    let raise = |step: usize, weight: u16| format!("\"confirm-traffic-increase\" {step} {weight}");
+    assert_eq!(asked[..3], [raise(2, 500), raise(2, 500), raise(2, 500)], "{asked:?}");
+    assert_eq!(asked[3..], [raise(3, 10_000)], "it was open for 5 % and is asked once for everybody");
+    assert_eq!(of("/fails", told), ["\"confirm-promotion\" 3 10000"]);
+    let load = of("/load", told);
+    assert!(load.contains(&"\"rollout\" 2 500".to_owned()), "{load:?}");
+
+    site.configure("rollback = []", "rollback = [{ run = \"test $CROSSFADE_WEIGHT = 500\" }]");
+    let called = deploy(&site, KEY).end().expect(4);
+    back(called, "rollback hook: test $CROSSFADE_WEIGHT = 500 asks for it");
+}
