@@ -1,8 +1,10 @@
 //! One release, blue-green. In: a directory. Out: the new version is stable, or everything is as it was.
 //!
 //! ```text
-//!  claim ─ build ─ prepare ─ database ─ upload ─ live ─ health ─ smoke ─┬─ switch ─ verify ─ settle ─▶ promoted (0)
-//!    └────────┴────────┴─────────┴────────┴───────┴───────┴───────┴──▶ not started (3)   └──────▶ rolled back (4)
+//!  claim ─ build ─ confirm-rollout ─ prepare ─ database ─ upload ─ live ─ health ─ smoke ─ pre-rollout ─┐
+//!    └───────┴────────────┴─────────────┴─────────┴─────────┴───────┴───────┴────────┴──▶ not started (3)│
+//!                                                 promoted (0) ◀─ settle ─ verify ─ switch ──────────────┘
+//!                                                                            └──────▶ rolled back (4)
 //! ```
 //!
 //! Up to the switch visitors are untouched, whatever fails. From the switch on the rollout machine is in charge
@@ -13,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Canary, CannotStart, Rollout, Subject};
+use crossfade_core::rollout::{Canary, CannotStart, Plan, Rollout, Subject};
 use crossfade_core::table::{Generation, Origin, Owner, ReleaseId, Revision, RunnerId, VariantName, Version};
 
 use crate::cancel::Cancel;
@@ -21,16 +23,18 @@ use crate::command::Session;
 use crate::drive::{self, Begun, World};
 use crate::edge::Edge;
 use crate::error::Error;
-use crate::hooks;
+use crate::hooks::{Asker, Ending, Moment, Phase};
 use crate::orders::Inbox;
 use crate::record::{Heartbeat, Record, WITHIN};
 use crate::report::Event;
 
+use hooks::InFlight;
 use measure::CanaryWork;
 
 mod deployment;
 mod end;
 mod gates;
+mod hooks;
 mod measure;
 mod settle;
 mod takeover;
@@ -61,6 +65,8 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let edge = session.edge()?;
     let plan = session.config.plan(false)?;
     let release = new_release_id();
+    let (named, variable) = ((&request.version, &release), |name: &str| std::env::var(name).ok());
+    let asker = Asker::new(&session.config.hooks, &session.root, named, session.cancel.clone(), variable)?;
     let found = takeover::table_in_force(session)?;
     let slot = idle_slot(session, found.as_ref())?;
     if let Some(table) = &found {
@@ -75,6 +81,10 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let owner = Owner { runner: new_runner_id(), generation: Generation::FIRST };
     record.owner = Some(owner.clone());
     record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());
+    let (environment, version) = (session.environment.clone(), request.version.clone());
+    let moment =
+        Moment::new(environment, release.clone(), version, slot.clone(), record.stable_version.clone());
+    let _telling = hooks::Telling::start(session, &asker, &moment);
     session.reporter.release_started(Event::ReleaseStarted {
         release: release.to_string(),
         environment: session.environment.to_string(),
@@ -98,7 +108,8 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
         .transpose()
         .and_then(|base| {
             let (release, slot, edge, begun) = (&release, &slot, &edge, &begun);
-            let run = Run { release, owner, slot, base, served, plan, edge, begun };
+            let (asker, moment) = (&asker, moment.clone());
+            let run = Run { release, owner, slot, base, served, plan, edge, begun, asker, moment };
             self::run(session, request, run, &heartbeat)
         });
     heartbeat.stop();
@@ -108,10 +119,10 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     };
     session.reporter.finished(outcome, result.is_ok(), text.clone());
     let record = heartbeat.record();
-    let deployment_url = record.origin.clone().map(|url| ("CROSSFADE_DEPLOYMENT_URL", url));
+    let ending = Some(Ending { outcome, text: text.clone() });
+    let moment = Moment { deployment_url: record.origin.clone(), outcome: ending, ..moment };
     end::close(session, &session.ledger, record, outcome, text);
-    let environment = hook_environment(session, request, &release, &slot).into_iter().chain(deployment_url);
-    end::after(session, &environment.collect::<Vec<_>>(), &result);
+    end::after(session, &asker, &moment, &result);
     begun.finish(CLEAN_UP_WITHIN);
     result
 }
@@ -123,33 +134,35 @@ struct Run<'a> {
     base: Option<RoutingTable>,
     /// What the edge served when the release began.
     served: Option<Revision>,
-    plan: crossfade_core::rollout::Plan,
+    plan: Plan,
     edge: &'a Edge,
     begun: &'a Begun,
+    asker: &'a Asker,
+    moment: Moment,
 }
 
-fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat) -> Result<(), Error> {
+fn run(session: &Session, request: &Request, mut run: Run<'_>, heartbeat: &Heartbeat) -> Result<(), Error> {
     let begin = |phase: &'static str| -> Result<(), Error> {
         match session.cancel.reason() {
             Some(reason) => Err(Error::Cancelled(reason)),
             None => end::in_charge(heartbeat.update(WITHIN, |record| record.phase = phase.to_owned())),
         }
     };
-    let environment = hook_environment(session, request, run.release, run.slot);
-    let configured = &session.config.hooks;
-    for (phase, hooks) in [
-        ("build", configured.build.iter().collect::<Vec<_>>()),
-        ("prepare", configured.prepare.iter().collect()),
-        ("database", configured.database.iter().collect()),
-    ] {
-        if !hooks.is_empty() {
-            begin(phase)?;
-            run_hooks(session, phase, &hooks, &environment)?;
+    let asked = |phase: Phase, moment: &Moment| -> Result<(), Error> {
+        if session.config.hooks.of(phase).is_empty() {
+            return Ok(());
         }
+        begin(phase.name())?;
+        hooks::pass(session, run.asker, phase, moment)
+    };
+    // A build changes nothing but this machine; what comes behind the confirmation changes the world.
+    for phase in [Phase::Build, Phase::ConfirmRollout, Phase::Prepare, Phase::Database] {
+        asked(phase, &run.moment)?;
     }
 
     begin("upload")?;
     let deployment = deployment::upload(session, request, run.release)?;
+    run.moment.deployment_url = Some(deployment.url.clone());
     end::in_charge(heartbeat.update(WITHIN, |record| {
         record.origin = Some(deployment.url.clone());
         record.deployment_id = Some(deployment.id.clone());
@@ -165,6 +178,7 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
     gates::health(session, request, run.release, &target)?;
     begin("smoke")?;
     gates::smoke(session, request, run.release, &target)?;
+    asked(Phase::PreRollout, &run.moment)?;
     if let Some(reason) = session.cancel.reason() {
         return Err(Error::Cancelled(reason));
     }
@@ -180,7 +194,8 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
         policy,
     };
     let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
-    let work = CanaryWork::new(session, run.release.as_str(), &canary, run.edge, stable.as_ref());
+    let hooks = InFlight::new(session, run.asker, &run.moment, &run.plan);
+    let work = CanaryWork::new(session, run.release.as_str(), &canary, run.edge, stable.as_ref(), hooks);
     let subject = Subject::Canary(canary);
     let rollout =
         Rollout::new(run.plan, run.base, subject, run.release.clone(), run.owner)?.above(run.served);
@@ -201,40 +216,6 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
         },
     );
     end::ended(outcome)
-}
-
-fn run_hooks(
-    session: &Session,
-    phase: &'static str,
-    hooks: &[&crate::config::Hook],
-    environment: &[(&str, String)],
-) -> Result<(), Error> {
-    for hook in hooks {
-        let name = hook.name.as_deref().unwrap_or(&hook.run);
-        let running = session.reporter.phase_with_output(phase, name);
-        match hooks::run(hook, &session.root, environment, &session.cancel) {
-            Ok(()) => running.done(name),
-            Err(error) => {
-                running.failed_because(name, &error.to_string());
-                return Err(cancelled_or(&session.cancel, Error::Gate { phase, why: error.to_string() }));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn hook_environment(
-    session: &Session,
-    request: &Request,
-    release: &ReleaseId,
-    slot: &VariantName,
-) -> [(&'static str, String); 4] {
-    [
-        ("CROSSFADE_VERSION", request.version.to_string()),
-        ("CROSSFADE_ENVIRONMENT", session.environment.to_string()),
-        ("CROSSFADE_RELEASE", release.to_string()),
-        ("CROSSFADE_SLOT", slot.to_string()),
-    ]
 }
 
 /// The slot that no visitor is on.

@@ -6,6 +6,7 @@ use crossfade_core::rollout::{Answer, Canary, Deployed, HookGate, Verdict as Mea
 use crossfade_core::table::{Origin, VariantName, Weight};
 
 use super::gates::{context, target, worst};
+use super::hooks::InFlight;
 use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::context::Context;
@@ -26,6 +27,7 @@ pub(super) struct CanaryWork {
     at_stable: Option<Target>,
     cancel: Cancel,
     smoke_passed: AtomicBool,
+    hooks: InFlight,
 }
 
 impl CanaryWork {
@@ -35,6 +37,7 @@ impl CanaryWork {
         canary: &Canary,
         edge: &Edge,
         stable: Option<&Origin>,
+        hooks: InFlight,
     ) -> Self {
         let config = &session.config;
         let tests = if config.rollout.verify_smoke { config.smoke.clone() } else { Vec::new() };
@@ -46,6 +49,7 @@ impl CanaryWork {
             cancel: session.cancel.clone(),
             smoke_passed: AtomicBool::new(tests.is_empty()),
             tests,
+            hooks,
         }
     }
 
@@ -82,7 +86,11 @@ impl CanaryWork {
 }
 
 impl Work for CanaryWork {
-    fn measure(&self, _step: usize, weight: Weight) -> Measured {
+    fn measure(&self, step: usize, weight: Weight) -> Measured {
+        match self.hooks.measure(step, weight) {
+            Measured::Pass => {}
+            measured => return measured,
+        }
         match self.health() {
             Measured::Pass if weight == Weight::TOTAL && !self.smoke_passed.load(Ordering::Relaxed) => {
                 self.smoke()
@@ -91,9 +99,8 @@ impl Work for CanaryWork {
         }
     }
 
-    fn ask(&self, _gate: HookGate, _step: usize) -> Answer {
-        // No gate of a plan names a hook that is not configured.
-        Answer::Pass
+    fn ask(&self, gate: HookGate, step: usize) -> Answer {
+        self.hooks.ask(gate, step)
     }
 
     fn deploy(&self, _instances: &[VariantName]) -> Vec<Deployed> {

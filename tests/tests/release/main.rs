@@ -7,6 +7,7 @@ mod after_the_switch;
 mod checks;
 mod commands;
 mod gates;
+mod hooks;
 mod life;
 mod output;
 mod router;
