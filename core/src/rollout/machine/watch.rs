@@ -29,7 +29,7 @@ pub(in crate::rollout) struct Watch {
 
 /// Going no further for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pause {
+pub(in crate::rollout) struct Pause {
     pub(super) since: Timestamp,
     pub(super) why: String,
     /// A verdict caused it, which a person may overrule; it is not measured on.
@@ -48,6 +48,22 @@ impl Rollout {
             next: now,
             hurried: self.full,
             pause: None,
+            waiting: Waiting::default(),
+        };
+        self.watch(now, watch)
+    }
+
+    /// A batch has the version before again. When the release is paused it goes no further; what serves is measured on.
+    pub(super) fn stand_by(&mut self, now: Timestamp, step: usize) -> Effect {
+        let watch = Watch {
+            step,
+            confirmed_at: now,
+            errors: 0,
+            passed: true,
+            unclear: None,
+            next: now.plus(self.plan.limits().measure_every),
+            hurried: true,
+            pause: self.paused.take(),
             waiting: Waiting::default(),
         };
         self.watch(now, watch)
@@ -159,7 +175,10 @@ impl Rollout {
     /// A measurement or a hook said no.
     pub(super) fn failed(&mut self, now: Timestamp, mut watch: Watch, reason: Reason) -> Effect {
         match (self.plan.trouble().failure, self.plan.steps()[watch.step].shift) {
+            // Not the batch, which has the version before, but what was vouched for.
+            (OnFailure::Rollback, Shift::Restore(batch)) if !self.is_new(batch) => self.go_home(now, reason),
             (OnFailure::Rollback, Shift::Restore(batch)) => {
+                self.paused = watch.pause;
                 self.batch_failed(now, batch, watch.step + 1, reason)
             }
             (OnFailure::Rollback, Shift::Canary(_) | Shift::Replace(_)) => self.go_home(now, reason),
