@@ -64,7 +64,7 @@ impl World {
                 self.answer(index, Event::Confirmed(confirmation))
             }
             Phase::Working(effect) => self.worked(index, &effect),
-            Phase::Waiting(_) => self.answer(index, Event::Woke),
+            Phase::Waiting => self.answer(index, Event::Woke),
             Phase::Over => Ok(()),
         }
     }
@@ -187,6 +187,11 @@ impl World {
     }
 
     fn perform(&mut self, index: usize, effect: Effect) -> Result<(), Broken> {
+        let runner = &self.runners[index];
+        let told = runner.cancelled_at.is_none() || runner.cancel_told;
+        if !told && !matches!(effect, Effect::Publish { .. } | Effect::LookUp | Effect::Finish(_)) {
+            return self.answer(index, Event::Woke);
+        }
         if let Some((errand, until)) = Errand::of(&effect) {
             return self.work(index, errand, until, effect);
         }
@@ -217,7 +222,7 @@ impl World {
                 }
                 let clock = shifted(self.now, self.runners[index].skew);
                 let millis = u64::try_from(time.since(clock).as_millis()).unwrap();
-                self.begin(index, Phase::Waiting(time), millis)
+                self.begin(index, Phase::Waiting, millis)
             }
             Effect::Finish(outcome) => self.finish(index, outcome),
             Effect::Measure { .. } | Effect::Ask { .. } | Effect::Deploy { .. } | Effect::Undo { .. } => {

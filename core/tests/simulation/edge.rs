@@ -82,10 +82,6 @@ impl Edge {
         self.routers.len()
     }
 
-    pub(crate) fn is_quiet(&self, router: usize) -> bool {
-        self.routers[router].quiet
-    }
-
     /// How long until a router's next visitor.
     pub(crate) fn next_visit(&self, router: usize, dice: &mut Dice) -> Duration {
         let (least, most) = self.routers[router].visits_every;

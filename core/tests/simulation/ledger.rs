@@ -26,7 +26,7 @@ pub(crate) struct Ledger {
     errors: u32,
     step: AtStep,
     /// Somebody wants it in full.
-    pub(crate) full: bool,
+    full: bool,
     paused: bool,
     orders: usize,
     answered: usize,
@@ -45,7 +45,8 @@ struct AtStep {
 }
 
 impl Ledger {
-    pub(crate) fn new(plan: Plan, release: ReleaseId, base: Option<&RoutingTable>) -> Self {
+    /// `saved` is what it goes on from.
+    pub(crate) fn new(plan: Plan, release: ReleaseId, base: Option<&RoutingTable>, saved: &str) -> Self {
         Self {
             plan,
             release,
@@ -56,8 +57,8 @@ impl Ledger {
             last_event: None,
             stopped: false,
             errors: 0,
-            step: AtStep::default(),
-            full: false,
+            step: AtStep { undone: saved.contains("\"undoing\":"), ..AtStep::default() },
+            full: saved.contains("\"full\":true"),
             paused: false,
             orders: 0,
             answered: 0,
@@ -201,7 +202,8 @@ impl Ledger {
 
     /// Whether a table gives visitors to the new version who had none, or takes the next batch out.
     fn goes_on(&self, last: Option<&RoutingTable>, table: &RoutingTable, settled: bool) -> bool {
-        let Some(last) = last.filter(|last| *last != table) else { return false };
+        let again = matches!(self.last_event, Some(Event::Published(Err(WriteFailure::Behind(_)))));
+        let Some(last) = last.filter(|last| *last != table && !again) else { return false };
         if self.is_fleet() {
             settled || takes_out(last, table)
         } else {

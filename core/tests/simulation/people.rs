@@ -41,15 +41,15 @@ impl World {
         let rollout = rollout.unwrap();
         // The record is there before the machine begins.
         self.kv.save(self.now, Record { saved: rollout.saved(), ended: false });
-        self.takes_charge(rollout, false)
+        self.takes_charge(rollout, "")
     }
 
-    fn takes_charge(&mut self, rollout: Rollout, full: bool) -> Result<(), Broken> {
+    fn takes_charge(&mut self, rollout: Rollout, saved: &str) -> Result<(), Broken> {
         let index = self.runners.len();
         let most = i64::try_from(self.faults.skew_max.as_millis()).unwrap() / 2;
         let skew = i64::try_from(self.dice.number(0..=2 * most.unsigned_abs())).unwrap() - most;
-        let mut ledger = Ledger::new(rollout.plan().clone(), self.release.clone(), self.story.base.as_ref());
-        ledger.full = full;
+        let ledger =
+            Ledger::new(rollout.plan().clone(), self.release.clone(), self.story.base.as_ref(), saved);
         self.runners.push(Runner {
             name: runner_id(index).to_string(),
             rollout,
@@ -178,14 +178,13 @@ impl World {
         }
         // As it is stored.
         let text = serde_json::to_string(&record.saved).unwrap();
-        let full = text.contains("\"full\":true");
         let saved = serde_json::from_str(&text).unwrap();
         let runner = runner_id(self.runners.len());
         self.trace.note(self.now, "world", format_args!("{runner} takes over: {:?}", record.saved));
         match Rollout::resume(saved, runner, found.as_deref()) {
             Ok(rollout) => {
                 self.counts.add("takeovers");
-                self.takes_charge(rollout, full)
+                self.takes_charge(rollout, &text)
             }
             Err(why) => {
                 self.counts.add("takeovers refused");

@@ -49,7 +49,7 @@ pub(crate) enum Phase {
     Confirming(Revision),
     /// Something that takes long, and the effect that asked for it.
     Working(Effect),
-    Waiting(Timestamp),
+    Waiting,
     Over,
 }
 
@@ -70,12 +70,12 @@ impl Runner {
 
     /// Whether a signal or an order ends what it does now.
     pub(crate) const fn can_be_interrupted(&self) -> bool {
-        matches!(self.phase, Phase::Waiting(_) | Phase::Confirming(_) | Phase::Working(_))
+        matches!(self.phase, Phase::Waiting | Phase::Confirming(_) | Phase::Working(_))
     }
 
     /// Whether an order takes the place of the answer that it waits for.
     pub(crate) const fn listens(&self) -> bool {
-        matches!(self.phase, Phase::Waiting(_) | Phase::Working(_))
+        matches!(self.phase, Phase::Waiting | Phase::Working(_))
     }
 
     /// What the machine hears when somebody has cancelled: that, unless it is more to know that nothing was written.
@@ -126,7 +126,7 @@ impl Phase {
             Self::Working(Effect::Ask { .. }) => "asking",
             Self::Working(Effect::Deploy { .. }) => "deploying",
             Self::Working(_) => "undoing",
-            Self::Waiting(_) => "waiting",
+            Self::Waiting => "waiting",
             Self::Over => "over",
         }
     }

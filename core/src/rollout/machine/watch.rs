@@ -99,14 +99,17 @@ impl Rollout {
     /// The next step, when it may begin; or the end, when this one has taken too long.
     fn leave(&mut self, now: Timestamp, watch: &mut Watch) -> Option<Effect> {
         let held = watch.hurried || now >= self.hold_ends(watch);
-        if watch.passed && watch.errors == 0 && held {
+        let ready = watch.passed && watch.errors == 0 && held;
+        // A gate that is waited for times out whatever is measured meanwhile: the deadline does not count while it is closed.
+        if ready || watch.waiting.is_closed() {
             match self.passage(now, watch) {
-                Passage::Open => return Some(self.go_past(now, watch)),
-                Passage::Ask => return Some(self.ask(now, watch.clone())),
+                Passage::Open if ready => return Some(self.go_past(now, watch)),
+                Passage::Ask if ready => return Some(self.ask(now, watch.clone())),
                 Passage::Refused(reason) => return Some(self.go_home(now, reason)),
-                Passage::Closed => {}
+                Passage::Open | Passage::Ask | Passage::Closed => {}
             }
-        } else if let Some(why) = watch.unclear.clone().filter(|_| held) {
+        }
+        if let Some(why) = watch.unclear.clone().filter(|_| held) {
             let (step, weight) = (watch.step, self.share(watch.step));
             let reason = Reason::Inconclusive { step, weight, why };
             match self.plan.trouble().inconclusive {
