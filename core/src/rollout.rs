@@ -100,6 +100,8 @@ pub struct Rollout {
     orders: VecDeque<Order>,
     /// Somebody wants it promoted in full.
     full: bool,
+    /// It was paused by order when its batch failed, and is still when that has the version before again.
+    paused: Option<machine::Pause>,
     replies: Vec<(Order, Result<(), String>)>,
     state: machine::State,
 }
@@ -133,15 +135,14 @@ impl Rollout {
         let tables = match subject {
             Subject::Canary(canary) => Tables::Pair(Box::new(Pair::new(base, canary)?)),
             Subject::Fleet(crew) => {
-                let planned = plan.steps().iter().map(|step| match step.shift {
-                    Shift::Restore(batch) => batch.count,
-                    Shift::Replace(_) | Shift::Canary(_) => 0,
-                });
+                let planned = plan.steps().iter().filter_map(Step::batch).map(|batch| batch.count);
                 let (planned, instances) = (planned.sum(), crew.instances.len());
                 if planned != instances {
                     return Err(CannotStart::OtherFleet { planned, instances });
                 }
-                Tables::Fleet(Box::new(Fleet::new(base, crew)?))
+                let fleet = Fleet::new(base, crew)?;
+                fleet.check_batches(plan.steps().iter().filter_map(Step::batch))?;
+                Tables::Fleet(Box::new(fleet))
             }
         };
         Ok(Self {
@@ -155,6 +156,7 @@ impl Rollout {
             deadline: None,
             orders: VecDeque::new(),
             full: false,
+            paused: None,
             replies: Vec::new(),
             state: machine::State::Ready(machine::Begin::Step(0)),
         })

@@ -13,7 +13,7 @@ mod replace;
 mod watch;
 mod write;
 
-pub(super) use watch::Watch;
+pub(super) use watch::{Pause, Watch};
 
 /// What is in flight, and what for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub(super) enum State {
     Draining { step: usize, until: Timestamp },
     /// A [`Effect::Deploy`] is in flight.
     Deploying { step: usize },
-    /// A [`Effect::Undo`] is in flight.
-    Undoing { then: Then },
+    /// A [`Effect::Undo`] is in flight; until `from` nothing is, because routers may still send visitors there.
+    Undoing { then: Then, from: Timestamp },
     /// It is over.
     Finished,
 }
@@ -126,8 +126,8 @@ impl Rollout {
             (State::Draining { step, until }, Event::Woke) => self.drain(now, step, until),
             (State::Deploying { step }, Event::Deployed(results)) => self.deployed(now, step, results),
             (State::Deploying { step }, Event::Busy) => self.deploy(now, step),
-            (State::Undoing { then }, Event::Undone(result)) => self.undone(now, then, result),
-            (State::Undoing { then }, Event::Busy) => self.undo(now, then),
+            (State::Undoing { then, .. }, Event::Undone(result)) => self.undone(now, then, result),
+            (State::Undoing { then, from }, Event::Busy | Event::Woke) => self.undo(now, then, from),
 
             (state, Event::Cancelled(why)) => self.cancelled(now, state, why),
 

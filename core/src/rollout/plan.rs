@@ -49,6 +49,16 @@ pub struct Step {
     pub gates: Vec<Gate>,
 }
 
+impl Step {
+    /// The batch that it replaces.
+    pub(super) const fn batch(&self) -> Option<Batch> {
+        match self.shift {
+            Shift::Replace(batch) => Some(batch),
+            Shift::Restore(_) | Shift::Canary(_) => None,
+        }
+    }
+}
+
 /// What a step makes of the routing table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -220,6 +230,12 @@ impl Plan {
             let holds: Duration = self.steps.iter().map(|step| step.hold).sum();
             2 * holds + Limits::DEADLINE_SLACK
         })
+    }
+
+    /// How long requests in flight may take to end on instances that nobody is sent to any more.
+    pub(super) fn drain(&self) -> Duration {
+        let drains = self.steps.iter().filter(|step| step.batch().is_some());
+        drains.map(|step| step.hold).max().unwrap_or_default()
     }
 
     /// For the first release ever there is nobody to share visitors with.

@@ -157,6 +157,7 @@ impl Rollout {
             deadline: None,
             orders: std::collections::VecDeque::new(),
             full,
+            paused: None,
             replies: Vec::new(),
             state: State::Ready(begin),
         })
@@ -169,8 +170,10 @@ fn at(state: &State, last: usize) -> At {
         State::Ready(Begin::Step(step)) | State::Draining { step, .. } | State::Deploying { step } => {
             At::Step(*step)
         }
-        State::Ready(Begin::Undoing(step)) | State::Undoing { then: Then::Step(step) } => At::Undoing(*step),
-        State::Ready(Begin::Home(reason)) | State::Undoing { then: Then::Home(reason) } => {
+        State::Ready(Begin::Undoing(step)) | State::Undoing { then: Then::Step(step), .. } => {
+            At::Undoing(*step)
+        }
+        State::Ready(Begin::Home(reason)) | State::Undoing { then: Then::Home(reason), .. } => {
             At::Home(reason.clone())
         }
         State::Writing(write) | State::WritePause(write) | State::ReadingBack(write) => {

@@ -31,7 +31,12 @@ pub enum CannotStart {
         "{0} instances are more than a routing table may list ({VARIANTS_MAX}), those that leave included"
     )]
     TooManyInstances(usize),
-    /// An instance serves nobody and has no version to go back to, or the plan is for another fleet.
+    /// A batch whose visitors would have nowhere to go.
+    #[error(
+        "nobody else has visitors while `{0}` is replaced: replace instances that are new first, or fewer at once"
+    )]
+    NobodyLeft(String),
+    /// The plan is for another fleet.
     #[error("the plan replaces {planned} instances, and there are {instances}")]
     OtherFleet {
         /// How many the plan replaces.

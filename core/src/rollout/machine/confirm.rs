@@ -36,7 +36,7 @@ impl Rollout {
         let limits = self.plan.limits();
         match confirmation {
             Confirmation::Superseded(by) => self.finish(Outcome::Superseded(by)),
-            Confirmation::Served => self.served(now, goal),
+            Confirmation::Served => self.served(now, goal, since),
             Confirmation::NotYet(seen) if now.since(since) < limits.confirm_within => {
                 let until = now.plus(limits.confirm_every);
                 self.state = State::Confirming { goal, revision, since, seen };
@@ -46,14 +46,16 @@ impl Rollout {
         }
     }
 
-    /// The edge serves the table.
-    fn served(&mut self, now: Timestamp, goal: Goal) -> Effect {
+    /// The edge serves the table, which was written at `since`. What was seen is one location, so whoever is not to be met by
+    /// visitors any more is left alone until all locations have it, and until requests that were on their way have ended.
+    fn served(&mut self, now: Timestamp, goal: Goal, since: Timestamp) -> Effect {
+        let empty = now.max(since.plus(self.plan.limits().propagation)).plus(self.plan.drain());
         match goal {
             Goal::Step(step) => match self.plan.steps()[step].shift {
                 Shift::Canary(_) | Shift::Restore(_) => self.watch_from(now, step),
-                Shift::Replace(_) => self.drain(now, step, now.plus(self.plan.steps()[step].hold)),
+                Shift::Replace(_) => self.drain(now, step, empty),
             },
-            Goal::Shelter(then) => self.undo(now, then),
+            Goal::Shelter(then) => self.undo(now, then, empty),
             Goal::Settle => self.finish(Outcome::Promoted),
             Goal::Home(reason) => self.finish(Outcome::RolledBack(reason)),
             Goal::Renew(_) => {

@@ -16,7 +16,7 @@ impl Rollout {
                 self.finish(Outcome::NotStarted(reason))
             }
             Tables::Fleet(fleet) if fleet.base.is_some() && fleet.needs_undoing() => {
-                fleet.spare_one();
+                fleet.fall_back();
                 self.write(now, Goal::Shelter(Then::Home(reason)))
             }
             Tables::Fleet(_) | Tables::Pair(_) => self.write(now, Goal::Home(reason)),
@@ -34,20 +34,12 @@ impl Rollout {
             State::Confirming { goal, revision, since, seen } if goal.is_way_home() => {
                 self.confirmed(now, goal, revision, since, Confirmation::NotYet(seen))
             }
-            State::Undoing { then: then @ Then::Home(_) } => self.undo(now, then),
+            State::Undoing { then: then @ Then::Home(_), from } => self.undo(now, then, from),
             // The first write was refused or never sent, so there is nothing to undo.
             State::WritePause(write) if self.nothing_written(&write) => {
                 self.finish(Outcome::NotStarted(Reason::Cancelled(why)))
             }
             State::Writing(write) | State::WritePause(write) | State::ReadingBack(write) => {
-                if let Goal::Renew(interrupted) = &write.goal
-                    && let State::Confirming { goal: Goal::Shelter(then @ Then::Home(_)), .. }
-                    | State::Undoing { then: then @ Then::Home(_) } = interrupted.as_ref()
-                {
-                    let then = then.clone();
-                    self.leave_behind(&write);
-                    return self.write(now, Goal::Shelter(then));
-                }
                 self.leave_behind(&write);
                 self.go_home(now, Reason::Cancelled(why))
             }
@@ -86,7 +78,7 @@ impl Rollout {
         lease_ends: Timestamp,
     ) -> RoutingTable {
         let step = match interrupted {
-            State::Confirming { goal: Goal::Shelter(then), .. } | State::Undoing { then } => {
+            State::Confirming { goal: Goal::Shelter(then), .. } | State::Undoing { then, .. } => {
                 return self.sheltered(then, stamp, lease_ends);
             }
             State::Confirming { goal: Goal::Step(step), .. }

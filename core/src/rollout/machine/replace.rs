@@ -2,7 +2,7 @@
 
 use crate::Timestamp;
 use crate::rollout::tables::Tables;
-use crate::rollout::{Batch, Broken, Deployed, Effect, Outcome, Reason, Rollout, Shift, Traffic};
+use crate::rollout::{Batch, Broken, Deployed, Effect, Order, Outcome, Reason, Rollout, Shift, Traffic};
 use crate::table::VariantName;
 
 use super::{Goal, State, Then};
@@ -14,6 +14,14 @@ impl Rollout {
             return self.write(now, Goal::Settle);
         };
         if let (Tables::Fleet(fleet), Shift::Replace(batch)) = (&mut self.tables, shift) {
+            if fleet.base.is_some() && !fleet.serves_without(batch) {
+                let (failed, instances) = (fleet.failed(), fleet.members.len());
+                let why = format!(
+                    "none is left to serve while `{}` is replaced",
+                    self.names(batch).iter().map(ToString::to_string).collect::<Vec<_>>().join("`, `")
+                );
+                return self.go_home(now, Reason::TooManyFailed { failed, instances, why });
+            }
             fleet.take_out(batch);
             // Before the first release ever nobody has to be led around what is replaced.
             if fleet.base.is_none() {
@@ -78,7 +86,7 @@ impl Rollout {
         }
         match self.too_many_failed(&reason) {
             Some(too_many) => self.go_home(now, too_many),
-            None => self.undo(now, Then::Step(step + 1)),
+            None => self.undo(now, Then::Step(step + 1), now),
         }
     }
 
@@ -100,16 +108,19 @@ impl Rollout {
         }
     }
 
-    /// Brings the version before back to whoever nobody visits, and renews the lease meanwhile when it is time.
-    pub(super) fn undo(&mut self, now: Timestamp, then: Then) -> Effect {
+    /// Brings the version before back to whoever nobody visits from `from` on, and renews the lease meanwhile when it is time.
+    pub(super) fn undo(&mut self, now: Timestamp, then: Then, from: Timestamp) -> Effect {
         if self.renewal_due(now) {
-            return self.write(now, Goal::Renew(Box::new(State::Undoing { then })));
+            return self.write(now, Goal::Renew(Box::new(State::Undoing { then, from })));
         }
         let instances = self.to_undo(&then);
         if instances.is_empty() {
             return self.undone(now, then, Ok(()));
         }
-        self.state = State::Undoing { then };
+        self.state = State::Undoing { then, from };
+        if now < from {
+            return Effect::WaitUntil(self.renewal().map_or(from, |renewal| renewal.min(from)));
+        }
         Effect::Undo { instances, until: self.renewal() }
     }
 
@@ -120,6 +131,9 @@ impl Rollout {
                     fleet.put_back(matches!(then, Then::Home(_)));
                 }
                 match then {
+                    Then::Step(step) if self.paused.is_some() || self.orders.contains(&Order::Pause) => {
+                        self.stand_by(now, step - 1)
+                    }
                     Then::Step(step) => self.go_to(now, step),
                     Then::Home(reason) => self.go_home(now, reason),
                 }
@@ -139,6 +153,12 @@ impl Rollout {
         if let Tables::Fleet(fleet) = &mut self.tables {
             fleet.vouch_for(batch);
         }
+    }
+
+    /// Whether any of these has the new version.
+    pub(super) fn is_new(&self, batch: Batch) -> bool {
+        let Tables::Fleet(fleet) = &self.tables else { return false };
+        fleet.members[batch.range()].iter().any(|member| member.after.is_some())
     }
 
     fn too_many_failed(&self, reason: &Reason) -> Option<Reason> {

@@ -29,7 +29,7 @@ pub(in crate::rollout) struct Watch {
 
 /// Going no further for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pause {
+pub(in crate::rollout) struct Pause {
     pub(super) since: Timestamp,
     pub(super) why: String,
     /// A verdict caused it, which a person may overrule; it is not measured on.
@@ -48,6 +48,22 @@ impl Rollout {
             next: now,
             hurried: self.full,
             pause: None,
+            waiting: Waiting::default(),
+        };
+        self.watch(now, watch)
+    }
+
+    /// A batch has the version before again. When the release is paused it goes no further; what serves is measured on.
+    pub(super) fn stand_by(&mut self, now: Timestamp, step: usize) -> Effect {
+        let watch = Watch {
+            step,
+            confirmed_at: now,
+            errors: 0,
+            passed: true,
+            unclear: None,
+            next: now.plus(self.plan.limits().measure_every),
+            hurried: true,
+            pause: self.paused.take(),
             waiting: Waiting::default(),
         };
         self.watch(now, watch)
@@ -83,14 +99,17 @@ impl Rollout {
     /// The next step, when it may begin; or the end, when this one has taken too long.
     fn leave(&mut self, now: Timestamp, watch: &mut Watch) -> Option<Effect> {
         let held = watch.hurried || now >= self.hold_ends(watch);
-        if watch.passed && watch.errors == 0 && held {
+        let ready = watch.passed && watch.errors == 0 && held;
+        // A gate that is waited for times out whatever is measured meanwhile: the deadline does not count while it is closed.
+        if ready || watch.waiting.is_closed() {
             match self.passage(now, watch) {
-                Passage::Open => return Some(self.go_past(now, watch)),
-                Passage::Ask => return Some(self.ask(now, watch.clone())),
+                Passage::Open if ready => return Some(self.go_past(now, watch)),
+                Passage::Ask if ready => return Some(self.ask(now, watch.clone())),
                 Passage::Refused(reason) => return Some(self.go_home(now, reason)),
-                Passage::Closed => {}
+                Passage::Open | Passage::Ask | Passage::Closed => {}
             }
-        } else if let Some(why) = watch.unclear.clone().filter(|_| held) {
+        }
+        if let Some(why) = watch.unclear.clone().filter(|_| held) {
             let (step, weight) = (watch.step, self.share(watch.step));
             let reason = Reason::Inconclusive { step, weight, why };
             match self.plan.trouble().inconclusive {
@@ -159,7 +178,10 @@ impl Rollout {
     /// A measurement or a hook said no.
     pub(super) fn failed(&mut self, now: Timestamp, mut watch: Watch, reason: Reason) -> Effect {
         match (self.plan.trouble().failure, self.plan.steps()[watch.step].shift) {
+            // Not the batch, which has the version before, but what was vouched for.
+            (OnFailure::Rollback, Shift::Restore(batch)) if !self.is_new(batch) => self.go_home(now, reason),
             (OnFailure::Rollback, Shift::Restore(batch)) => {
+                self.paused = watch.pause;
                 self.batch_failed(now, batch, watch.step + 1, reason)
             }
             (OnFailure::Rollback, Shift::Canary(_) | Shift::Replace(_)) => self.go_home(now, reason),

@@ -93,7 +93,7 @@ impl Rollout {
             State::Asking(watch) => self.ask(now, watch),
             State::Draining { step, until } => self.drain(now, step, until),
             State::Deploying { step } => self.deploy(now, step),
-            State::Undoing { then } => self.undo(now, then),
+            State::Undoing { then, from } => self.undo(now, then, from),
             state @ (State::Ready(_)
             | State::Writing(_)
             | State::WritePause(_)
@@ -150,18 +150,15 @@ impl Rollout {
             write.trouble.clone().unwrap_or(Trouble { why: "no answer".into(), maybe_applied: true });
         let nothing_written = self.nothing_written(&write);
         self.leave_behind(&write);
-        match write.goal {
-            Goal::Home(reason) | Goal::Shelter(Then::Home(reason)) => {
-                let traffic = Traffic::HomeNotWritten { why: trouble.why, lease_ends: self.lease_ends() };
-                self.finish(Outcome::Stuck { reason, traffic })
-            }
-            Goal::Step(_) if nothing_written => {
-                self.finish(Outcome::NotStarted(Reason::WriteFailed(trouble.why)))
-            }
-            Goal::Step(_) | Goal::Renew(_) | Goal::Shelter(Then::Step(_)) | Goal::Settle => {
-                self.go_home(now, Reason::WriteFailed(trouble.why))
-            }
+        if let Some(reason) = write.goal.way_home().cloned() {
+            let traffic = Traffic::HomeNotWritten { why: trouble.why, lease_ends: self.lease_ends() };
+            return self.finish(Outcome::Stuck { reason, traffic });
         }
+        let reason = Reason::WriteFailed(trouble.why);
+        if matches!(write.goal, Goal::Step(_)) && nothing_written {
+            return self.finish(Outcome::NotStarted(reason));
+        }
+        self.go_home(now, reason)
     }
 
     /// Whether KV surely holds what it held before this rollout.
@@ -178,7 +175,30 @@ impl Rollout {
 
 impl Goal {
     /// Whether traffic goes home by it: before anything else, and as often as it takes.
-    pub(super) const fn is_way_home(&self) -> bool {
-        matches!(self, Self::Home(_) | Self::Shelter(Then::Home(_)))
+    pub(super) fn is_way_home(&self) -> bool {
+        self.way_home().is_some()
+    }
+
+    /// Why traffic goes home by it, if it does. The lease of instances that are given the version before back is a part of that.
+    fn way_home(&self) -> Option<&Reason> {
+        match self {
+            Self::Home(reason) | Self::Shelter(Then::Home(reason)) => Some(reason),
+            Self::Renew(interrupted) => match interrupted.as_ref() {
+                State::Confirming { goal, .. } => goal.way_home(),
+                State::Undoing { then: Then::Home(reason), .. } => Some(reason),
+                State::Undoing { then: Then::Step(_), .. }
+                | State::Ready(_)
+                | State::Writing(_)
+                | State::WritePause(_)
+                | State::ReadingBack(_)
+                | State::Measuring(_)
+                | State::Asking(_)
+                | State::Pausing(_)
+                | State::Draining { .. }
+                | State::Deploying { .. }
+                | State::Finished => None,
+            },
+            Self::Step(_) | Self::Shelter(Then::Step(_)) | Self::Settle => None,
+        }
     }
 }

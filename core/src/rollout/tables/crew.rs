@@ -3,7 +3,7 @@
 use crate::rollout::Batch;
 use crate::table::VariantName;
 
-use super::fleet::{Fleet, Stage};
+use super::fleet::{Fleet, Member, Stage};
 
 impl Fleet {
     /// These are being replaced from now on.
@@ -25,7 +25,7 @@ impl Fleet {
 
     /// How many did not take the new version.
     pub(in crate::rollout) fn failed(&self) -> usize {
-        let failed = |at: &super::fleet::Member| at.failed || (at.stage == Stage::Busy && at.after.is_none());
+        let failed = |at: &Member| at.failed || (at.stage == Stage::Busy && at.after.is_none());
         self.members.iter().filter(|member| failed(member)).count()
     }
 
@@ -37,14 +37,34 @@ impl Fleet {
             .any(|(member, instance)| instance.in_place && member.stage != Stage::Before)
     }
 
-    /// When every instance has the new version, one of them has to be undone while the others serve.
-    pub(in crate::rollout) fn spare_one(&mut self) {
-        if self.members.iter().all(|member| member.stage == Stage::After)
-            && self.shelter() == Stage::After
-            && let Some(last) = self.members.last_mut()
-        {
-            last.stage = Stage::Busy;
+    /// Begins to go back: what was not replaced in place has the version before at once. When nobody is left who has it, one
+    /// of those with the new version has to be undone while the others serve.
+    pub(in crate::rollout) fn fall_back(&mut self) {
+        for (member, instance) in self.members.iter_mut().zip(&self.crew.instances) {
+            if !instance.in_place && member.before.is_some() {
+                member.stage = Stage::Before;
+                member.after = None;
+            }
         }
+        if self.shelter() == Stage::After && self.to_undo(true).is_empty() {
+            let spared = self.members.iter_mut().rfind(|member| member.serves_before());
+            if let Some(spared) = spared {
+                spared.stage = Stage::Busy;
+            }
+        }
+    }
+
+    /// Whether somebody serves the visitors of these while they are replaced.
+    pub(in crate::rollout) fn serves_without(&self, batch: Batch) -> bool {
+        let serves = |(index, member): (usize, &Member)| {
+            let has_visitors = match (member.stage, &member.before) {
+                (Stage::Busy, _) | (Stage::Before, None) => false,
+                (Stage::After, None) => true,
+                (Stage::Before | Stage::After, Some(_)) => member.serves_before(),
+            };
+            has_visitors && !batch.range().contains(&index)
+        };
+        self.keeps_leaving() || self.members.iter().enumerate().any(serves)
     }
 
     /// Who has to get the version before back: those that failed, or on the way home all that do not serve.
@@ -66,7 +86,7 @@ impl Fleet {
         }
     }
 
-    fn is_out(&self, member: &super::fleet::Member, home: bool) -> bool {
+    fn is_out(&self, member: &Member, home: bool) -> bool {
         match (member.stage, home) {
             (Stage::Before, _) => false,
             (Stage::Busy, true) => true,

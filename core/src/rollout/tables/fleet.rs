@@ -13,7 +13,7 @@ use crate::table::{
 };
 
 use super::{Stamp, resolved, valid};
-use crate::rollout::CannotStart;
+use crate::rollout::{Batch, CannotStart};
 
 /// Instances, and what is known of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,23 @@ impl Fleet {
         Ok(Self { members: members.collect(), base, crew })
     }
 
+    /// Whether every batch leaves somebody to its visitors, when all goes well.
+    pub(in crate::rollout) fn check_batches(
+        &self,
+        batches: impl Iterator<Item = Batch>,
+    ) -> Result<(), CannotStart> {
+        let mut fleet = self.clone();
+        for batch in batches.filter(|_| self.base.is_some()) {
+            if !fleet.serves_without(batch) {
+                let names =
+                    self.crew.instances[batch.range()].iter().map(|instance| instance.name.to_string());
+                return Err(CannotStart::NobodyLeft(names.collect::<Vec<_>>().join("`, `")));
+            }
+            fleet.members[batch.range()].iter_mut().for_each(|member| member.stage = Stage::After);
+        }
+        Ok(())
+    }
+
     /// Everybody but these, each with its share of what is left.
     pub(in crate::rollout) fn without(
         &self,
@@ -121,9 +138,14 @@ impl Fleet {
 
     /// Who serves while a release goes back.
     pub(in crate::rollout) fn shelter(&self) -> Stage {
-        let serves = |member: &Member| member.stage == Stage::Before && member.before.is_some();
-        let leaving = self.base.as_ref().is_some_and(|base| leaving(base, &self.crew).next().is_some());
-        if leaving || self.members.iter().any(serves) { Stage::Before } else { Stage::After }
+        let serves = |member: &Member| member.stage == Stage::Before && member.serves_before();
+        if self.keeps_leaving() || self.members.iter().any(serves) { Stage::Before } else { Stage::After }
+    }
+
+    /// Whether one that leaves the fleet serves until the release has settled.
+    pub(super) fn keeps_leaving(&self) -> bool {
+        let base = self.base.as_ref();
+        base.is_some_and(|base| leaving(base, &self.crew).any(|variant| variant.weight > Weight::ZERO))
     }
 
     pub(super) fn settled(&self, stamp: &Stamp) -> RoutingTable {
@@ -150,14 +172,19 @@ impl Fleet {
         stamp: &Stamp,
     ) -> RoutingTable {
         let usual = self.usual_share();
-        let mut shares: Vec<(Variant, u32)> = Vec::new();
+        let (mut shares, mut serving): (Vec<(Variant, u32)>, Vec<bool>) = (Vec::new(), Vec::new());
         for (index, (member, instance)) in self.members.iter().zip(&self.crew.instances).enumerate() {
             let Some(variant) = member.variant(&instance.name) else { continue };
             let share = member.before.as_ref().map_or(usual, |before| before.weight.basis_points().into());
             shares.push((variant, if serves(index) { share } else { 0 }));
+            serving.push(serves(index));
         }
         if leaving_too && let Some(base) = &self.base {
             shares.extend(leaving(base, &self.crew).map(|it| (it.clone(), it.weight.basis_points().into())));
+        }
+        // Whoever serves had no visitors before: as if all of them had the same share.
+        if shares.iter().all(|(_, share)| *share == 0) {
+            shares.iter_mut().zip(serving).for_each(|((_, share), serves)| *share = serves.into());
         }
         let variants = weighed(shares);
         let stable = self.fallback(&variants);
@@ -211,6 +238,11 @@ impl Fleet {
 }
 
 impl Member {
+    /// Whether it has visitors with the version before.
+    pub(super) fn serves_before(&self) -> bool {
+        self.before.as_ref().is_some_and(|before| before.weight > Weight::ZERO)
+    }
+
     /// What the table lists: the new version as soon as it is there, else the one before.
     fn variant(&self, name: &VariantName) -> Option<Variant> {
         let weight = Weight::ZERO;

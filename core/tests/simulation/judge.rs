@@ -1,0 +1,117 @@
+//! How runs may end.
+
+use std::time::Duration;
+
+use crossfade_core::rollout::{Gate, Outcome, Traffic};
+use crossfade_core::table::Weight;
+
+use crate::ledger::share;
+use crate::rules::{Broken, Rule};
+use crate::runner::Runner;
+use crate::world::World;
+
+impl World {
+    /// No runner goes on for longer than its plan grants.
+    pub(crate) fn ends_in_time(&self) -> Result<(), Broken> {
+        for runner in self.runners.iter().filter(|runner| runner.is_driving()) {
+            let within = self.grants(runner);
+            let took = self.now.since(runner.started_at);
+            Rule::EverythingEnds.check(took <= within, || {
+                format!("{} is {} after {took:?} of {within:?}", runner.name, runner.phase.name())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The plan's deadline, what pauses and closed gates add to it, and the way home.
+    fn grants(&self, runner: &Runner) -> Duration {
+        let plan = runner.rollout.plan();
+        let limits = plan.limits();
+        let steps = u32::try_from(plan.steps().len()).unwrap();
+        let orders = u32::try_from(self.faults.orders.len()).unwrap();
+        let gates = (0..=plan.steps().len()).flat_map(|step| plan.gates(step)).map(|gate| match gate {
+            Gate::Approval { within, .. } => *within,
+            Gate::Hook(_) => limits.hook_waits_max + Duration::from_secs(90),
+        });
+        let gates: Duration = gates.sum();
+        // Each order may end a pause, and a pause for being late grants the whole once more.
+        let paused = (orders + 1) * (limits.paused_max + plan.deadline());
+        let write = limits.write_every + Duration::from_secs(6);
+        let home =
+            (limits.home_attempts_max + 2 * limits.write_attempts_max) * write + 4 * limits.confirm_within;
+        let work = (steps + 2) * (self.origins.deploying() + self.origins.measuring() + limits.propagation);
+        let slept = self.faults.sleep.map_or(Duration::ZERO, |(_, so_long)| so_long);
+        plan.deadline() + paused + gates + home + work + slept
+    }
+
+    /// When a runner says how it ended.
+    pub(crate) fn ends_legally(&mut self, index: usize) -> Result<(), Broken> {
+        let runner = &self.runners[index];
+        let Some(outcome) = &runner.outcome else { return Ok(()) };
+        self.trace.note(self.now, &runner.name, format_args!("ends: {outcome:?}"));
+        let alone = !self.is_contested() && self.faults.write_late == 0.0;
+        let truth = self.kv.truth();
+        match outcome {
+            Outcome::Promoted | Outcome::RolledBack(_) => {
+                let says = runner.ledger.last.as_ref();
+                let holds = truth.as_deref() == says;
+                Rule::EndsAreLegal
+                    .check(!alone || holds, || format!("{outcome:?}, and KV holds {truth:?}"))?;
+                let new = says.map_or(Weight::ZERO, share);
+                let right =
+                    if *outcome == Outcome::Promoted { new > Weight::ZERO } else { new == Weight::ZERO };
+                Rule::EndsAreLegal.check(right, || format!("{outcome:?} with {new} of the new version"))
+            }
+            Outcome::NotStarted(_) => {
+                let base = self.story.base.as_ref();
+                let kept = self.runners.len() > 1 || truth.as_deref() == base || truth.is_none();
+                Rule::EndsAreLegal.check(!alone || kept, || format!("{outcome:?}, and KV holds {truth:?}"))
+            }
+            Outcome::Stuck { traffic, .. } => {
+                let faults = &self.faults;
+                let reason = match traffic {
+                    Traffic::NothingToReturnTo => self.story.base.is_none(),
+                    Traffic::HomeNotWritten { .. } => {
+                        faults.forbidden_from.is_some()
+                            || faults.outage.is_some()
+                            || faults.write_unknown > 0.0
+                            || faults.write_refused_for_now > 0.0
+                            || faults.api_fails > 0.0
+                    }
+                    Traffic::HomeNotConfirmed { .. } => {
+                        !faults.is_prompt() || !alone || faults.kill.is_some()
+                    }
+                    Traffic::InstancesNotUndone { .. } => self.story.nature.undo_fails > 0.0,
+                };
+                Rule::StuckForAReason.check(reason, || format!("{traffic:?}"))
+            }
+            Outcome::Superseded(by) => {
+                let others = self.foreign || self.runners.len() > 1;
+                Rule::StuckForAReason
+                    .check(others, || format!("superseded by {by}, and nobody else is there"))
+            }
+        }
+    }
+
+    /// When all is over.
+    pub(crate) fn judge(&mut self) -> Result<(), Broken> {
+        self.counts.add("runs");
+        self.counts.add_many("visitors", self.visitors.all);
+        self.counts.add_many("visitors on the new version", self.visitors.met_new);
+        self.counts.add_many("visitors on a bad one", self.visitors.met_bad);
+        self.exposure()?;
+        let promoted: Vec<_> =
+            self.runners.iter().filter(|it| it.outcome == Some(Outcome::Promoted)).collect();
+        let tables: Vec<_> = promoted.iter().filter_map(|it| it.ledger.last.as_ref()).collect();
+        let same = tables.windows(2).all(|pair| pair[0].variants() == pair[1].variants());
+        Rule::OneIsPromoted.check(same, || format!("{tables:?}"))?;
+        let unfinished = self.runners.iter().any(|runner| {
+            let left = matches!(runner.outcome, None | Some(Outcome::Superseded(_) | Outcome::Stuck { .. }));
+            runner.dead || left
+        });
+        let late = self.faults.write_late > 0.0;
+        let truth = self.kv.truth();
+        let leased = truth.as_ref().is_some_and(|truth| truth.lease().is_some());
+        Rule::NothingIsLeftOver.check(!leased || unfinished || late, || format!("{truth:?}"))
+    }
+}
