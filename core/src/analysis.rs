@@ -24,7 +24,7 @@
 //! });
 //! assert_eq!(judge.verdict(10 * minute).to_string(), "the canary fails more than stable: \
 //!     12 of 60 requests (20 %) against 3 of 1140 requests (0.26 %); this happens to at most one healthy release in \
-//!     7700 (the limit is 1000), and is final for this release");
+//!     72000 (the limit is 1000), and is final for this release");
 //! # Ok::<(), SettingsError>(())
 //! ```
 

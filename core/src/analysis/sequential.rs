@@ -169,6 +169,11 @@ impl Sequential {
         weighed.into_iter().fold(weighed[0], |most, next| if next.1 > most.1 { next } else { most })
     }
 
+    /// The proof against the canary, once there is one: the cheap half of a verdict.
+    pub fn proof(&self) -> Option<&Proof> {
+        self.proof.as_ref()
+    }
+
     /// Whether stable is beyond a limit at this moment, so that nobody is to blame.
     pub fn shared_incident(&self) -> bool {
         self.errors.incident().is_some() || self.slow.incident().is_some()

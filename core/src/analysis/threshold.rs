@@ -4,15 +4,7 @@
 //! requests and an explicit answer to "no data". They are simple and they are not reliable: with these limits and the
 //! first failed measurement decisive, a healthy service that fails 0.5 % of its requests is rolled back in most releases.
 //!
-//! | a measurement is | when | it adds to | in a row of errors it is |
-//! |---|---|---|---|
-//! | failed | `fail` holds, or there is only `pass` and it does not hold | failures | the end |
-//! | successful | else `pass` holds, or there is only `fail`, or neither | successes | the end |
-//! | inconclusive | there are both, and neither holds | inconclusive ones | the end |
-//! | held | no data or too few requests, `no_data = "hold"` | nothing | nothing |
-//! | failed | the same, `no_data = "fail"` | failures | the end |
-//! | successful | the same, `no_data = "pass"` | successes | the end |
-//! | an error | it could not be measured, or is no number | errors | one more |
+#![doc = include_str!("threshold/rules.md")]
 //!
 //! A metric is failed with more failures than `failure_limit`, inconclusive with more inconclusive measurements than
 //! `inconclusive_limit`, failed with more errors in a row than `error_limit`: whichever comes first, and for good.
