@@ -55,7 +55,8 @@ pub struct Interval {
     pub readings: BTreeMap<String, Reading>,
 }
 
-fn weight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Weight, D::Error> {
+/// Reads basis points.
+pub(super) fn weight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Weight, D::Error> {
     let basis_points = u16::deserialize(deserializer)?;
     Weight::new(basis_points).ok_or_else(|| serde::de::Error::custom("a weight is at most 10000"))
 }

@@ -23,6 +23,9 @@ use super::{Counting, Counts, Interval, Settings, SettingsError, dispersion};
 use crate::table::Weight;
 
 mod decide;
+mod step;
+
+use step::Step;
 
 /// The share of requests from which the canary is compared with stable's past: too few are left on stable.
 const NEARLY_ALL: f64 = 0.9;
@@ -80,19 +83,6 @@ pub enum Part {
 struct Stratum {
     seconds: f64,
     arms: [Arm; 2],
-}
-
-/// What the current weight has seen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Step {
-    /// The canary's weight, basis points.
-    weight: u16,
-    length: Duration,
-    /// How much longer routers may still be on their way to it.
-    settling: Duration,
-    /// Requests after that to the canary and to stable, and the time they took.
-    requests: [u64; 2],
-    settled: Duration,
 }
 
 impl Sequential {
@@ -182,31 +172,17 @@ impl Sequential {
     /// Begins a step when the weight has changed, and tells whether routers have had time to learn of it.
     fn enter(&mut self, weight: Weight, length: Duration, requests: [u64; 2]) -> bool {
         let before = self.step.take();
+        let begins = |settle| Step::new(weight, settle);
         let step = match before {
-            Some(step) if step.weight == weight.basis_points() => self.step.insert(step),
-            before => {
+            Some(step) if step.weight() == weight => step,
+            Some(step) => {
                 // What is begun under one weight is not mixed with another's.
-                if let Some(weight) = before.as_ref().and_then(|step| Weight::new(step.weight)) {
-                    self.compare(weight);
-                }
-                let settling = if before.is_some() { self.settings.settle.0 } else { Duration::ZERO };
-                self.step.insert(Step {
-                    weight: weight.basis_points(),
-                    length: Duration::ZERO,
-                    settling,
-                    requests: [0, 0],
-                    settled: Duration::ZERO,
-                })
+                self.compare(step.weight());
+                begins(self.settings.settle.0)
             }
+            None => begins(Duration::ZERO),
         };
-        step.length = step.length.saturating_add(length);
-        if !step.settling.is_zero() {
-            step.settling = step.settling.saturating_sub(length);
-            return false;
-        }
-        step.settled = step.settled.saturating_add(length);
-        step.requests.iter_mut().zip(requests).for_each(|(sum, more)| *sum = sum.saturating_add(more));
-        true
+        self.step.insert(step).observe(length, requests)
     }
 
     /// Compares the sides over the open stratum, and begins the next.

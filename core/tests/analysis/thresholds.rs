@@ -148,6 +148,21 @@ fn their_state_can_be_written_and_read_back() {
     assert_eq!(serde_json::from_str::<Judge>(&written).unwrap(), judge, "{written}");
 }
 
+#[test]
+fn metrics_are_read_as_people_write_them_and_unknown_fields_are_refused() {
+    let read = serde_json::from_str::<Metric>;
+    let written = r#"{"name": "p99", "measure": {"quantile-seconds": 0.99}, "pass": {"at-most": 1.5}, "interval": "1m", "failure_limit": 3}"#;
+    let metric = read(written).unwrap();
+    assert_eq!((metric.measure, metric.pass), (Measure::QuantileSeconds(0.99), Some(Condition::AtMost(1.5))));
+    assert_eq!(
+        (metric.limits.interval.0, metric.limits.failure_limit, metric.limits.error_limit),
+        (seconds(60), 3, 4)
+    );
+    assert!(
+        read(&written.replace("failure_limit", "failures")).unwrap_err().to_string().contains("failures")
+    );
+}
+
 /// A metric called `queue`, read from a source, good up to 1.
 fn metric(limits: Limits) -> Metric {
     Metric {

@@ -10,7 +10,6 @@ use crate::analysis::bounds::{Rate, Sample, below, is_below, lower, smallest, up
 use crate::analysis::guard::Sides;
 use crate::analysis::latency::FrozenEdges;
 use crate::analysis::verdict::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Verdict};
-use crate::table::Weight;
 
 /// Odds at which the canary certainly reports less than half its share: one in ten thousand, as this is asked at each
 /// step beside the budget and only ever holds.
@@ -28,7 +27,7 @@ impl Sequential {
         if let Some(missing) = self.missing(hold) {
             return Verdict::Inconclusive(Inconclusive::Requests(missing));
         }
-        let lasted = self.step.as_ref().map_or(Duration::ZERO, |step| step.length);
+        let lasted = self.step.as_ref().map_or(Duration::ZERO, Step::length);
         match hold.checked_sub(lasted) {
             Some(left) if !left.is_zero() => Verdict::Inconclusive(Inconclusive::Time { left: Span(left) }),
             _ => Verdict::Pass(Passed::Bounds {
@@ -53,10 +52,10 @@ impl Sequential {
             return Some(incident(stable, true, self.slow.limit(self.slow_limit())));
         }
         let step = self.step.as_ref()?;
-        let [canary, stable] = step.requests;
+        let [canary, stable] = step.requests();
         let canary = Rate::new(canary, canary.saturating_add(stable));
         let silent = below(canary.sample(), step.share() / 2.0, 1.0) >= log(TELEMETRY_ODDS);
-        silent.then_some(Hold::Telemetry { canary, weight: Weight::new(step.weight)? })
+        silent.then_some(Hold::Telemetry { canary, weight: step.weight() })
     }
 
     fn gate(&self, sides: Sides) -> Gate {
@@ -71,7 +70,7 @@ impl Sequential {
     /// What a pass needs most.
     fn missing(&self, hold: Duration) -> Option<Missing> {
         let errors = self.errors_of_all();
-        let of_step = self.step.as_ref().map_or(0, |step| step.requests[0]);
+        let of_step = self.step.as_ref().map_or(0, |step| step.requests()[0]);
         let of_slow = self.slow_of_all().map(|sides| (Need::Latency, self.to_the_gate(sides), sides));
         let needs = [
             (Need::Errors, self.to_the_gate(errors), errors),
@@ -110,28 +109,5 @@ impl Sequential {
     fn slow_of_all(&self) -> Option<Sides> {
         let [canary, stable] = self.total.map(|arm| arm.slow[FrozenEdges::SLO]);
         (canary.of > 0 || stable.of > 0).then_some(Sides { canary, stable })
-    }
-}
-
-impl Step {
-    /// The weight as a share.
-    fn share(&self) -> f64 {
-        f64::from(self.weight) / f64::from(Weight::TOTAL.basis_points())
-    }
-
-    /// How long so many requests to the canary take, as things go.
-    fn takes(&self, requests: u64) -> Option<Span> {
-        let per_second = self.requests[0] as f64 / self.settled.as_secs_f64();
-        let seconds = (requests as f64 / per_second).ceil();
-        Duration::try_from_secs_f64(seconds).ok().map(Span)
-    }
-
-    /// The weight, no lower than now, that gives the canary so many requests in one step's time.
-    fn enough(&self, requests: u64, hold: Duration) -> Option<Weight> {
-        let of_both: f64 = self.requests.iter().map(|count| *count as f64).sum();
-        let in_a_step = of_both / self.settled.as_secs_f64() * hold.as_secs_f64();
-        let basis_points = (requests as f64 / in_a_step * f64::from(Weight::TOTAL.basis_points())).ceil();
-        let enough = (basis_points <= f64::from(u16::MAX)).then_some(basis_points as u16)?;
-        Weight::new(enough.max(self.weight))
     }
 }
