@@ -71,7 +71,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Argo's: nothing is forgiven but four errors in a row; measured every 30 s (`design.md` section 8).
+    /// Argo's: nothing is forgiven but four errors in a row; measured every 30 s (`ARCHITECTURE.md`, strategies and their defaults).
     fn default() -> Self {
         Self {
             initial_delay: Span(Duration::ZERO),
@@ -173,7 +173,7 @@ impl Thresholds {
         Self { metrics, elapsed: Duration::ZERO, in_step: Duration::ZERO, weight: None }
     }
 
-    /// The limits of a canary (`design.md` section 8): error rate at most 2 %, mean response time at most 2 s,
+    /// The limits of a canary (`ARCHITECTURE.md`, strategies and their defaults): error rate at most 2 %, mean response time at most 2 s,
     /// availability at least 99.5 %.
     pub fn canary() -> Vec<Metric> {
         let metric = |name: &str, measure, pass| Metric {

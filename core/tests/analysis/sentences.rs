@@ -170,6 +170,18 @@ fn every_failure_is_told_with_its_numbers() {
 }
 
 #[test]
+fn stable_s_past_counts_from_two_thousand_requests_on() {
+    for (past, counts_for_something) in [(1999, false), (2000, true)] {
+        let start = Start { planned: seconds(3000), stable: counts(past, 5, None), dispersion: None };
+        let mut judge = Judge::sequential(Settings::default(), &start).unwrap();
+        judge.observe(&interval(30, 10_000, counts(500, 30, None), Counts::default()));
+        let Judge::Sequential(inner) = &judge else { unreachable!() };
+        let (_, ln) = inner.evidence().into_iter().find(|(part, _)| *part == Part::ErrorsHistory).unwrap();
+        assert_eq!(ln > 1.0, counts_for_something, "{past}: {ln}");
+    }
+}
+
+#[test]
 fn a_verdict_is_an_object_of_an_event() {
     let mut judge = sequential(0.001, 1.0);
     judge.observe(&interval(30, 500, counts(30, 0, None), counts(570, 0, None)));

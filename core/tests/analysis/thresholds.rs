@@ -121,6 +121,10 @@ fn each_step_needs_a_success_of_its_own_and_its_time() {
     let forgiven = observe(1000, 9.0);
     assert!(matches!(forgiven, Verdict::Inconclusive(_)), "a forgiven failure does not promote: {forgiven}");
     assert!(matches!(observe(1000, 0.0), Verdict::Pass(_)));
+    assert!(
+        matches!(observe(2500, 0.0), Verdict::Inconclusive(Inconclusive::Time { .. })),
+        "the time is the step's"
+    );
 }
 
 #[test]
