@@ -124,9 +124,18 @@ impl Config {
     /// # Errors
     /// When it cannot be read, is not TOML, has a field that is unknown, or a value that makes no sense.
     pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::read_text(path).map(|(config, _)| config)
+    }
+
+    /// The same, and the file's text.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn read_text(path: &Path) -> Result<(Self, String), Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| Error::ConfigUnreadable { path: path.into(), source })?;
-        Self::parse(&text).map_err(|why| Error::Config { path: path.into(), why })
+        let config = Self::parse(&text).map_err(|why| Error::Config { path: path.into(), why })?;
+        Ok((config, text))
     }
 
     /// Reads a text. The error says line, column, field and value.

@@ -16,11 +16,12 @@ use serde_json::Value;
 use crate::cancel::Cancel;
 use crate::cloudflare::kv::Namespace;
 use crate::error::Error;
+use crate::orders::Word;
 use crate::report;
 
 mod heartbeat;
 
-pub use heartbeat::Heartbeat;
+pub use heartbeat::{Ear, Heartbeat};
 
 /// How long a record counts without being renewed.
 pub const EXPIRES_AFTER: Duration = Duration::from_secs(180);
@@ -69,9 +70,31 @@ pub struct Record {
     /// Where it is, so that another runner can go on from there; absent before traffic moves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<Saved>,
+    /// The configuration as it was when the release began; it has no secrets. Whoever goes on with the release goes on by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// The last order that it was given, and what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Answered>,
     /// What happened, in the history only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Value>,
+}
+
+/// An order, and what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Answered {
+    /// Which.
+    pub id: String,
+    /// What was said.
+    pub order: Word,
+    /// By whom, and why.
+    pub by: String,
+    /// Why not; absent when it was obeyed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How a release ended.
@@ -113,6 +136,8 @@ impl Record {
             ended: None,
             owner: None,
             saved: None,
+            config: None,
+            answered: None,
             evidence: Vec::new(),
         }
     }
@@ -128,6 +153,12 @@ impl Record {
             ),
             until: *expires_at,
         }
+    }
+
+    /// The same, heard of now.
+    #[must_use]
+    pub fn renewed(self, now: Timestamp) -> Self {
+        Self { updated_at: now, expires_at: now.plus(EXPIRES_AFTER), ..self }
     }
 
     /// Whether its runner is still in charge, as far as the record tells.
@@ -176,10 +207,25 @@ impl Ledger {
             Some(other) => self.bury(&other)?,
             None => {}
         }
+        self.write_and_see(record, cancel)
+    }
+
+    /// Takes charge of a release whose runner is dead, as the next generation of it.
+    ///
+    /// # Errors
+    /// [`Error::InCharge`] when somebody else took it over at the same moment and won.
+    pub fn take_charge(&self, record: &Record, cancel: &Cancel) -> Result<(), Error> {
+        self.write_and_see(record, cancel)
+    }
+
+    /// Writes a claim, and reads it back after a moment: of two that claim at once, the one whose write was overwritten stops.
+    fn write_and_see(&self, record: &Record, cancel: &Cancel) -> Result<(), Error> {
         self.write(&self.key(), record)?;
         cancel.wait(SETTLE);
         match self.current()? {
-            Some(other) if other.id != record.id => Err(refuse(&other)),
+            Some(other) if other.id != record.id || other.owner != record.owner => {
+                Err(other.refusal("nothing was changed"))
+            }
             Some(_) => Ok(()),
             None => Err(Error::Record { key: self.key(), why: "it vanished after it was written".into() }),
         }
@@ -193,6 +239,11 @@ impl Ledger {
         match self.read_within(&self.key(), within) {
             Ok(Some(other)) if other.id != record.id => {
                 Err(Error::Superseded(format!("release {}", other.id)))
+            }
+            Ok(Some(Record { owner: Some(other), .. }))
+                if record.owner.as_ref().is_some_and(|ours| is_fenced(ours, &other)) =>
+            {
+                Err(Error::Superseded(format!("runner {} of this release", other.runner)))
             }
             // A damaged record is nobody's.
             Ok(_) | Err(Error::Record { .. }) => self.write_within(&self.key(), record, within),
@@ -240,6 +291,12 @@ impl Ledger {
     pub fn close_ours(&self, record: &Record) -> Result<(), Error> {
         match self.current() {
             Ok(Some(other)) if other.id != record.id => self.archive(record),
+            // Whoever has taken this release over tells its end.
+            Ok(Some(Record { owner: Some(other), .. }))
+                if record.owner.as_ref().is_some_and(|ours| is_fenced(ours, &other)) =>
+            {
+                Ok(())
+            }
             Ok(_) | Err(Error::Record { .. }) => self.close(record),
             Err(error) => Err(error),
         }
@@ -313,6 +370,11 @@ impl Ledger {
             .map_err(|error| Error::Record { key: key.to_owned(), why: error.to_string() })?;
         self.namespace.write(key, &json, within).map_err(Error::cloudflare(format!("write `{key}` to KV")))
     }
+}
+
+/// Whether somebody else has taken this very release over since.
+fn is_fenced(ours: &Owner, other: &Owner) -> bool {
+    other.runner != ours.runner && other.generation >= ours.generation
 }
 
 /// The workflow run's URL inside GitHub Actions

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use crossfade_core::table::Version;
+use crossfade_core::table::{Origin, Version};
 
 use super::Session;
-use crate::cli::Deploy;
+use crate::cli::{Deploy, Rollout};
 use crate::error::Error;
-use crate::release::{self, Request};
+use crate::release::{self, Request, Source};
 use crate::upload;
 
 pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
@@ -26,7 +26,19 @@ pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
         // Nothing is going to make it: known before a hook has touched the database.
         upload::check(&directory)?;
     }
-    release::deploy(session, &Request { directory, version, message: arguments.message.clone() })
+    let source = Source::Directory { path: directory, message: arguments.message.clone() };
+    release::deploy(session, &Request { source, version })
+}
+
+/// `crossfade rollout`.
+pub(super) fn rollout(session: &Session, arguments: &Rollout) -> Result<(), Error> {
+    let wrong = |what: &str, error: crossfade_core::table::TableError| {
+        Error::Usage(format!("{what} is {}: {}", error.value, error.problem))
+    };
+    let version = Version::new("--as", arguments.version.as_str()).map_err(|error| wrong("--as", error))?;
+    let origin = Origin::new("--origin", &arguments.origin).map_err(|error| wrong("--origin", error))?;
+    let source = Source::Origin { origin, deployment_id: None, command: "rollout" };
+    release::deploy(session, &Request { source, version })
 }
 
 /// What the sources call themselves.

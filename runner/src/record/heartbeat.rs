@@ -1,15 +1,20 @@
-//! Tells other runners, again and again, that a release is still in charge.
+//! Tells other runners, again and again, that a release is still in charge, and listens to what people say to it.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{EXPIRES_AFTER, Ledger, Record, WITHIN};
+use super::{Answered, EXPIRES_AFTER, Ledger, Record, WITHIN};
 use crate::cancel::Cancel;
 use crate::error::Error;
+use crate::orders::{Inbox, Letter, Mailbox};
 use crate::report;
 
 /// How often a record is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(45);
+/// How soon what became of an order is told.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The most that one look for orders may take.
+const LISTEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Keeps a release in charge while it works, whatever it waits for.
 pub struct Heartbeat {
@@ -19,21 +24,32 @@ pub struct Heartbeat {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+/// Where a release hears what people say.
+pub struct Ear {
+    /// Where it lies.
+    pub mailbox: Mailbox,
+    /// Where the release takes it from.
+    pub inbox: Inbox,
+    /// How often it looks.
+    pub every: Duration,
+}
+
 impl Heartbeat {
-    /// Renews `record` until it is ended or dropped. When another release is found in charge, `cancel` is told.
-    pub fn start(ledger: Ledger, record: Record, cancel: Cancel) -> Self {
+    /// Renews `record` until it is ended or dropped. When another release is found in charge, or somebody wants this one
+    /// aborted, `cancel` is told.
+    pub fn start(ledger: Ledger, record: Record, cancel: Cancel, ear: Ear) -> Self {
         let record = Arc::new(Mutex::new(record));
         let stop = Cancel::default();
-        let (shared, stopped, its_ledger) = (Arc::clone(&record), stop.clone(), ledger.clone());
-        let thread = std::thread::spawn(move || {
-            while !stopped.wait(RENEW_EVERY) {
-                // A renewal that fails is tried again next time; the record outlives four of them.
-                if let Err(Error::Superseded(by)) = its_ledger.renew(&renewed(&shared), WITHIN) {
-                    cancel.cancel(&format!("{by} took charge"));
-                    return;
-                }
-            }
-        });
+        let beat = Beat {
+            record: Arc::clone(&record),
+            ledger: ledger.clone(),
+            cancel,
+            ear,
+            waiting: None,
+            last: lock(&record).answered.as_ref().map(|answered| answered.id.clone()),
+        };
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || beat.run(&stopped));
         Self { record, ledger, stop, thread: Some(thread) }
     }
 
@@ -69,6 +85,84 @@ impl Heartbeat {
 impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.stop.cancel("stop");
+    }
+}
+
+/// The thread's own.
+struct Beat {
+    record: Arc<Mutex<Record>>,
+    ledger: Ledger,
+    cancel: Cancel,
+    ear: Ear,
+    /// What the release has been told and has not answered yet.
+    waiting: Option<Letter>,
+    /// The last order that was heard.
+    last: Option<String>,
+}
+
+impl Beat {
+    fn run(mut self, stopped: &Cancel) {
+        let (mut renewed_at, mut listened_at) = (Instant::now(), None::<Instant>);
+        while !stopped.wait(LOOK_EVERY) {
+            let mut due = renewed_at.elapsed() >= RENEW_EVERY;
+            due |= self.hear_answer();
+            if listened_at.is_none_or(|at| at.elapsed() >= self.ear.every) {
+                listened_at = Some(Instant::now());
+                due |= self.listen();
+            }
+            if due {
+                renewed_at = Instant::now();
+                // A renewal that fails is tried again next time; the record outlives four of them.
+                if let Err(Error::Superseded(by)) = self.ledger.renew(&renewed(&self.record), WITHIN) {
+                    self.cancel.cancel(&format!("{by} took charge"));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether something was said that is answered at once.
+    fn listen(&mut self) -> bool {
+        if self.waiting.is_some() {
+            return false;
+        }
+        let ours = |letter: &Letter| letter.release == lock(&self.record).id;
+        let Some(letter) = self.ear.mailbox.look(LISTEN_WITHIN).filter(ours) else { return false };
+        if self.last.as_ref() == Some(&letter.id) {
+            return false;
+        }
+        self.last = Some(letter.id.clone());
+        match letter.order.order() {
+            Some(order) => {
+                self.ear.inbox.put(order);
+                self.waiting = Some(letter);
+                false
+            }
+            None => {
+                self.answer(&letter, Ok(()));
+                self.cancel.cancel(&format!("aborted {}", letter.whose()));
+                true
+            }
+        }
+    }
+
+    /// Whether the release has answered what it was told.
+    fn hear_answer(&mut self) -> bool {
+        let Some(letter) = &self.waiting else { return false };
+        let Some(reply) = letter.order.order().and_then(|order| self.ear.inbox.reply_to(order)) else {
+            return false;
+        };
+        if let Some(letter) = self.waiting.take() {
+            self.answer(&letter, reply);
+        }
+        true
+    }
+
+    fn answer(&self, letter: &Letter, reply: Result<(), String>) {
+        let Letter { id, order, .. } = letter.clone();
+        let (by, refused) = (letter.whose(), reply.err());
+        let answered = Answered { id, order, by, refused, at: report::now() };
+        lock(&self.record).answered = Some(answered);
     }
 }
 

@@ -20,7 +20,12 @@ pub fn target(url: &str) -> Target {
 }
 
 /// Waits until the deployment is live and says that it is the new version.
-pub(super) fn live(session: &Session, request: &Request, id: &str, origin: &Origin) -> Result<(), Error> {
+pub(super) fn live(
+    session: &Session,
+    request: &Request,
+    id: Option<&str>,
+    origin: &Origin,
+) -> Result<(), Error> {
     let phase = session.reporter.phase("live");
     let within = session
         .config
@@ -30,9 +35,10 @@ pub(super) fn live(session: &Session, request: &Request, id: &str, origin: &Orig
     let cancel = &session.cancel;
     phase.progress(format!("waiting for {origin}"));
     let deadline = std::time::Instant::now() + within;
-    let waited =
-        upload::wait_until_live(&session.client, session.project(), id, within, &|time| cancel.wait(time));
-    if let Err(error) = waited {
+    let wait = |id| {
+        upload::wait_until_live(&session.client, session.project(), id, within, &|time| cancel.wait(time))
+    };
+    if let Some(Err(error)) = id.map(wait) {
         let error = cancelled_or(cancel, error.into());
         phase.failed_because(origin.as_str(), &error.in_one_line());
         return Err(error);
