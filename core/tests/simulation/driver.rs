@@ -49,7 +49,7 @@ impl World {
                 self.begin(index, Phase::Looking(table, base, false), millis)
             }
             Phase::Looking(table, base, urgent) => self.look(index, table, base, urgent),
-            Phase::Writing(answer) => self.answer(index, Event::Published(answer)),
+            Phase::Writing(answer, _) => self.answer(index, Event::Published(answer)),
             Phase::LookingUp => {
                 let read = self.kv.api_read(self.now, &mut self.dice, &self.faults, down);
                 let found = match read {
@@ -110,7 +110,7 @@ impl World {
             Fate::NotNow => Err(WriteFailure::NotWritten("429".into())),
             Fate::Never => Err(WriteFailure::Refused("403".into())),
         };
-        self.begin(index, Phase::Writing(answer), millis)
+        self.begin(index, Phase::Writing(answer, urgent), millis)
     }
 
     fn confirm(&mut self, index: usize, revision: Revision) -> Confirmation {

@@ -86,9 +86,9 @@ impl World {
                 Rule::StuckForAReason.check(reason, || format!("{traffic:?}"))
             }
             Outcome::Superseded(by) => {
-                let others = self.foreign || self.runners.len() > 1;
-                Rule::StuckForAReason
-                    .check(others, || format!("superseded by {by}, and nobody else is there"))
+                let other = |(at, it): (usize, &Runner)| at > index || (at != index && !it.dead);
+                let others = self.foreign || self.runners.iter().enumerate().any(other);
+                Rule::CanBeResumed.check(others, || format!("superseded by {by}, and nobody else lives"))
             }
         }
     }
@@ -111,7 +111,22 @@ impl World {
         });
         let late = self.faults.write_late > 0.0;
         let truth = self.kv.truth();
+        self.all_follow_who_said_so()?;
         let leased = truth.as_ref().is_some_and(|truth| truth.lease().is_some());
         Rule::NothingIsLeftOver.check(!leased || unfinished || late, || format!("{truth:?}"))
+    }
+
+    /// Whoever says that traffic is home, or on the new version, is right everywhere in the end, whatever others did before.
+    fn all_follow_who_said_so(&self) -> Result<(), Broken> {
+        let Some(truth) = self.kv.truth() else { return Ok(()) };
+        let said = |it: &Runner| {
+            let ended = matches!(it.outcome, Some(Outcome::Promoted | Outcome::RolledBack(_)));
+            ended && it.ledger.last.as_ref() == Some(&*truth)
+        };
+        let said = self.runners.iter().any(said);
+        let other = self.edge.others(truth.revision());
+        Rule::EverybodyFollows.check(!said || other.is_none(), || {
+            format!("KV holds {}, and a router serves {other:?} for ever", truth.revision())
+        })
     }
 }

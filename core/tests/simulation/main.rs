@@ -17,6 +17,7 @@ mod origins;
 mod people;
 mod rules;
 mod runner;
+mod scenarios;
 mod story;
 mod trace;
 mod visitors;

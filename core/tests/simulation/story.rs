@@ -142,7 +142,7 @@ impl Story {
         };
         let plan = rolling.plan(Draft::default(), false).unwrap();
         let subject = Subject::Fleet(crew(instances, |_| true));
-        Self { plan, base: Some(fleet(instances)), subject, nature: Nature::GOOD }
+        Self { plan, base: Some(self::instances(instances)), subject, nature: Nature::GOOD }
     }
 
     /// The same with other limits.
@@ -211,7 +211,7 @@ impl Story {
         };
         // Instances may be new, and others may leave.
         let here = (instances + 1 - dice.index(3)).max(batch + 1);
-        let base = (!first).then(|| fleet(here));
+        let base = (!first).then(|| self::instances(here));
         let kind = dice.number(0..=2);
         let crew = crew(instances, |index| kind == 0 || (kind == 1 && index % 2 == 0));
         Self { plan: rolling.plan(draft, first).unwrap(), base, subject: Subject::Fleet(crew), nature }
@@ -269,7 +269,8 @@ fn pair() -> RoutingTable {
     base(vec![variant("blue", Weight::TOTAL), variant("green", Weight::ZERO)])
 }
 
-fn fleet(instances: usize) -> RoutingTable {
+/// A table of so many instances.
+pub(crate) fn instances(instances: usize) -> RoutingTable {
     let share = Weight::TOTAL.basis_points() / u16::try_from(instances).unwrap();
     let rest = Weight::TOTAL.basis_points() % u16::try_from(instances).unwrap();
     let weight = |index| Weight::new(if index == 0 { share + rest } else { share }).unwrap();
