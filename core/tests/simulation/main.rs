@@ -5,6 +5,8 @@
 //! `SIM_FIRST_SEED` and `SIM_RUNS` choose others than the usual ten thousand. What must hold is in `rules`; what was found
 //! here once is in `scenarios`.
 
+#![expect(clippy::unwrap_used, reason = "a test: what cannot be is a failure")]
+
 mod counts;
 mod dice;
 mod driver;
