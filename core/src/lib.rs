@@ -9,6 +9,7 @@
 //! | [`cookie`], [`redirect`] | header values | a cookie, or what leads home |
 //! | [`signature`] | a document | the bytes that are signed; which origins are allowed |
 //! | [`rollout`] | what happened | what to do next |
+//! | [`analysis`] | what was counted, interval by interval | fail, pass, or what is missing |
 //! | [`probe`] | an expectation and an answer | a measurement |
 //!
 //! There is no I/O, no clock, no randomness and no environment in this crate: `core/clippy.toml` forbids them.
@@ -16,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod analysis;
 pub mod asset;
 pub mod assign;
 pub mod breaker;

@@ -85,7 +85,7 @@ impl Global {
 pub(crate) enum Command {
     /// Release a new version: build, upload, health checks, smoke tests, switch, verify, settle.
     Deploy(Deploy),
-    /// Bring all visitors back to the version before, with one write.
+    /// Bring all visitors back to the version before, or to any release of the history, with one write.
     Rollback(Rollback),
     /// Show what serves visitors, what is in flight and what the edge says.
     Status,
@@ -120,7 +120,10 @@ pub(crate) struct Deploy {
 
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
-    /// Also when a release is in charge; it will find that out and stop.
+    /// The release (`rel-…`) or version to go to, back or forward; `crossfade history` lists them. Default: the version before.
+    #[arg(long, value_name = "RELEASE|VERSION", conflicts_with = "abandoned")]
+    pub(crate) to: Option<String>,
+    /// Also when a release is in charge, which will find that out and stop; also to a deployment that does not answer.
     #[arg(long)]
     pub(crate) force: bool,
     /// Only when a release that this workflow run began was cut off with weights shifted; otherwise do nothing.

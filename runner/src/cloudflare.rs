@@ -14,6 +14,7 @@ mod error;
 pub mod kv;
 pub mod pages;
 
+pub(crate) use error::excerpt;
 pub use error::{Error, Fate};
 
 /// The variable that holds the API token.
@@ -250,7 +251,7 @@ impl Answer {
         let message = first
             .and_then(|error| error.get("message"))
             .and_then(Value::as_str)
-            .map_or_else(|| error::excerpt(&self.body), str::to_owned);
+            .map_or_else(|| excerpt(&self.body), str::to_owned);
         let (at, status) = (at.clone(), self.status);
         match (status, code) {
             (_, _) if self.challenged => Error::Refused {

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::report::{Mode, counted, now};
 
+mod back;
 mod check;
 mod deploy;
 mod history;

@@ -7,21 +7,26 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crossfade_core::rollout::PlanError;
+
 use crate::error::Error;
 use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
 
+mod hooks;
 mod requests;
 mod rollout;
 mod router;
 mod value;
 
 pub use crossfade_core::Span;
-pub use rollout::{RolloutConfig, StepConfig, Strategy};
+pub use hooks::{Action, Command, Hook, Hooks, Webhook};
+pub use rollout::{HookGates, RolloutConfig, Second, StepConfig, Strategy};
 pub use router::RouterConfig;
 pub use value::{Percent, check_site_url, check_url};
 
-use requests::{check_health, check_name, check_not_zero, check_smoke};
+pub(crate) use hooks::{check_hook_url, from_environment};
+use requests::{check_health, check_not_zero, check_smoke};
 use value::check_project;
 
 /// The whole file.
@@ -38,7 +43,7 @@ pub struct Config {
     /// How a deployment tells which version it is.
     #[serde(default)]
     pub version: Option<VersionConfig>,
-    /// Commands around a release.
+    /// Commands and webhooks around a release.
     #[serde(default)]
     pub hooks: Hooks,
     /// How traffic is shifted.
@@ -89,46 +94,6 @@ pub struct VersionConfig {
     pub within: Span,
 }
 
-/// Commands around a release. They run in the file's directory with `CROSSFADE_VERSION`, `CROSSFADE_ENVIRONMENT`,
-/// `CROSSFADE_RELEASE` and `CROSSFADE_SLOT` set; later ones also with `CROSSFADE_DEPLOYMENT_URL`.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Hooks {
-    /// Makes the directory that is uploaded.
-    #[serde(default)]
-    pub build: Option<Hook>,
-    /// Before the upload, in order: caches, feature flags, whatever the new version needs.
-    #[serde(default)]
-    pub prepare: Vec<Hook>,
-    /// Brings the database to a state that the old and the new version both work with; runs after `prepare`.
-    #[serde(default)]
-    pub database: Option<Hook>,
-    /// After the release has settled. A failure is reported and changes nothing.
-    #[serde(default)]
-    pub settled: Vec<Hook>,
-    /// After traffic went home. A failure is reported and changes nothing.
-    #[serde(default)]
-    pub rolled_back: Vec<Hook>,
-}
-
-/// One command.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Hook {
-    /// What the report calls it. Default: the command.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// The command, for `sh -c`.
-    pub run: String,
-    /// How long it may take. Default: `10m`.
-    #[serde(default = "ten_minutes")]
-    pub timeout: Span,
-    /// Whether it sees CLOUDFLARE_API_TOKEN, as `wrangler d1 migrations apply` needs. CROSSFADE_TOKEN and
-    /// CROSSFADE_SIGNING_KEY are seen by no hook. Default: false.
-    #[serde(default)]
-    pub secrets: bool,
-}
-
 /// What happens to old deployments.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -140,34 +105,6 @@ pub struct Cleanup {
 impl Default for Cleanup {
     fn default() -> Self {
         Self { keep: 5 }
-    }
-}
-
-impl Hooks {
-    fn check(&self) -> Result<(), String> {
-        let lists = [
-            ("build", self.build.as_slice()),
-            ("prepare", &self.prepare),
-            ("database", self.database.as_slice()),
-            ("settled", &self.settled),
-            ("rolled_back", &self.rolled_back),
-        ];
-        for (name, hook) in
-            lists.into_iter().flat_map(|(name, hooks)| hooks.iter().map(move |hook| (name, hook)))
-        {
-            let at = format!("`hooks.{name}`");
-            if let Some(name) = &hook.name {
-                check_name(&at, name)?;
-            }
-            if hook.run.trim().is_empty() {
-                return Err(format!(
-                    "{at}: `run` is {:?}: it must be a command, such as \"npm run build\"",
-                    hook.run
-                ));
-            }
-            check_not_zero(&format!("{at}: `timeout`"), hook.timeout)?;
-        }
-        Ok(())
     }
 }
 
@@ -250,8 +187,20 @@ impl Config {
             version.check()?;
         }
         self.rollout.check()?;
-        self.rollout.plan().map_err(|error| format!("`rollout`: {error}"))?;
+        self.plan(false).map_err(|error| format!("`rollout`: {error}"))?;
         Ok(())
+    }
+
+    /// What a release is going to do.
+    ///
+    /// # Errors
+    /// When the settings make no plan.
+    pub fn plan(&self, first_release: bool) -> Result<crossfade_core::rollout::Plan, PlanError> {
+        let hooks = HookGates {
+            traffic_increase: !self.hooks.confirm_traffic_increase.is_empty(),
+            promotion: !self.hooks.confirm_promotion.is_empty(),
+        };
+        self.rollout.plan(hooks, 0, first_release)
     }
 
     /// The JSON Schema of the file.
@@ -270,8 +219,4 @@ fn default_pointer() -> String {
 
 const fn two_minutes() -> Span {
     Span(Duration::from_secs(120))
-}
-
-const fn ten_minutes() -> Span {
-    Span(Duration::from_secs(600))
 }

@@ -34,13 +34,20 @@ impl Context {
         variable: impl Fn(&str) -> Option<String>,
     ) -> Self {
         for template in templates {
-            for name in names(&template) {
-                if let Some(value) = name.strip_prefix(FROM_ENVIRONMENT).and_then(&variable) {
-                    self.variables.set(name, value.clone());
+            for name in variables_in(&template) {
+                if let Some(value) = variable(name) {
+                    self.variables.set(format!("{FROM_ENVIRONMENT}{name}"), value.clone());
                     self.secrets.push(value);
                 }
             }
         }
+        self.with_secrets([])
+    }
+
+    /// Adds what nobody may read, wherever it came from.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
+        self.secrets.extend(secrets);
         // The longest first: one that contains another would else be told in part.
         self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         self
@@ -56,6 +63,11 @@ impl Context {
             written.iter().fold(text, |text, written| text.replace(written.as_str(), "***"))
         })
     }
+}
+
+/// The environment variables that a template names.
+pub(crate) fn variables_in(template: &str) -> impl Iterator<Item = &str> {
+    names(template).filter_map(|name| name.strip_prefix(FROM_ENVIRONMENT))
 }
 
 /// Headers with their values filled.

@@ -4,37 +4,40 @@
 //! call to KV in flight is waited for, because home must not overtake a write; no further one is begun. So home is written
 //! at most [`WRITE_WITHIN`] (what is in flight) + [`FENCE_WITHIN`] + [`WRITE_WITHIN`] after a signal, which is below 6 s.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossfade_core::rollout::{Confirmation, Effect, Event, Found, Outcome, Rollout, WriteFailure};
-use crossfade_core::table::{Environment, ReleaseId, Revision, Weight};
+use crossfade_core::rollout::{
+    Answer, Confirmation, Deployed, Effect, Event, HookGate, Outcome, Rollout, Verdict, WriteFailure,
+};
+use crossfade_core::table::{Environment, Owner, ReleaseId, Revision, VariantName, Weight};
 use crossfade_core::{RoutingTable, Timestamp};
 
 use crate::beside::{Beside, Waited};
 use crate::cancel::Cancel;
-use crate::cloudflare;
 use crate::cloudflare::kv::Namespace;
 use crate::edge::Edge;
-use crate::error::Error;
+use crate::orders::Inbox;
 use crate::record::Heartbeat;
 use crate::report::{self, Reporter};
 use crate::signing::Signer;
 
-mod measure;
+mod begun;
+mod publish;
 mod said;
 
-pub use measure::Measurement;
+pub use begun::Begun;
 
+use begun::Errand;
 use said::Said;
 
-/// The most that looking at the table before a write may take.
-pub const FENCE_WITHIN: Duration = Duration::from_millis(1_500);
-/// The most that a write of the table may take.
-pub const WRITE_WITHIN: Duration = Duration::from_millis(2_200);
 /// The most that one question to the edge may take.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// Answers in a row, each over a connection of its own, that make a revision count as served.
 const CONFIRMATIONS: usize = 3;
+
+/// How often a wait looks whether there is an order.
+const LISTEN_EVERY: Duration = Duration::from_millis(200);
 
 /// Where a rollout happens.
 pub struct World<'a> {
@@ -52,18 +55,32 @@ pub struct World<'a> {
     pub heartbeat: &'a Heartbeat,
     /// Signals.
     pub cancel: &'a Cancel,
+    /// What people say meanwhile.
+    pub inbox: &'a Inbox,
     /// What people and programs read.
     pub reporter: &'a Reporter,
-    /// Takes measurements: of the canary alone below 100 %, of the public URL at 100 %.
-    pub measurement: &'a Measurement,
+    /// Does what takes long.
+    pub work: Arc<dyn Work>,
+    /// What of it is under way.
+    pub begun: &'a Begun,
 }
 
-/// What the table in KV says of its writer.
-pub struct Fence {
-    /// Its revision.
-    pub revision: Revision,
-    /// Who wrote it.
-    pub release: ReleaseId,
+/// What the machine asks for that takes long. A cancellation reaches it by itself.
+pub trait Work: Send + Sync {
+    /// Measures the new version at a step and a weight.
+    fn measure(&self, step: usize, weight: Weight) -> Verdict;
+
+    /// Asks a hook whether a step may begin.
+    fn ask(&self, gate: HookGate, step: usize) -> Answer;
+
+    /// Brings the new version to instances.
+    fn deploy(&self, instances: &[VariantName]) -> Vec<Deployed>;
+
+    /// Brings the version before back to instances.
+    ///
+    /// # Errors
+    /// Which have it not, and why.
+    fn undo(&self, instances: &[VariantName]) -> Result<(), String>;
 }
 
 /// Runs a rollout to its end.
@@ -77,12 +94,16 @@ pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
     };
     loop {
         let effect = rollout.handle(clock.now(), event);
+        for (order, reply) in rollout.replies() {
+            said.order(order, &reply);
+            world.inbox.reply(order, reply);
+        }
         said.before(&effect, &rollout);
         if let Effect::Finish(outcome) = effect {
             said.end(&outcome);
             return outcome;
         }
-        event = perform(&effect, world, &clock, cancel_told);
+        event = perform(&effect, &rollout, world, &clock, cancel_told);
         said.after(&effect, &event);
         // That nothing was written is worth more to the machine than that it is cancelled; it will hear of that next.
         let surely_not_written = matches!(event, Event::Published(Err(WriteFailure::NotWritten(_))));
@@ -97,27 +118,72 @@ pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
     }
 }
 
-fn perform(effect: &Effect, world: &World<'_>, clock: &Clock, cancel_told: bool) -> Event {
+fn perform(effect: &Effect, rollout: &Rollout, world: &World<'_>, clock: &Clock, cancel_told: bool) -> Event {
     // Once the machine knows, going home must not be cut short again.
     let cancel = if cancel_told { &Cancel::default() } else { world.cancel };
     match effect {
         Effect::Publish { table, base, urgent } => {
-            Event::Published(publish(world, table, *base, *urgent, cancel))
+            Event::Published(publish::publish(world, rollout, table, *base, *urgent, cancel))
         }
-        Effect::LookUp => Event::LookedUp(look_up(world)),
+        Effect::LookUp => Event::LookedUp(publish::look_up(world)),
         Effect::Confirm(revision) => {
             let (edge, release, revision) = (world.edge.clone(), world.release.clone(), *revision);
-            beside(cancel, move || Event::Confirmed(confirm(&edge, &release, revision)))
+            let owner = rollout.owner().clone();
+            beside(cancel, move || Event::Confirmed(confirm(&edge, &release, &owner, revision)))
         }
         Effect::Measure { step, weight, until } => {
-            let within = until.map(|until| until.since(clock.now()));
-            world.measurement.take(*step, *weight, within, cancel)
+            let (step, weight) = (*step, *weight);
+            let measure = move |work: &dyn Work| Event::Measured(work.measure(step, weight));
+            go_on(world, clock, *until, cancel, Errand::Measure(step), measure)
+                .unwrap_or(Event::Measured(Verdict::Error("internal error: the measurement panicked".into())))
         }
-        Effect::WaitUntil(time) => {
-            cancel.wait(time.since(clock.now()));
-            Event::Woke
+        Effect::Ask { gate, step, until } => {
+            let (gate, step) = (*gate, *step);
+            let ask = move |work: &dyn Work| Event::Answered(work.ask(gate, step));
+            go_on(world, clock, *until, cancel, Errand::Ask(gate, step), ask)
+                .unwrap_or(Event::Answered(Answer::Fail("internal error: the hook panicked".into())))
         }
+        Effect::Deploy { instances, until } => {
+            let names = instances.clone();
+            let deploy = move |work: &dyn Work| Event::Deployed(work.deploy(&names));
+            go_on(world, clock, *until, cancel, Errand::Deploy(instances.clone()), deploy)
+                .unwrap_or(Event::Deployed(Vec::new()))
+        }
+        Effect::Undo { instances, until } => {
+            let names = instances.clone();
+            let undo = move |work: &dyn Work| Event::Undone(work.undo(&names));
+            go_on(world, clock, *until, cancel, Errand::Undo(instances.clone()), undo)
+                .unwrap_or(Event::Undone(Err("internal error: undoing panicked".into())))
+        }
+        Effect::WaitUntil(time) => wait(world, clock, *time, cancel),
         Effect::Finish(_) => Event::Woke,
+    }
+}
+
+/// Begins what takes long, or goes on with it. `None` when it will never end.
+fn go_on(
+    world: &World<'_>,
+    clock: &Clock,
+    until: Option<Timestamp>,
+    cancel: &Cancel,
+    errand: Errand,
+    run: impl FnOnce(&dyn Work) -> Event + Send + 'static,
+) -> Option<Event> {
+    let work = Arc::clone(&world.work);
+    let within = until.map(|until| until.since(clock.now()));
+    world.begun.go_on(errand, || Beside::start(move || run(work.as_ref())), within, cancel)
+}
+
+/// Waits for a time, an order or a cancellation.
+fn wait(world: &World<'_>, clock: &Clock, until: Timestamp, cancel: &Cancel) -> Event {
+    loop {
+        let left = until.since(clock.now());
+        if cancel.wait(left.min(LISTEN_EVERY)) || left.is_zero() {
+            return Event::Woke;
+        }
+        if let Some(order) = world.inbox.take() {
+            return Event::Ordered(order);
+        }
     }
 }
 
@@ -132,84 +198,18 @@ fn beside(cancel: &Cancel, work: impl FnOnce() -> Event + Send + 'static) -> Eve
     }
 }
 
-/// Writes a table: first the release's record, so that others know; then a look at what is replaced; then the write.
-fn publish(
-    world: &World<'_>,
-    table: &RoutingTable,
-    base: Option<Revision>,
-    urgent: bool,
-    cancel: &Cancel,
-) -> Result<(), WriteFailure> {
-    let not_cancelled = || match cancel.reason() {
-        Some(reason) if !urgent => Err(WriteFailure::NotWritten(format!("cancelled: {reason}"))),
-        Some(_) | None => Ok(()),
-    };
-    let key = RoutingTable::key(world.environment);
-    let phase = format!("revision {}", table.revision());
-    if urgent {
-        world.heartbeat.note(|record| record.phase = format!("going home, {phase}"));
-    } else {
-        world.heartbeat.update(FENCE_WITHIN, |record| record.phase = phase).map_err(|error| match error {
-            Error::Superseded(by) => WriteFailure::Superseded(by),
-            error => WriteFailure::NotWritten(format!("the release's record: {}", error.in_one_line())),
-        })?;
-    }
-    not_cancelled()?;
-    match fence(world.namespace, world.environment) {
-        Ok(Some(found)) if found.release == *world.release || Some(found.revision) == base => {}
-        Ok(None) if base.is_none() => {}
-        Ok(Some(found)) => {
-            return Err(WriteFailure::Superseded(format!(
-                "revision {} of release {}",
-                found.revision, found.release
-            )));
-        }
-        Ok(None) => return Err(WriteFailure::Superseded("somebody deleted the routing table".into())),
-        // Home is safe for visitors whoever wrote last; anything else waits until it can see what it replaces.
-        Err(_) if urgent => {}
-        Err(why) => return Err(WriteFailure::NotWritten(why)),
-    }
-    not_cancelled()?;
-    let document = world.signer.document(table);
-    world.namespace.write_once(&key, document.as_bytes(), WRITE_WITHIN).map_err(write_failure)
-}
-
-/// Reads who wrote the table in force. A damaged table has no writer that could be told apart, and is an error.
-///
-/// # Errors
-/// In words, when it cannot be read.
-pub fn fence(namespace: &Namespace, environment: &Environment) -> Result<Option<Fence>, String> {
-    let key = RoutingTable::key(environment);
-    let bytes = namespace.read_once(&key, FENCE_WITHIN).map_err(|error| error.to_string())?;
-    let Some(bytes) = bytes else { return Ok(None) };
-    let table = RoutingTable::parse(&bytes).map_err(|error| error.to_string())?;
-    Ok(Some(Fence { revision: table.revision(), release: table.release().clone() }))
-}
-
-fn write_failure(error: cloudflare::Error) -> WriteFailure {
-    let text = error.to_string();
-    match error.fate() {
-        cloudflare::Fate::Refused => WriteFailure::Refused(text),
-        cloudflare::Fate::NotApplied => WriteFailure::NotWritten(text),
-        cloudflare::Fate::Unknown => WriteFailure::Unknown(text),
-    }
-}
-
-fn look_up(world: &World<'_>) -> Found {
-    match fence(world.namespace, world.environment) {
-        Ok(Some(Fence { revision, release })) => Found::Table { revision, release },
-        Ok(None) => Found::Nothing,
-        Err(why) => Found::Unreadable(why),
-    }
-}
-
-fn confirm(edge: &Edge, release: &ReleaseId, revision: Revision) -> Confirmation {
+fn confirm(edge: &Edge, release: &ReleaseId, owner: &Owner, revision: Revision) -> Confirmation {
     for _ in 0..CONFIRMATIONS {
         let status = match edge.status(ASK_WITHIN) {
             Ok(status) => status,
             Err(error) => return Confirmation::NotYet(error.to_string()),
         };
         let ours = status.release.as_deref() == Some(release.as_str());
+        // What the runner wrote that this one took over from is not ours yet.
+        if ours && status.owner().map(|owner| owner.generation) < Some(owner.generation) {
+            return Confirmation::NotYet(format!("{} of the runner before", status.served()));
+        }
+        let ours = ours && status.owner() == Some(owner);
         match status.revision {
             Some(seen) if ours && seen >= revision.number() => {}
             Some(seen) if !ours && seen >= revision.number() => {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crossfade_core::Timestamp;
-use crossfade_core::table::{Environment, Revision, VariantName, Version};
+use crossfade_core::table::{Environment, Owner, Revision, VariantName, Version};
+use crossfade_core::{RoutingTable, Timestamp};
 use serde::Deserialize;
 
 use crate::probe::Target;
@@ -62,9 +62,17 @@ pub struct EdgeStatus {
     pub refresh_seconds: Option<u64>,
     /// Why its last look gave no table.
     pub trouble: Option<String>,
+    /// The table itself.
+    #[serde(default)]
+    table: Option<RoutingTable>,
 }
 
 impl EdgeStatus {
+    /// Which process wrote the table in force.
+    pub fn owner(&self) -> Option<&Owner> {
+        self.table.as_ref().and_then(RoutingTable::owner)
+    }
+
     /// What it serves, and why it is nothing newer.
     pub fn served(&self) -> String {
         let served = match self.revision {

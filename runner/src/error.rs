@@ -212,6 +212,14 @@ impl Error {
             Self::CannotStart(CannotStart::AlreadyShifted { stable, .. }) => Some(format!(
                 "bring all visitors to one variant first: `crossfade weights {stable}=100`, or finish the release in flight"
             )),
+            Self::CannotStart(CannotStart::Superseded(_)) => {
+                Some("`crossfade status` shows what is in force; deploy again".into())
+            }
+            Self::CannotStart(
+                CannotStart::TooManyInstances(_)
+                | CannotStart::OtherFleet { .. }
+                | CannotStart::NobodyLeft(_),
+            ) => Some("`[[instances]]` in crossfade.toml lists them".into()),
             Self::CannotStart(CannotStart::CanaryIsStable(_) | CannotStart::OtherEnvironment(_)) => None,
             Self::Cloudflare { source, .. } => source.hint(),
             Self::Edge(source) => Some(source.hint().into()),

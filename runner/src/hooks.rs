@@ -1,198 +1,186 @@
-//! A command of the user's in, its exit out. It runs in its own process group so that a cancellation ends all of it.
+//! Hooks: commands and webhooks that a release asks or tells. In: a hook, and where the release stands. Out: pass, fail, wait.
+//!
+//! | module | in | out |
+//! |---|---|---|
+//! | [`Phase`] | | when hooks are asked |
+//! | [`Moment`] | where a release stands | a webhook's JSON, a command's variables |
+//! | [`Asker`] | a hook, a phase, a moment | one answer, after tries |
+//! | [`Gate`] | the hooks of a phase | pass or fail, with *wait* believed for a time |
+//! | [`during_measurement`] | the hooks `rollback` and `rollout` | what they say of the new version |
+//! | [`Events`] | events | the hooks `event` told, on a thread of its own |
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossfade_core::Span;
+use crossfade_core::table::{ReleaseId, Version};
 
 use crate::cancel::Cancel;
 use crate::cloudflare::API_TOKEN;
-use crate::config::Hook;
+use crate::config::{Action, Hook, Hooks, from_environment};
+use crate::context::{Context, variables_in};
 use crate::edge::CONTROL_TOKEN;
+use crate::error::Error;
+use crate::retry::{Policy, jitter};
 use crate::signing::SIGNING_KEY;
 
-/// How long what was asked to end may take to put things in order.
-const END_WITHIN: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+mod command;
+mod events;
+mod gate;
+mod moment;
+mod output;
+mod phase;
+mod webhook;
 
-/// How a hook failed.
-#[derive(Debug, thiserror::Error)]
-pub enum HookError {
-    /// The shell could not be started.
-    #[error("`{run}` could not be started: {source}")]
-    NotStarted {
-        /// The command.
-        run: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It ended badly.
-    #[error("`{run}` ended with {status}")]
-    Failed {
-        /// The command.
-        run: String,
-        /// Its exit status.
-        status: std::process::ExitStatus,
-    },
-    /// It took too long.
-    #[error("`{run}` took longer than {}", Span(*timeout))]
-    TimedOut {
-        /// The command.
-        run: String,
-        /// How long it could have taken.
-        timeout: Duration,
-    },
+pub use events::Events;
+pub use gate::{Cancelled, Gate, Judgement, during_measurement, hold};
+pub use moment::{Ending, Moment};
+pub use phase::Phase;
+
+/// How long to wait when *wait* comes without a time.
+const WAIT_DEFAULT: Duration = Duration::from_secs(10);
+
+/// What a hook answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Go on.
+    Pass,
+    /// Do not; and why.
+    Fail(String),
+    /// Not decided yet: ask again after this.
+    Wait(Duration),
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// It could not be asked, or was too late. What depends on it must not go on.
+    Error(String),
     /// Somebody cancelled.
-    #[error("`{run}` was cancelled")]
-    Cancelled {
-        /// The command.
-        run: String,
-    },
+    Cancelled(String),
 }
 
-/// Runs a hook to its end. What it prints goes to our standard error, so that standard output stays ours.
-///
-/// # Errors
-/// When it cannot be started, fails, takes too long or is cancelled; then nothing of it is left running.
-pub fn run(
-    hook: &Hook,
-    directory: &Path,
-    environment: &[(&str, String)],
-    cancel: &Cancel,
-) -> Result<(), HookError> {
-    let named = || hook.run.clone();
-    let mut command = shell(&hook.run);
-    // Whoever has these can move traffic; nothing but this program needs them.
-    command.env_remove(SIGNING_KEY).env_remove(CONTROL_TOKEN);
-    if !hook.secrets {
-        // A build runs a thousand packages of strangers; only a hook that deploys something itself needs it.
-        command.env_remove(API_TOKEN);
-    }
-    let mut child = command
-        .current_dir(directory)
-        .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
-        .stdin(Stdio::null())
-        .stdout(std::io::stderr())
-        .spawn()
-        .map_err(|source| HookError::NotStarted { run: named(), source })?;
-    let deadline = Instant::now() + hook.timeout.0;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Ok(()),
-            Ok(Some(status)) => return Err(HookError::Failed { run: named(), status }),
-            Ok(None) => {}
-            Err(source) => return Err(HookError::NotStarted { run: named(), source }),
-        }
-        if Instant::now() >= deadline {
-            end(&mut child);
-            return Err(HookError::TimedOut { run: named(), timeout: hook.timeout.0 });
-        }
-        if cancel.wait(LOOK_EVERY) {
-            end(&mut child);
-            return Err(HookError::Cancelled { run: named() });
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(why) => f.write_str(why),
+            Self::Cancelled(reason) => write!(f, "cancelled: {reason}"),
         }
     }
 }
 
-#[cfg(unix)]
-fn shell(run: &str) -> Command {
-    use std::os::unix::process::CommandExt as _;
-    let mut command = Command::new("sh");
-    command.args(["-c", run]).process_group(0);
-    command
+/// A hook was asked; for the record. No secret is in it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// When in the release.
+    pub phase: Phase,
+    /// Which hook, as reports call it.
+    pub hook: String,
+    /// What it answered.
+    pub answer: Result<Answer, NoAnswer>,
+    /// The end of what a command printed, the beginning of what a webhook answered: at most 4 KiB.
+    pub output: String,
+    /// How often it was asked.
+    pub tries: u32,
+    /// How long that took.
+    pub took: Duration,
 }
 
-#[cfg(windows)]
-fn shell(run: &str) -> Command {
-    let mut command = Command::new("cmd");
-    command.args(["/C", run]);
-    command
+/// Everything that asking takes, but for the hook. Cheap to clone, for threads.
+#[derive(Clone)]
+pub struct Asker {
+    directory: PathBuf,
+    context: Arc<Context>,
+    cancel: Cancel,
 }
 
-/// Ends the whole process group; it is ours alone, because the shell began it. It is asked first, so that a migration can
-/// roll its transaction back and give its lock free; what does not listen is killed.
-#[cfg(unix)]
-fn end(child: &mut Child) {
-    use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let deadline = Instant::now() + END_WITHIN;
-        let _ = kill_process_group(group, Signal::TERM);
-        loop {
-            // The shell is the first to go and must be reaped, or the group would never be empty.
-            let _ = child.try_wait();
-            if test_kill_process_group(group).is_err() {
-                break;
-            }
-            if Instant::now() >= deadline {
-                let _ = kill_process_group(group, Signal::KILL);
-                break;
-            }
-            std::thread::sleep(LOOK_EVERY);
-        }
-    }
-    let _ = child.wait();
-}
-
-#[cfg(windows)]
-fn end(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    fn hook(run: &str, timeout: Duration) -> Hook {
-        Hook { name: None, run: run.into(), timeout: Span(timeout), secrets: false }
-    }
-
-    #[test]
-    fn a_hook_sees_its_environment_and_its_exit_counts() {
-        let here = Path::new(".");
-        let environment = [("CROSSFADE_VERSION", "1.5.0".to_owned())];
-        let minute = Duration::from_secs(60);
-        let passes = hook("test \"$CROSSFADE_VERSION\" = 1.5.0", minute);
-        run(&passes, here, &environment, &Cancel::default()).unwrap();
-        let error = run(&hook("exit 7", minute), here, &environment, &Cancel::default()).unwrap_err();
-        assert_eq!(error.to_string(), "`exit 7` ended with exit status: 7");
-    }
-
-    #[test]
-    fn nothing_of_a_cancelled_or_late_hook_is_left_running() {
-        let directory = tempfile::tempdir().unwrap();
-        let run_marked = |timeout, cancel: &Cancel| {
-            let hook = hook("sleep 3071 & echo $! > pid; wait", timeout);
-            let error = run(&hook, directory.path(), &[], cancel).unwrap_err();
-            let pid = std::fs::read_to_string(directory.path().join("pid")).unwrap_or_default();
-            let alive = Path::new("/proc").join(pid.trim()).join("cmdline");
-            let gone =
-                pid.trim().is_empty() || !std::fs::read_to_string(alive).unwrap_or_default().contains("3071");
-            (error, gone)
+impl Asker {
+    /// For one release. `variable` is the environment.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when a variable is not set that a hook names on whose answer something depends: told before anything
+    /// is done. The others can do no harm by failing when it is their turn.
+    pub fn new(
+        hooks: &Hooks,
+        directory: &Path,
+        (version, release): (&Version, &ReleaseId),
+        cancel: Cancel,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Error> {
+        // Empty is how GitHub passes a secret that does not exist; blanks around it come from how it was pasted.
+        let variable = |name: &str| {
+            variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
         };
-        let (error, gone) = run_marked(Duration::from_millis(300), &Cancel::default());
-        assert!(matches!(error, HookError::TimedOut { .. }) && gone);
-        let cancelled = Cancel::default();
-        cancelled.cancel("SIGINT");
-        let (error, gone) = run_marked(Duration::from_secs(60), &cancelled);
-        assert!(matches!(error, HookError::Cancelled { .. }) && gone);
+        for phase in Phase::ALL.into_iter().filter(|phase| !phase.only_tells()) {
+            let templates: Vec<String> = hooks.of(phase).iter().flat_map(Hook::templates).collect();
+            if let Some(name) =
+                templates.iter().flat_map(|it| variables_in(it)).find(|it| variable(it).is_none())
+            {
+                return Err(Error::Missing {
+                    what: "a variable that a webhook needs",
+                    hint: format!("set {name}, which a hook of the phase {} names", phase.name()),
+                });
+            }
+        }
+        let ours = [API_TOKEN, CONTROL_TOKEN, SIGNING_KEY].map(from_environment);
+        let all = || Phase::ALL.into_iter().flat_map(|phase| hooks.of(phase));
+        let theirs = all().flat_map(Hook::templates);
+        let context = Context::new(version.as_str(), release.as_str())
+            .with_environment(ours.into_iter().chain(theirs), variable)
+            .with_secrets(all().filter_map(Hook::query).map(str::to_owned));
+        Ok(Self { directory: directory.to_owned(), context: Arc::new(context), cancel })
     }
 
-    #[test]
-    fn a_hook_is_asked_to_end_before_it_is_killed() {
-        let directory = tempfile::tempdir().unwrap();
-        let said = |command: &str| {
-            let hook = hook(command, Duration::from_millis(500));
-            let error = run(&hook, directory.path(), &[], &Cancel::default()).unwrap_err();
-            assert!(matches!(error, HookError::TimedOut { .. }), "{error}");
-            std::fs::read_to_string(directory.path().join("said")).unwrap_or_default()
-        };
-        let polite = "trap 'echo unlocked > said; exit 1' TERM; while :; do sleep 0.05; done";
-        assert_eq!(said(polite), "unlocked\n");
-        let deaf = "trap 'echo no > said' TERM; while :; do sleep 0.05; done";
+    /// The same, cancelled by another.
+    #[must_use]
+    pub fn with_cancel(&self, cancel: Cancel) -> Self {
+        Self { cancel, ..self.clone() }
+    }
+
+    /// What cancels it.
+    pub(crate) const fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// Asks a hook, and asks again while nothing answers and it has tries left. This blocks, after a cancellation for as long
+    /// as a command may take to end; who must not be kept asks on a thread of its own.
+    pub fn ask(&self, phase: Phase, hook: &Hook, moment: &Moment) -> Asked {
         let started = Instant::now();
-        assert_eq!(said(deaf), "no\n");
-        assert!(started.elapsed() >= END_WITHIN, "it was killed before its time");
+        let policy = Policy {
+            attempts_max: hook.retries() + 1,
+            first_wait: Duration::from_millis(500),
+            wait_max: Duration::from_secs(10),
+            within: Duration::MAX,
+        };
+        let mut tries = 0;
+        let (answer, output) = loop {
+            if let Some(reason) = self.cancel.reason() {
+                break (Err(NoAnswer::Cancelled(reason)), String::new());
+            }
+            tries += 1;
+            let (answer, output) = self.try_once(phase, hook, moment);
+            let again = match &answer {
+                Err(NoAnswer::Error(_)) => policy.wait(tries, None, jitter()),
+                Err(NoAnswer::Cancelled(_)) | Ok(_) => None,
+            };
+            match again {
+                Some(wait) => self.cancel.wait(wait),
+                None => break (answer, output),
+            };
+        };
+        Asked { phase, hook: hook.title().to_owned(), answer, output, tries, took: started.elapsed() }
+    }
+
+    fn try_once(&self, phase: Phase, hook: &Hook, moment: &Moment) -> (Result<Answer, NoAnswer>, String) {
+        let (timeout, context, cancel) = (hook.timeout(phase), &self.context, &self.cancel);
+        match &hook.action {
+            Action::Command(command) => {
+                command::ask(command, timeout, &self.directory, &moment.variables(phase), context, cancel)
+            }
+            Action::Webhook(webhook) => {
+                webhook::ask(webhook, phase, moment.to_json(phase), timeout, context, cancel)
+            }
+        }
     }
 }

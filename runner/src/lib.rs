@@ -10,6 +10,7 @@
 //! | [`drive`] | the rollout machine's effects | its events: the only place where traffic is moved |
 //! | [`record`] | what a release does | `release:<environment>` and `history:…` in KV |
 //! | [`cloudflare`], [`upload`] | calls, a directory | Cloudflare's answers, a deployment |
+//! | [`hooks`] | commands, webhooks | pass, fail or wait |
 //! | [`context`] | values, environment variables | filled requests, reports without secrets |
 //! | [`probe`], [`health`], [`smoke`] | checks | results |
 //! | [`signing`] | a routing table | its document, signed when there is a key |
@@ -31,6 +32,7 @@ pub mod edge;
 pub mod error;
 pub mod health;
 pub mod hooks;
+pub mod orders;
 pub mod probe;
 pub mod record;
 pub mod release;

@@ -8,7 +8,8 @@
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
-use crossfade_core::table::{Environment, ReleaseId};
+use crossfade_core::rollout::Saved;
+use crossfade_core::table::{Environment, Owner, ReleaseId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -62,6 +63,12 @@ pub struct Record {
     pub expires_at: Timestamp,
     /// How it ended; absent while it is in charge.
     pub ended: Option<Ended>,
+    /// Which process is in charge of it.
+    #[serde(default)]
+    pub owner: Option<Owner>,
+    /// Where it is, so that another runner can go on from there; absent before traffic moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<Saved>,
     /// What happened, in the history only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Value>,
@@ -104,6 +111,8 @@ impl Record {
             updated_at: now,
             expires_at: now.plus(EXPIRES_AFTER),
             ended: None,
+            owner: None,
+            saved: None,
             evidence: Vec::new(),
         }
     }

@@ -1,33 +1,41 @@
 //! One release, blue-green. In: a directory. Out: the new version is stable, or everything is as it was.
 //!
 //! ```text
-//!  claim ─ build ─ prepare ─ database ─ upload ─ live ─ health ─ smoke ─┬─ switch ─ verify ─ settle ─▶ promoted (0)
-//!    └────────┴────────┴─────────┴────────┴───────┴───────┴───────┴──▶ not started (3)   └──────▶ rolled back (4)
+//!  claim ─ build ─ confirm-rollout ─ prepare ─ database ─ upload ─ live ─ health ─ smoke ─ pre-rollout ─┐
+//!    └───────┴────────────┴─────────────┴─────────┴─────────┴───────┴───────┴────────┴──▶ not started (3)│
+//!                                                 promoted (0) ◀─ settle ─ verify ─ switch ──────────────┘
+//!                                                                            └──────▶ rolled back (4)
 //! ```
 //!
 //! Up to the switch visitors are untouched, whatever fails. From the switch on the rollout machine is in charge
 //! ([`crate::drive`]); its table carries a lease, so that traffic goes home by itself when this process dies.
 
-use std::cell::OnceCell;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Canary, CannotStart, Rollout};
-use crossfade_core::table::{Origin, ReleaseId, Revision, VariantName, Version};
+use crossfade_core::rollout::{Canary, CannotStart, Plan, Rollout, Subject};
+use crossfade_core::table::{Generation, Origin, Owner, ReleaseId, Revision, RunnerId, VariantName, Version};
 
 use crate::cancel::Cancel;
 use crate::command::Session;
-use crate::drive::{self, Measurement, World};
+use crate::drive::{self, Begun, World};
 use crate::edge::Edge;
 use crate::error::Error;
-use crate::hooks;
+use crate::hooks::{Asker, Ending, Moment, Phase};
+use crate::orders::Inbox;
 use crate::record::{Heartbeat, Record, WITHIN};
 use crate::report::Event;
+
+use hooks::InFlight;
+use measure::CanaryWork;
 
 mod deployment;
 mod end;
 mod gates;
+mod hooks;
+mod measure;
 mod settle;
 mod takeover;
 
@@ -55,8 +63,10 @@ pub struct Request {
 /// [`Error::InCharge`] or [`Error::Superseded`] when another release is in charge or takes over.
 pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let edge = session.edge()?;
-    let plan = session.config.rollout.plan()?;
+    let plan = session.config.plan(false)?;
     let release = new_release_id();
+    let (named, variable) = ((&request.version, &release), |name: &str| std::env::var(name).ok());
+    let asker = Asker::new(&session.config.hooks, &session.root, named, session.cancel.clone(), variable)?;
     let found = takeover::table_in_force(session)?;
     let slot = idle_slot(session, found.as_ref())?;
     if let Some(table) = &found {
@@ -68,7 +78,13 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let served = edge.check(&session.environment)?;
     let mut record =
         Record::begin(&release, &session.environment, "deploy", request.version.as_str(), slot.as_str());
+    let owner = Owner { runner: new_runner_id(), generation: Generation::FIRST };
+    record.owner = Some(owner.clone());
     record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());
+    let (environment, version) = (session.environment.clone(), request.version.clone());
+    let moment =
+        Moment::new(environment, release.clone(), version, slot.clone(), record.stable_version.clone());
+    let _telling = hooks::Telling::start(session, &asker, &moment);
     session.reporter.release_started(Event::ReleaseStarted {
         release: release.to_string(),
         environment: session.environment.to_string(),
@@ -86,13 +102,15 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     }
     let mut heartbeat = Heartbeat::start(session.ledger.clone(), record, session.cancel.clone());
 
-    let measurement = OnceCell::new();
+    let begun = Begun::default();
     let result = found
         .map(|table| takeover::settle_dead_release(session, table, &release))
         .transpose()
         .and_then(|base| {
-            let (release, slot, edge, measurement) = (&release, &slot, &edge, &measurement);
-            run(session, request, Run { release, slot, base, served, plan, edge, measurement }, &heartbeat)
+            let (release, slot, edge, begun) = (&release, &slot, &edge, &begun);
+            let (asker, moment) = (&asker, moment.clone());
+            let run = Run { release, owner, slot, base, served, plan, edge, begun, asker, moment };
+            self::run(session, request, run, &heartbeat)
         });
     heartbeat.stop();
     let (outcome, text) = match &result {
@@ -101,49 +119,50 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     };
     session.reporter.finished(outcome, result.is_ok(), text.clone());
     let record = heartbeat.record();
-    let deployment_url = record.origin.clone().map(|url| ("CROSSFADE_DEPLOYMENT_URL", url));
+    let ending = Some(Ending { outcome, text: text.clone() });
+    let moment = Moment { deployment_url: record.origin.clone(), outcome: ending, ..moment };
     end::close(session, &session.ledger, record, outcome, text);
-    let environment = hook_environment(session, request, &release, &slot).into_iter().chain(deployment_url);
-    end::after(session, &environment.collect::<Vec<_>>(), &result);
-    if let Some(measurement) = measurement.get() {
-        measurement.finish(CLEAN_UP_WITHIN);
-    }
+    end::after(session, &asker, &moment, &result);
+    begun.finish(CLEAN_UP_WITHIN);
     result
 }
 
 struct Run<'a> {
     release: &'a ReleaseId,
+    owner: Owner,
     slot: &'a VariantName,
     base: Option<RoutingTable>,
     /// What the edge served when the release began.
     served: Option<Revision>,
-    plan: crossfade_core::rollout::Plan,
+    plan: Plan,
     edge: &'a Edge,
-    measurement: &'a OnceCell<Measurement>,
+    begun: &'a Begun,
+    asker: &'a Asker,
+    moment: Moment,
 }
 
-fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat) -> Result<(), Error> {
+fn run(session: &Session, request: &Request, mut run: Run<'_>, heartbeat: &Heartbeat) -> Result<(), Error> {
     let begin = |phase: &'static str| -> Result<(), Error> {
         match session.cancel.reason() {
             Some(reason) => Err(Error::Cancelled(reason)),
             None => end::in_charge(heartbeat.update(WITHIN, |record| record.phase = phase.to_owned())),
         }
     };
-    let environment = hook_environment(session, request, run.release, run.slot);
-    let configured = &session.config.hooks;
-    for (phase, hooks) in [
-        ("build", configured.build.iter().collect::<Vec<_>>()),
-        ("prepare", configured.prepare.iter().collect()),
-        ("database", configured.database.iter().collect()),
-    ] {
-        if !hooks.is_empty() {
-            begin(phase)?;
-            run_hooks(session, phase, &hooks, &environment)?;
+    let asked = |phase: Phase, moment: &Moment| -> Result<(), Error> {
+        if session.config.hooks.of(phase).is_empty() {
+            return Ok(());
         }
+        begin(phase.name())?;
+        hooks::pass(session, run.asker, phase, moment)
+    };
+    // A build changes nothing but this machine; what comes behind the confirmation changes the world.
+    for phase in [Phase::Build, Phase::ConfirmRollout, Phase::Prepare, Phase::Database] {
+        asked(phase, &run.moment)?;
     }
 
     begin("upload")?;
     let deployment = deployment::upload(session, request, run.release)?;
+    run.moment.deployment_url = Some(deployment.url.clone());
     end::in_charge(heartbeat.update(WITHIN, |record| {
         record.origin = Some(deployment.url.clone());
         record.deployment_id = Some(deployment.id.clone());
@@ -159,6 +178,7 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
     gates::health(session, request, run.release, &target)?;
     begin("smoke")?;
     gates::smoke(session, request, run.release, &target)?;
+    asked(Phase::PreRollout, &run.moment)?;
     if let Some(reason) = session.cancel.reason() {
         return Err(Error::Cancelled(reason));
     }
@@ -174,10 +194,11 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
         policy,
     };
     let stable = run.base.as_ref().map(|table| table.stable().origin.clone());
-    let rollout = Rollout::new(run.plan, run.base, canary.clone(), run.release.clone())?.above(run.served);
-    let measurement = run.measurement.get_or_init(|| {
-        gates::measurement(session, request, run.release, &canary, run.edge, stable.as_ref())
-    });
+    let hooks = InFlight::new(session, run.asker, &run.moment, &run.plan);
+    let work = CanaryWork::new(session, run.release.as_str(), &canary, run.edge, stable.as_ref(), hooks);
+    let subject = Subject::Canary(canary);
+    let rollout =
+        Rollout::new(run.plan, run.base, subject, run.release.clone(), run.owner)?.above(run.served);
     let outcome = drive::drive(
         rollout,
         &World {
@@ -188,45 +209,13 @@ fn run(session: &Session, request: &Request, run: Run<'_>, heartbeat: &Heartbeat
             edge: run.edge,
             heartbeat,
             cancel: &session.cancel,
+            inbox: &Inbox::default(),
             reporter: &session.reporter,
-            measurement,
+            work: Arc::new(work),
+            begun: run.begun,
         },
     );
     end::ended(outcome)
-}
-
-fn run_hooks(
-    session: &Session,
-    phase: &'static str,
-    hooks: &[&crate::config::Hook],
-    environment: &[(&str, String)],
-) -> Result<(), Error> {
-    for hook in hooks {
-        let name = hook.name.as_deref().unwrap_or(&hook.run);
-        let running = session.reporter.phase_with_output(phase, name);
-        match hooks::run(hook, &session.root, environment, &session.cancel) {
-            Ok(()) => running.done(name),
-            Err(error) => {
-                running.failed_because(name, &error.to_string());
-                return Err(cancelled_or(&session.cancel, Error::Gate { phase, why: error.to_string() }));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn hook_environment(
-    session: &Session,
-    request: &Request,
-    release: &ReleaseId,
-    slot: &VariantName,
-) -> [(&'static str, String); 4] {
-    [
-        ("CROSSFADE_VERSION", request.version.to_string()),
-        ("CROSSFADE_ENVIRONMENT", session.environment.to_string()),
-        ("CROSSFADE_RELEASE", release.to_string()),
-        ("CROSSFADE_SLOT", slot.to_string()),
-    ]
 }
 
 /// The slot that no visitor is on.
@@ -243,6 +232,13 @@ pub fn new_release_id() -> ReleaseId {
     let random = getrandom::u32().unwrap_or_else(|_| std::process::id());
     ReleaseId::new("release", format!("rel-{time}-{:06x}", random & 0x00ff_ffff))
         .expect("letters, digits and hyphens fit a header")
+}
+
+/// Six random characters that no other process has.
+pub fn new_runner_id() -> RunnerId {
+    let random = getrandom::u32().unwrap_or_else(|_| std::process::id());
+    RunnerId::new("runner", format!("{:06x}", random & 0x00ff_ffff))
+        .expect("six hexadecimal digits are a name")
 }
 
 /// A failure in its own words, unless it is only what a cancellation looks like.

@@ -14,6 +14,7 @@ use crossfade_core::Timestamp;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Error;
+use crate::hooks::Asked;
 
 mod event;
 
@@ -42,12 +43,16 @@ pub struct Reporter {
     mode: Mode,
     started: Instant,
     entries: Mutex<Vec<Entry>>,
+    listener: Mutex<Option<Listener>>,
 }
+
+/// Hears of every event as it happens. It must return at once: whoever speaks waits for it.
+pub type Listener = Box<dyn Fn(&Entry) + Send>;
 
 impl Reporter {
     /// A reporter that speaks in `mode`.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, started: Instant::now(), entries: Mutex::default() }
+        Self { mode, started: Instant::now(), entries: Mutex::default(), listener: Mutex::default() }
     }
 
     /// How it speaks.
@@ -58,6 +63,16 @@ impl Reporter {
     /// All that was said.
     pub fn entries(&self) -> Vec<Entry> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has everything told to `listener` too, from now on.
+    pub fn listen(&self, listener: Listener) {
+        *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+    }
+
+    /// A hook was asked: for programs and for the history. People see what it leads to.
+    pub fn hook(&self, asked: &Asked) {
+        self.remember(asked.into());
     }
 
     /// A release begins.
@@ -137,6 +152,9 @@ impl Reporter {
             && let Some(line) = entry.to_line()
         {
             let _ = writeln!(anstream::stdout(), "{line}");
+        }
+        if let Some(listener) = &*self.listener.lock().unwrap_or_else(PoisonError::into_inner) {
+            listener(&entry);
         }
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }

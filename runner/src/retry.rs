@@ -72,7 +72,8 @@ pub fn retry<T>(
     }
 }
 
-fn jitter() -> f64 {
+/// 0 to 1, for [`Policy::wait`].
+pub(crate) fn jitter() -> f64 {
     getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX))
 }
 

@@ -36,9 +36,14 @@ impl std::fmt::Debug for Signer {
 
 fn signed(document: &str, key: &str) -> Result<String, crossfade_core::table::TableError> {
     let message = signature::take_apart(document.as_bytes())?.message;
+    signature::put(document.as_bytes(), &hmac_sha256(key, &[&message]))
+}
+
+/// The HMAC-SHA256 of these parts, one behind the other.
+pub(crate) fn hmac_sha256(key: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(&message);
-    signature::put(document.as_bytes(), &mac.finalize().into_bytes())
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

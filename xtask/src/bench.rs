@@ -5,6 +5,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -17,6 +18,7 @@ use crate::{root, worker};
 
 mod load;
 mod origin;
+mod soak;
 
 use load::Round;
 
@@ -35,7 +37,7 @@ pub(crate) struct Arguments {
     /// Seconds that each router is under load in a round.
     #[arg(long, default_value_t = 3)]
     seconds: u32,
-    /// Also sends this many requests to our router and reports its memory along the way.
+    /// Also sends this many requests of every kind to our router and reports its memory along the way.
     #[arg(long, value_name = "REQUESTS")]
     soak: Option<u64>,
 }
@@ -54,7 +56,9 @@ struct Contestant {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let tools = setup::all()?;
     let built = worker::build(&tools)?;
-    let origin = origin::start().map_err(|error| Failed::new("the origin", error))?;
+    let page = origin::page();
+    let origin =
+        origin::start(move |_| Arc::clone(&page)).map_err(|error| Failed::new("the origin", error))?;
     let peers = tempfile::tempdir().map_err(|error| Failed::new("the peers", error))?;
     let mut contestants = vec![
         contestant("pass-through", &peer(peers.path(), "passthrough")?, &origin, 10_000)?,
@@ -77,10 +81,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
             say(format_args!("   round {number} of {}: {}", arguments.rounds, figures.join(", ")));
         }
     }
+    let mut report = report(&contestants, &built, arguments)?;
     if let Some(requests) = arguments.soak {
-        contestants[3].soak(&tools.node, requests)?;
+        report["soak"] = soak::soak(&tools.node, &built, requests)?;
     }
-    let report = report(&contestants, &built, arguments)?;
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{}\n{report}", table(&contestants));
     Ok(())
@@ -118,27 +122,9 @@ fn contestant(name: &'static str, worker: &Path, origin: &str, stable: u16) -> R
 
 impl Contestant {
     fn round(&self, node: &Node, seconds: u32) -> Result<Round, Failed> {
-        let (url, group) = self.address()?;
-        load::round(node, &url, VISITOR, seconds, group)
-    }
-
-    fn address(&self) -> Result<(String, u32), Failed> {
         let running = self.sandbox.public_url().zip(self.sandbox.router_group());
         let (url, group) = running.ok_or_else(|| Failed::new(self.name, "it does not run"))?;
-        Ok((format!("{url}/appointments/today?week=49"), group))
-    }
-
-    /// Sends many requests, in parts, and says how much memory the runtime has after each.
-    fn soak(&self, node: &Node, requests: u64) -> Result<(), Failed> {
-        const PART_SECONDS: u32 = 20;
-        let (url, group) = self.address()?;
-        let mut sent = 0.0;
-        while sent < requests as f64 {
-            let round = load::round(node, &url, VISITOR, PART_SECONDS, group)?;
-            sent += round.per_second * f64::from(PART_SECONDS);
-            say(format_args!("   after {sent:.0} requests: {} MiB", load::memory_mib(group)));
-        }
-        Ok(())
+        load::round(node, &format!("{url}/appointments/today?week=49"), VISITOR, seconds, group)
     }
 
     fn median(&self, of: impl Fn(&Round) -> f64) -> f64 {

@@ -65,12 +65,12 @@ pub fn standing(
 
 /// Names who wrote a table that is not ours.
 pub(super) fn foreign(found: &Writer) -> String {
-    format!("revision {} of {}", found.revision, found.release)
+    format!("revision {} of release {}", found.revision, found.release)
 }
 
 /// Names who took this very release over.
 fn successor(found: &Writer) -> String {
     let Writer { revision, release, owner } = found;
     let runner = owner.as_ref().map_or("somebody", |owner| owner.runner.as_str());
-    format!("revision {revision} of {release}, which runner {runner} has taken over,")
+    format!("revision {revision} of release {release}, which runner {runner} has taken over,")
 }

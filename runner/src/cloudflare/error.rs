@@ -192,7 +192,7 @@ fn shown(code: Option<i64>) -> String {
 }
 
 /// The beginning of a body that should have been JSON, on one line.
-pub(super) fn excerpt(body: &[u8]) -> String {
+pub(crate) fn excerpt(body: &[u8]) -> String {
     const SHOWN_MAX: usize = 120;
     let text = String::from_utf8_lossy(body.get(..4 * SHOWN_MAX).unwrap_or(body));
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_MAX).collect();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Session, print};
+use super::{Session, back, print};
 use crate::cli::History;
 use crate::error::Error;
 use crate::record::Ended;
@@ -22,7 +22,8 @@ pub(super) fn run(session: &Session, arguments: &History) -> Result<(), Error> {
             for record in &records {
                 let Some(ended) = &record.ended else { continue };
                 print(&format!(
-                    "{:<24}  {:<8} {:<12} {:<12} {}",
+                    "{} {:<22} {:<8} {:<12} {:<12} {}",
+                    if back::is_possible(record) { '*' } else { ' ' },
                     record.started_at.to_string(),
                     record.command,
                     record.version,

@@ -1,4 +1,4 @@
-//! `crossfade rollback`: all visitors back to the version before, with one write.
+//! `crossfade rollback`: all visitors back to the version before, or to any release of the history, with one write.
 //!
 //! With a release in flight that version is `stable`; after one has settled it is the other slot, which stays listed
 //! without visitors for exactly this.
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossfade_core::RoutingTable;
 use crossfade_core::table::{Draft, ReleaseId, Variant, Weight};
 
-use super::Session;
+use super::{Session, back};
 use crate::cli::Rollback;
 use crate::drive::shares;
 use crate::edge::Edge;
@@ -30,7 +30,10 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
         refuse_while_in_charge(session, arguments.force)?;
     }
     let release = new_release_id();
-    let home = version_before(&table, &release)?;
+    let home = match &arguments.to {
+        Some(wanted) => back::to(session, &table, wanted, &release, arguments.force)?,
+        None => version_before(&table, &release)?,
+    };
     let to = home.stable();
     let mut record =
         Record::begin(&release, &session.environment, "rollback", to.version.as_str(), to.name.as_str());

@@ -1,6 +1,7 @@
 //! What every command that talks to Cloudflare needs: configuration, client, environment, records.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossfade_core::table::Environment;
@@ -36,7 +37,7 @@ pub struct Session {
     /// Who is in charge, and who was.
     pub ledger: Ledger,
     /// What people and programs read.
-    pub reporter: Reporter,
+    pub reporter: Arc<Reporter>,
     /// Signals.
     pub cancel: Cancel,
     /// The most one call to KV may take, retries included.
@@ -68,7 +69,7 @@ impl Session {
             client,
             namespace,
             signer: settings::signer()?,
-            reporter: Reporter::new(global.mode()),
+            reporter: Arc::new(Reporter::new(global.mode())),
             cancel,
             api_within: Duration::from_secs(20),
             control_token: settings::control_token()?,

@@ -66,7 +66,11 @@ pub(super) fn check_name(at: &str, name: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn check_request(at: &str, method: &str, headers: &BTreeMap<String, String>) -> Result<(), String> {
+pub(super) fn check_request(
+    at: &str,
+    method: &str,
+    headers: &BTreeMap<String, String>,
+) -> Result<(), String> {
     if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-') {
         return Err(format!("{at}: `method` is `{method}`: it must be a method such as GET or POST"));
     }
@@ -84,7 +88,7 @@ fn check_request(at: &str, method: &str, headers: &BTreeMap<String, String>) -> 
     Ok(())
 }
 
-fn check_limits(at: &str, timeout: Span, retries: u32) -> Result<(), String> {
+pub(super) fn check_limits(at: &str, timeout: Span, retries: u32) -> Result<(), String> {
     check_not_zero(&format!("{at}: `timeout`"), timeout)?;
     if retries > RETRIES_MAX {
         return Err(format!("{at}: `retries` is {retries}: it must be at most {RETRIES_MAX}"));
@@ -101,7 +105,7 @@ pub(super) fn check_not_zero(what: &str, time: Span) -> Result<(), String> {
 }
 
 /// Refuses names that nothing can have set. Whether an environment variable is set shows when it is used.
-fn check_names(
+pub(super) fn check_names(
     at: &str,
     templates: impl IntoIterator<Item = String>,
     captured: &BTreeSet<&str>,

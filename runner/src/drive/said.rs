@@ -1,6 +1,11 @@
 //! What people follow while traffic moves: the machine's effects and their answers as phases.
 
-use crossfade_core::rollout::{Confirmation, Effect, Event, Outcome, Rollout, Verdict, WriteFailure};
+use crossfade_core::rollout::{
+    Answer, Broken, Confirmation, Effect, Event, Order, Outcome, Rollout, Verdict, WriteFailure,
+};
+
+use crossfade_core::Span;
+use crossfade_core::table::VariantName;
 
 use super::shares;
 use crate::report::{Phase, Reporter};
@@ -53,6 +58,9 @@ impl<'a> Said<'a> {
                 }
             }
             Effect::LookUp => self.progress("looking up whether the write happened"),
+            Effect::Ask { gate, .. } => self.progress(&format!("asking {gate}")),
+            Effect::Deploy { instances, .. } => self.begin_with("deploy", instances),
+            Effect::Undo { instances, .. } => self.begin_with("undo", instances),
             Effect::WaitUntil(_) => {}
             Effect::Finish(_) => {}
         }
@@ -65,7 +73,10 @@ impl<'a> Said<'a> {
                 let (WriteFailure::Refused(why)
                 | WriteFailure::NotWritten(why)
                 | WriteFailure::Unknown(why)
-                | WriteFailure::Superseded(why)) = failure;
+                | WriteFailure::Superseded(why)) = failure
+                else {
+                    return;
+                };
                 self.detail(false, why);
                 self.trouble.clone_from(why);
             }
@@ -80,8 +91,56 @@ impl<'a> Said<'a> {
                 self.detail(false, &format!("could not measure: {why}"));
                 self.trouble.clone_from(why);
             }
+            (Effect::Measure { .. }, Event::Measured(Verdict::Inconclusive(why))) => {
+                self.progress(&format!("undecided: {why}"));
+            }
+            (Effect::Ask { gate, .. }, Event::Answered(answer)) => match answer {
+                Answer::Pass => self.detail(true, &format!("{gate} passed")),
+                Answer::Fail(why) => {
+                    self.detail(false, &format!("{gate}: {why}"));
+                    self.trouble.clone_from(why);
+                }
+                Answer::Wait(time) => self.progress(&format!("{gate} says not yet: {}", Span(*time))),
+            },
+            (Effect::Deploy { .. }, Event::Deployed(results)) => {
+                for deployed in results {
+                    match &deployed.result {
+                        Ok((origin, version)) => {
+                            self.detail(true, &format!("{} {version} at {origin}", deployed.instance));
+                        }
+                        Err(Broken::Failed(why) | Broken::Unhealthy(why)) => {
+                            self.detail(false, &format!("{}: {why}", deployed.instance));
+                            self.trouble.clone_from(why);
+                        }
+                    }
+                }
+            }
+            (Effect::Undo { .. }, Event::Undone(Err(why))) => self.failed(why),
             (_, Event::Cancelled(why)) => self.failed(&format!("cancelled: {why}")),
             (_, _) => {}
+        }
+    }
+
+    /// Somebody said something, and this is what came of it.
+    pub(super) fn order(&mut self, order: Order, reply: &Result<(), String>) {
+        let order = match order {
+            Order::Promote => "promote",
+            Order::PromoteFull => "promote --full",
+            Order::Pause => "pause",
+            Order::Resume => "resume",
+            Order::Approve => "approve",
+        };
+        match reply {
+            Ok(()) => self.detail(true, &format!("told to {order}")),
+            Err(why) => self.detail(false, &format!("told to {order}: {why}")),
+        }
+    }
+
+    fn begin_with(&mut self, name: &'static str, instances: &[VariantName]) {
+        let names: Vec<&str> = instances.iter().map(VariantName::as_str).collect();
+        // The same again is another look at what is under way: no news.
+        if self.phase.as_ref().is_none_or(|(phase, _)| phase.name() != name) {
+            self.begin(name, names.join(", "));
         }
     }
 

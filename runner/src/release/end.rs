@@ -2,10 +2,10 @@
 
 use crossfade_core::rollout::{Outcome, Reason, Traffic};
 
-use super::{Request, settle};
+use super::{Request, hooks, settle};
 use crate::command::Session;
 use crate::error::Error;
-use crate::hooks;
+use crate::hooks::{Asker, Moment, Phase};
 use crate::record::{Ended, Ledger, Record};
 use crate::report;
 
@@ -24,6 +24,9 @@ pub(super) fn ended(outcome: Outcome) -> Result<(), Error> {
             why: format!("{reason}; {traffic}"),
             hint: match traffic {
                 Traffic::NothingToReturnTo => "mend it and deploy again: the next version replaces this one",
+                Traffic::InstancesNotUndone { .. } => {
+                    "bring the version before back to them by hand, then `crossfade weights` gives them their share again"
+                }
                 Traffic::HomeNotWritten { .. } | Traffic::HomeNotConfirmed { .. } => {
                     "when the cause is gone, `crossfade status` shows where traffic is and `crossfade rollback` brings it home"
                 }
@@ -58,19 +61,15 @@ pub(super) fn close(session: &Session, ledger: &Ledger, record: Record, outcome:
 }
 
 /// Niceties once traffic is where it belongs: hooks and cleaning up.
-pub(super) fn after(session: &Session, environment: &[(&str, String)], result: &Result<(), Error>) {
-    let hooks = match result {
-        Ok(()) => &session.config.hooks.settled,
-        Err(Error::RolledBack(_)) => &session.config.hooks.rolled_back,
-        Err(_) => return,
-    };
+pub(super) fn after(session: &Session, asker: &Asker, moment: &Moment, result: &Result<(), Error>) {
     // The signal that brought traffic home must not keep these from running; a further one ends them.
-    let cancel = session.cancel.further();
-    for hook in hooks {
-        if let Err(error) = hooks::run(hook, &session.root, environment, &cancel) {
-            session.reporter.warn(format!("hook: {error}"));
-        }
+    let asker = asker.with_cancel(session.cancel.further());
+    match result {
+        Ok(()) => hooks::tell(session, &asker, Phase::Settled, moment),
+        Err(Error::RolledBack(_)) => hooks::tell(session, &asker, Phase::RolledBack, moment),
+        Err(_) => {}
     }
+    hooks::tell(session, &asker, Phase::PostRollout, moment);
     if result.is_ok() && !session.cancel.is_cancelled() {
         settle::clean_up(session);
     }

@@ -1,16 +1,11 @@
 //! Everything that must hold before visitors meet the new version, and the measurements while they do.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use crossfade_core::rollout::{Canary, Verdict as Measured};
-use crossfade_core::table::{Origin, ReleaseId, Weight};
+use crossfade_core::table::{Origin, ReleaseId};
 
 use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::config::{Config, VersionConfig};
 use crate::context::Context;
-use crate::drive::Measurement;
-use crate::edge::Edge;
 use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::{self, NoAnswer, Target};
@@ -202,65 +197,14 @@ fn smoke_phase(
     }
 }
 
-/// What the rollout asks at each step: the canary through the public URL, where everything is as visitors meet it, but by the
-/// override, so that it is the canary that answers: what visitors' requests to it come to may have been rescued. At 100 %,
-/// once, the smoke tests too. When stable fails the same health check, the canary is not blamed.
-pub(super) fn measurement(
-    session: &Session,
-    request: &Request,
-    release: &ReleaseId,
-    canary: &Canary,
-    edge: &Edge,
-    stable: Option<&Origin>,
-) -> Measurement {
-    let checks = session.config.health.clone();
-    let tests = if session.config.rollout.verify_smoke { session.config.smoke.clone() } else { Vec::new() };
-    let context = context(&session.config, request.version.as_str(), release.as_str());
-    let at_canary = edge.target(&canary.name, &canary.version);
-    let at_stable = stable.map(|origin| target(origin.as_str()));
-    let cancel = session.cancel.clone();
-    let smoke_passed = AtomicBool::new(tests.is_empty());
-    Measurement::new(move |_step, weight| {
-        let results = health::run_all(&checks, &at_canary, &context, &cancel);
-        if let Some(failed) = worst(&results) {
-            let name = failed.name.clone();
-            let blameless = || {
-                let same: Vec<HealthCheck> =
-                    checks.iter().filter(|check| check.name == name).cloned().collect();
-                let stable = at_stable.as_ref()?;
-                let result = health::run_all(&same, stable, &context, &cancel);
-                worst(&result).map(|failed| format!("stable fails the same check: {failed}"))
-            };
-            return match &failed.verdict {
-                Verdict::Fail { .. } => {
-                    blameless().map_or(Measured::Fail(failed.to_string()), Measured::Error)
-                }
-                Verdict::Error { .. } | Verdict::Pass => Measured::Error(failed.to_string()),
-            };
-        }
-        if weight == Weight::TOTAL && !smoke_passed.load(Ordering::Relaxed) {
-            let results = smoke::run_all(&tests, &at_canary, &context, &cancel, &|_| {});
-            for result in &results {
-                match &result.verdict {
-                    Verdict::Pass => {}
-                    Verdict::Fail { .. } => return Measured::Fail(result.to_string()),
-                    Verdict::Error { .. } => return Measured::Error(result.to_string()),
-                }
-            }
-            smoke_passed.store(true, Ordering::Relaxed);
-        }
-        Measured::Pass
-    })
-}
-
 /// The first failure, else the first check that could not be made.
-fn worst(results: &[CheckResult]) -> Option<&CheckResult> {
+pub(super) fn worst(results: &[CheckResult]) -> Option<&CheckResult> {
     let first = |wanted: fn(&Verdict) -> bool| results.iter().find(move |result| wanted(&result.verdict));
     first(|verdict| matches!(verdict, Verdict::Fail { .. }))
         .or_else(|| first(|verdict| *verdict != Verdict::Pass))
 }
 
-fn context(config: &Config, version: &str, release: &str) -> Context {
+pub(super) fn context(config: &Config, version: &str, release: &str) -> Context {
     let health = config.health.iter().flat_map(HealthCheck::templates);
     let smoke = config.smoke.iter().flat_map(SmokeTest::templates);
     Context::new(version, release).with_environment(health.chain(smoke), |name| std::env::var(name).ok())

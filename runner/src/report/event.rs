@@ -3,7 +3,9 @@
 use crossfade_core::Timestamp;
 use serde::Serialize;
 
+use super::millis;
 use crate::error::Error;
+use crate::hooks::{Answer, Asked, NoAnswer};
 
 /// One thing that happened. The JSON names are part of the interface.
 #[derive(Clone, Debug, Serialize)]
@@ -45,6 +47,27 @@ pub enum Event {
         /// How long it took.
         elapsed_ms: u64,
     },
+    /// A hook was asked.
+    Hook {
+        /// When in the release.
+        phase: &'static str,
+        /// Which.
+        hook: String,
+        /// `pass`, `fail`, `wait`; `error` when there was none, `cancelled` when nobody waited for it.
+        answer: &'static str,
+        /// Why it is no pass.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+        /// When it wants to be asked again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+        /// The end of what a command printed, the beginning of what a webhook answered.
+        output: String,
+        /// How often it was asked.
+        tries: u32,
+        /// How long that took.
+        elapsed_ms: u64,
+    },
     /// Something that a person should look at, and that stops nothing.
     Warning {
         /// What.
@@ -79,6 +102,28 @@ impl From<&Error> for Event {
             text: error.to_string(),
             because: error.causes().map(ToString::to_string).collect(),
             hint: error.hint(),
+        }
+    }
+}
+
+impl From<&Asked> for Event {
+    fn from(asked: &Asked) -> Self {
+        let (answer, why, retry_after) = match &asked.answer {
+            Ok(Answer::Pass) => ("pass", None, None),
+            Ok(Answer::Fail(why)) => ("fail", Some(why), None),
+            Ok(Answer::Wait(after)) => ("wait", None, Some(*after)),
+            Err(NoAnswer::Error(why)) => ("error", Some(why), None),
+            Err(NoAnswer::Cancelled(reason)) => ("cancelled", Some(reason), None),
+        };
+        Self::Hook {
+            phase: asked.phase.name(),
+            hook: asked.hook.clone(),
+            answer,
+            why: why.cloned(),
+            retry_after_ms: retry_after.map(millis),
+            output: asked.output.clone(),
+            tries: asked.tries,
+            elapsed_ms: millis(asked.took),
         }
     }
 }

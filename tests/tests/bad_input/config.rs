@@ -88,6 +88,62 @@ const TYPOS: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
+/// What is written first into `[hooks]`, and what is said about it.
+const HOOKS: &[(&str, &[&str])] = &[
+    ("confirm_rolout = []", &["line 14, column 1", "unknown field `confirm_rolout`", "`confirm_rollout`"]),
+    (
+        "event = [{ url = \"https://a.example\", tmieout = \"5s\" }]",
+        &["line 14", "unknown field `tmieout`", "`timeout`"],
+    ),
+    (
+        "event = [{ name = \"chat\" }]",
+        &["line 14", "it has neither `run` nor `url`", "{ url = \"https://hooks.example.com/approve\" }"],
+    ),
+    (
+        "event = [{ run = \"true\", url = \"https://a.example\" }]",
+        &["line 14", "both `run` and `url`: keep one"],
+    ),
+    (
+        "event = [{ run = \"true\", hmac = \"KEY\" }]",
+        &["line 14", "`hmac` is for a webhook, and this is a command"],
+    ),
+    ("event = [{ url = \"https://a.example\", secrets = true }]", &["line 14", "`secrets` is for a command"]),
+    (
+        "event = [{ url = \"http://a.example/x?key=4711\" }]",
+        &["`hooks.event`: `url` is `http://a.example/x`", "it must begin with https://"],
+    ),
+    (
+        "event = [{ url = \"https://me:4711@a.example/\" }]",
+        &["`hooks.event`: `url` is one with credentials in it"],
+    ),
+    (
+        "event = [{ url = \"nonsense\" }]",
+        &["`hooks.event`: `url` is `nonsense`", "such as https://hooks.example.com/approve"],
+    ),
+    (
+        "pre_rollout = [{ url = \"https://a.example\", bearer = \"4711-abc\" }]",
+        &["`hooks.pre_rollout`: `bearer` must be the name of an environment variable"],
+    ),
+    (
+        "pre_rollout = [{ url = \"https://a.example\", bearer = \"A\", headers = { Authorization = \"b\" } }]",
+        &["both `bearer` and a header `authorization`"],
+    ),
+    (
+        "pre_rollout = [{ url = \"https://a.example/{{verison}}\" }]",
+        &["`hooks.pre_rollout` uses `{{verison}}`"],
+    ),
+    (
+        "pre_rollout = [{ url = \"https://a.example\", method = \"GET\" }]",
+        &["`method` is `GET`: it must be one that has a body"],
+    ),
+    ("rollout = [{ run = \" \" }]", &["`hooks.rollout`: `run` is \" \""]),
+    ("rollout = [{ run = \"true\", retries = 21 }]", &["`hooks.rollout`: `retries` is 21"]),
+    (
+        "confirm_promotion = [{ run = \"true\", wait_max = \"25h\" }]",
+        &["`hooks.confirm_promotion`: `wait_max` is 90000 s: it must be at most 86400 s"],
+    ),
+];
+
 /// What is put behind the example's file, and what is said about it: it is well-formed, and could never work.
 const NEVER: &[(&str, &[&str])] = &[
     (
@@ -136,35 +192,32 @@ const NEVER: &[(&str, &[&str])] = &[
 
 #[test]
 fn what_could_never_work_is_told_before_anything_is_done() {
-    let example = std::fs::read_to_string(root().join("example/crossfade.toml")).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let validate = |text: String| {
-        std::fs::write(directory.path().join("crossfade.toml"), text).unwrap();
-        let mut command = crossfade();
-        command.arg("validate").current_dir(directory.path());
-        Ended::of(command)
-    };
     for (behind, says) in NEVER {
         println!("{behind}");
-        validate(format!("{example}\n{behind}\n")).expect(2).says(says);
+        validate(&format!("{}\n{behind}\n", example())).expect(2).says(says);
     }
     // Whether a variable of the environment is set shows when it is used, and twenty tries are some.
     let fine = "[[health]]\nname = \"x\"\npath = \"/{{release}}\"\nretries = 20\nheaders = { a = \"{{ env.SECRET }}\" }";
-    validate(format!("{example}\n{fine}\n")).expect(0);
+    validate(&format!("{}\n{fine}\n", example())).expect(0);
+}
+
+#[test]
+fn a_hook_that_could_never_be_asked_is_told_without_its_secrets() {
+    for (hook, says) in HOOKS {
+        println!("{hook}");
+        let ended = validate_with(&format!("[hooks]\n{hook}"), "[hooks]").expect(2).says(says);
+        // TOML's own errors repeat the line that is wrong; what we say of a value that may be a secret does not.
+        assert!(says[0].contains("line ") || !ended.stderr.contains("4711"), "{}", ended.stderr);
+    }
+    let fine = "[hooks]\nevent = [{ url = \"http://127.0.0.1:1/\" }, { url = \"{{env.CHAT}}\", hmac = \"KEY\", retries = 20 }]";
+    validate_with(fine, "[hooks]").expect(0);
 }
 
 #[test]
 fn a_typo_is_named_by_place_value_and_remedy() {
-    let example = std::fs::read_to_string(root().join("example/crossfade.toml")).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("crossfade.toml");
     for (from, to, says) in TYPOS {
-        assert!(example.contains(from), "`{from}` is not in the example");
-        std::fs::write(&file, example.replacen(from, to, 1)).unwrap();
-        let mut command = crossfade();
-        command.arg("validate").current_dir(directory.path());
         println!("{to}");
-        let ended = Ended::of(command).expect(2).says(says);
+        let ended = validate_with(to, from).expect(2).says(says);
         ended.says(&[
             "the configuration `crossfade.toml` is wrong",
             "hint: `crossfade schema` prints what the file may contain",
@@ -193,4 +246,24 @@ fn with_a_typo_no_command_asks_anybody_anything() {
     let event = ended.event("error");
     assert_eq!((&event["version"], &event["exit_code"]), (&1.into(), &2.into()));
     assert!(event["text"].as_str().unwrap().contains("line 3, column 1"), "{event}");
+}
+
+fn example() -> String {
+    std::fs::read_to_string(root().join("example/crossfade.toml")).unwrap()
+}
+
+/// What `crossfade validate` says of the example's file in which `from` is written as `to`.
+#[track_caller]
+fn validate_with(to: &str, from: &str) -> Ended {
+    let example = example();
+    assert!(example.contains(from), "`{from}` is not in the example");
+    validate(&example.replacen(from, to, 1))
+}
+
+fn validate(text: &str) -> Ended {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("crossfade.toml"), text).unwrap();
+    let mut command = crossfade();
+    command.arg("validate").current_dir(directory.path());
+    Ended::of(command)
 }

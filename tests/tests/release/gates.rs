@@ -44,7 +44,7 @@ database = { name = \"migrations\", run = \"test ! -e broken-database && echo da
     assert_eq!(
         environment,
         format!(
-            "CROSSFADE_ENVIRONMENT=production\nCROSSFADE_RELEASE={release}\nCROSSFADE_SLOT=green\nCROSSFADE_VERSION=1.1.0\n"
+            "CROSSFADE_ENVIRONMENT=production\nCROSSFADE_PHASE=prepare\nCROSSFADE_RELEASE={release}\nCROSSFADE_SLOT=green\nCROSSFADE_VERSION=1.1.0\n"
         )
     );
     let trusted = std::fs::read_to_string(site.path().join("trusted")).unwrap();

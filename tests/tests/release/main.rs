@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod after_the_switch;
+mod back;
 mod checks;
 mod commands;
 mod gates;
+mod hooks;
 mod life;
 mod output;
 mod router;

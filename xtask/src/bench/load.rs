@@ -79,11 +79,11 @@ pub(super) fn cpu_time(group: u32) -> Duration {
     Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
 }
 
-/// The resident memory of a process group, in MiB.
-pub(super) fn memory_mib(group: u32) -> u64 {
+/// The resident memory of a process group.
+pub(super) fn memory_bytes(group: u32) -> u64 {
     const PAGE_BYTES: u64 = 4096;
     let pages: u64 = processes(group).map(|fields| number(&fields, 24)).sum();
-    pages * PAGE_BYTES / (1024 * 1024)
+    pages * PAGE_BYTES
 }
 
 /// The fields of each process's `stat` from the third on.

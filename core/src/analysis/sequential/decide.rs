@@ -1,0 +1,113 @@
+//! From evidence to a verdict.
+
+use std::time::Duration;
+
+use libm::log;
+
+use super::{Sequential, Step};
+use crate::Span;
+use crate::analysis::bounds::{Rate, Sample, below, is_below, lower, smallest, upper};
+use crate::analysis::guard::Sides;
+use crate::analysis::latency::FrozenEdges;
+use crate::analysis::verdict::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Verdict};
+
+/// Odds at which the canary certainly reports less than half its share: one in ten thousand, as this is asked at each
+/// step beside the budget and only ever holds.
+const TELEMETRY_ODDS: f64 = 1e4;
+
+impl Sequential {
+    /// What is known now. Asking changes nothing; `hold` is how long the current step lasts.
+    pub fn verdict(&self, hold: Duration) -> Verdict {
+        if let Some(proof) = self.proof {
+            return Verdict::Fail(Failure::Proof(proof));
+        }
+        if let Some(held) = self.held() {
+            return Verdict::Hold(held);
+        }
+        if let Some(missing) = self.missing(hold) {
+            return Verdict::Inconclusive(Inconclusive::Requests(missing));
+        }
+        let lasted = self.step.as_ref().map_or(Duration::ZERO, Step::length);
+        match hold.checked_sub(lasted) {
+            Some(left) if !left.is_zero() => Verdict::Inconclusive(Inconclusive::Time { left: Span(left) }),
+            _ => Verdict::Pass(Passed::Bounds {
+                errors: self.gate(self.errors_of_all()),
+                slow: self.slow_of_all().map(|sides| self.gate(sides)),
+                margin: self.settings.margin,
+            }),
+        }
+    }
+
+    /// The bounds of both sides' error rates, since the release began.
+    pub fn error_bounds(&self) -> Gate {
+        self.gate(self.errors_of_all())
+    }
+
+    fn held(&self) -> Option<Hold> {
+        let incident = |stable, slow, limit| Hold::SharedIncident { stable, slow, limit };
+        if let Some(stable) = self.errors.incident() {
+            return Some(incident(stable, false, self.errors.limit(self.errors_limit())));
+        }
+        if let Some(stable) = self.slow.incident() {
+            return Some(incident(stable, true, self.slow.limit(self.slow_limit())));
+        }
+        let step = self.step.as_ref()?;
+        let [canary, stable] = step.requests();
+        let canary = Rate::new(canary, canary.saturating_add(stable));
+        let silent = below(canary.sample(), step.share() / 2.0, 1.0) >= log(TELEMETRY_ODDS);
+        silent.then_some(Hold::Telemetry { canary, weight: step.weight() })
+    }
+
+    fn gate(&self, sides: Sides) -> Gate {
+        let (alpha, phi) = (self.settings.false_passes / 2.0, self.pace.phi);
+        Gate {
+            sides,
+            canary_upper: upper(sides.canary.sample(), alpha, phi),
+            stable_lower: lower(sides.stable.sample(), alpha, phi),
+        }
+    }
+
+    /// What a pass needs most.
+    fn missing(&self, hold: Duration) -> Option<Missing> {
+        let errors = self.errors_of_all();
+        let of_step = self.step.as_ref().map_or(0, |step| step.requests()[0]);
+        let of_slow = self.slow_of_all().map(|sides| (Need::Latency, self.to_the_gate(sides), sides));
+        let needs = [
+            (Need::Errors, self.to_the_gate(errors), errors),
+            (Need::Step, Some(self.settings.stratum.saturating_sub(of_step)), errors),
+        ];
+        let needed = needs.into_iter().chain(of_slow).filter(|(_, requests, _)| *requests != Some(0));
+        let (need, requests, sides) = needed.max_by_key(|(_, requests, _)| requests.unwrap_or(u64::MAX))?;
+        let (takes, weight) = match (requests, &self.step) {
+            (Some(requests), Some(step)) => (step.takes(requests), step.enough(requests, hold)),
+            _ => (None, None),
+        };
+        Some(Missing { need, requests, takes, weight, sides })
+    }
+
+    /// How many more events of the canary bring its upper bound under stable's lower one and the margin, if both fail
+    /// as stable does.
+    fn to_the_gate(&self, sides: Sides) -> Option<u64> {
+        let (canary, stable, rate) = (sides.canary.sample(), sides.stable.sample(), sides.stable.share());
+        let weight = self.step.as_ref().map_or(0.0, Step::share);
+        let beside = if weight > 0.0 { (1.0 - weight) / weight } else { 0.0 };
+        let (alpha, phi) = (self.settings.false_passes / 2.0, self.pace.phi);
+        let after =
+            |side: Sample, more: f64| Sample { events: side.events + rate * more, of: side.of + more };
+        let passes = |more: u64| {
+            let stable = lower(after(stable, more as f64 * beside), alpha, phi);
+            is_below(after(canary, more as f64), stable + self.settings.margin, alpha, phi)
+        };
+        if passes(0) { Some(0) } else { smallest(passes) }
+    }
+
+    fn errors_of_all(&self) -> Sides {
+        let [canary, stable] = self.total.map(|arm| arm.errors);
+        Sides { canary, stable }
+    }
+
+    fn slow_of_all(&self) -> Option<Sides> {
+        let [canary, stable] = self.total.map(|arm| arm.slow[FrozenEdges::SLO]);
+        (canary.of > 0 || stable.of > 0).then_some(Sides { canary, stable })
+    }
+}

@@ -1,0 +1,75 @@
+//! A release's hooks, phase by phase, as people follow them.
+
+use crossfade_core::Span;
+
+use super::cancelled_or;
+use crate::command::Session;
+use crate::error::Error;
+use crate::hooks::{Answer, Asked, Asker, Cancelled, Events, Moment, Phase, hold};
+
+mod in_flight;
+
+pub(super) use in_flight::InFlight;
+
+/// Asks the hooks of a phase in their order; each is waited for as long as it may take to decide.
+pub(super) fn pass(session: &Session, asker: &Asker, phase: Phase, moment: &Moment) -> Result<(), Error> {
+    for hook in session.config.hooks.of(phase) {
+        let title = hook.title();
+        let running = session.reporter.phase_with_output(phase.name(), title);
+        let mut note = |asked: &Asked| {
+            session.reporter.hook(asked);
+            if let Ok(Answer::Wait(after)) = asked.answer {
+                running.progress(format!("{title} asks to wait: it is asked again in {}", Span(after)));
+            }
+        };
+        let why = match hold(phase, hook, asker, moment, &mut note) {
+            Ok(Ok(())) => {
+                running.done(title);
+                continue;
+            }
+            Ok(Err(why)) => why,
+            Err(Cancelled(reason)) => format!("cancelled: {reason}"),
+        };
+        running.failed_because(title, &why);
+        return Err(cancelled_or(&session.cancel, Error::Gate { phase: phase.name(), why }));
+    }
+    Ok(())
+}
+
+/// Tells the hooks of a phase. That one fails is reported and changes nothing.
+pub(super) fn tell(session: &Session, asker: &Asker, phase: Phase, moment: &Moment) {
+    for hook in session.config.hooks.of(phase) {
+        let why = match hold(phase, hook, asker, moment, &mut |asked| session.reporter.hook(asked)) {
+            Ok(Ok(())) => continue,
+            Ok(Err(why)) => why,
+            Err(Cancelled(reason)) => format!("{} was cancelled: {reason}", hook.title()),
+        };
+        session.reporter.warn(format!("hook: {why}"));
+    }
+}
+
+/// The hooks `event`, for as long as this lives: they are told what the reporter is told.
+pub(super) struct Telling<'a> {
+    session: &'a Session,
+    events: Option<Events>,
+}
+
+impl<'a> Telling<'a> {
+    pub(super) fn start(session: &'a Session, asker: &Asker, moment: &Moment) -> Self {
+        let events = Events::start(session.config.hooks.of(Phase::Event), asker, moment);
+        if let Some(events) = &events {
+            session.reporter.listen(events.listener());
+        }
+        Self { session, events }
+    }
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if let Some(events) = self.events.take() {
+            for undelivered in events.finish(&self.session.cancel.further()) {
+                self.session.reporter.warn(undelivered);
+            }
+        }
+    }
+}

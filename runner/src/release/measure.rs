@@ -1,0 +1,113 @@
+//! What the rollout asks while visitors meet the new version.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossfade_core::rollout::{Answer, Canary, Deployed, HookGate, Verdict as Measured};
+use crossfade_core::table::{Origin, VariantName, Weight};
+
+use super::gates::{context, target, worst};
+use super::hooks::InFlight;
+use crate::cancel::Cancel;
+use crate::command::Session;
+use crate::context::Context;
+use crate::drive::Work;
+use crate::edge::Edge;
+use crate::health::{self, HealthCheck, Verdict};
+use crate::probe::Target;
+use crate::smoke::{self, SmokeTest};
+
+/// A canary: asked through the public URL, where everything is as visitors meet it, but by the override, so that it is the
+/// canary that answers: what visitors' requests to it come to may have been rescued. At 100 %, once, the smoke tests too. When
+/// stable fails the same health check, the canary is not blamed.
+pub(super) struct CanaryWork {
+    checks: Vec<HealthCheck>,
+    tests: Vec<SmokeTest>,
+    context: Context,
+    at_canary: Target,
+    at_stable: Option<Target>,
+    cancel: Cancel,
+    smoke_passed: AtomicBool,
+    hooks: InFlight,
+}
+
+impl CanaryWork {
+    pub(super) fn new(
+        session: &Session,
+        release: &str,
+        canary: &Canary,
+        edge: &Edge,
+        stable: Option<&Origin>,
+        hooks: InFlight,
+    ) -> Self {
+        let config = &session.config;
+        let tests = if config.rollout.verify_smoke { config.smoke.clone() } else { Vec::new() };
+        Self {
+            checks: config.health.clone(),
+            context: context(config, canary.version.as_str(), release),
+            at_canary: edge.target(&canary.name, &canary.version),
+            at_stable: stable.map(|origin| target(origin.as_str())),
+            cancel: session.cancel.clone(),
+            smoke_passed: AtomicBool::new(tests.is_empty()),
+            tests,
+            hooks,
+        }
+    }
+
+    fn health(&self) -> Measured {
+        let results = health::run_all(&self.checks, &self.at_canary, &self.context, &self.cancel);
+        let Some(failed) = worst(&results) else { return Measured::Pass };
+        match &failed.verdict {
+            Verdict::Fail { .. } => self
+                .blameless(&failed.name)
+                .map_or_else(|| Measured::Fail(failed.to_string()), Measured::Error),
+            Verdict::Error { .. } | Verdict::Pass => Measured::Error(failed.to_string()),
+        }
+    }
+
+    /// That stable fails the same check, when it does.
+    fn blameless(&self, check: &str) -> Option<String> {
+        let same: Vec<HealthCheck> = self.checks.iter().filter(|it| it.name == check).cloned().collect();
+        let result = health::run_all(&same, self.at_stable.as_ref()?, &self.context, &self.cancel);
+        worst(&result).map(|failed| format!("stable fails the same check: {failed}"))
+    }
+
+    fn smoke(&self) -> Measured {
+        let results = smoke::run_all(&self.tests, &self.at_canary, &self.context, &self.cancel, &|_| {});
+        for result in &results {
+            match &result.verdict {
+                Verdict::Pass => {}
+                Verdict::Fail { .. } => return Measured::Fail(result.to_string()),
+                Verdict::Error { .. } => return Measured::Error(result.to_string()),
+            }
+        }
+        self.smoke_passed.store(true, Ordering::Relaxed);
+        Measured::Pass
+    }
+}
+
+impl Work for CanaryWork {
+    fn measure(&self, step: usize, weight: Weight) -> Measured {
+        match self.hooks.measure(step, weight) {
+            Measured::Pass => {}
+            measured => return measured,
+        }
+        match self.health() {
+            Measured::Pass if weight == Weight::TOTAL && !self.smoke_passed.load(Ordering::Relaxed) => {
+                self.smoke()
+            }
+            measured => measured,
+        }
+    }
+
+    fn ask(&self, gate: HookGate, step: usize) -> Answer {
+        self.hooks.ask(gate, step)
+    }
+
+    fn deploy(&self, _instances: &[VariantName]) -> Vec<Deployed> {
+        Vec::new()
+    }
+
+    fn undo(&self, _instances: &[VariantName]) -> Result<(), String> {
+        Ok(())
+    }
+}
