@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crossfade_core::rollout::{Outcome, Reason, Traffic};
+
 /// How often each thing happened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counts(BTreeMap<&'static str, u64>, BTreeMap<(&'static str, &'static str), u64>);
@@ -121,5 +123,41 @@ impl fmt::Display for Counts {
         let all = self.0.iter().map(|(what, times)| format!("{what} {times}"));
         let kinds = self.1.iter().map(|((what, kind), times)| format!("{what} {kind} {times}"));
         f.write_str(&all.chain(kinds).collect::<Vec<_>>().join(" · "))
+    }
+}
+
+/// How it ended, and the kind of that.
+pub(crate) fn ending(outcome: &Outcome) -> (&'static str, &'static str) {
+    match outcome {
+        Outcome::Promoted => ("promoted", "in the end"),
+        Outcome::NotStarted(reason) => ("not started", why(reason)),
+        Outcome::RolledBack(reason) => ("rolled back", why(reason)),
+        Outcome::Superseded(_) => ("superseded", "by others"),
+        Outcome::Stuck { traffic, .. } => (
+            "stuck",
+            match traffic {
+                Traffic::NothingToReturnTo => "nothing to return to",
+                Traffic::HomeNotWritten { .. } => "home not written",
+                Traffic::HomeNotConfirmed { .. } => "home not confirmed",
+                Traffic::InstancesNotUndone { .. } => "instances not undone",
+            },
+        ),
+    }
+}
+
+fn why(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::MeasurementFailed { .. } => "measurement failed",
+        Reason::CouldNotMeasure { .. } => "could not measure",
+        Reason::Inconclusive { .. } => "inconclusive",
+        Reason::Refused { .. } => "refused",
+        Reason::NotApproved { .. } => "not approved",
+        Reason::PausedTooLong { .. } => "paused too long",
+        Reason::TooSlow { .. } => "too slow",
+        Reason::DeployFailed { .. } => "deploy failed",
+        Reason::TooManyFailed { .. } => "too many failed",
+        Reason::NotConfirmed { .. } => "not confirmed",
+        Reason::WriteFailed(_) => "write failed",
+        Reason::Cancelled(_) => "cancelled",
     }
 }

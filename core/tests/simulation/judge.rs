@@ -1,16 +1,39 @@
-//! How runs may end.
+//! What a runner may write, and how runs may end, where that depends on the whole world.
 
 use std::time::Duration;
 
+use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Gate, Outcome, Traffic};
 use crossfade_core::table::Weight;
 
+use crate::driver::{FENCE_MILLIS, HOME_WITHIN, WRITE_MILLIS};
 use crate::ledger::share;
 use crate::rules::{Broken, Rule};
 use crate::runner::Runner;
 use crate::world::World;
 
 impl World {
+    /// Visitors only go where there is what the table says; known to a runner that nobody interferes with.
+    pub(crate) fn tells_the_truth(&self, index: usize, table: &RoutingTable) -> Result<(), Broken> {
+        let first = self.runners.len() == 1 && !self.is_contested();
+        let lies =
+            table.variants().iter().find(|it| it.weight > Weight::ZERO && !self.origins.is_as_listed(it));
+        Rule::TablesTellTheTruth.check(!first || lies.is_none(), || {
+            format!("{}: revision {}, {lies:?}", self.runners[index].name, table.revision())
+        })
+    }
+
+    /// Home is on its way in time.
+    pub(crate) fn hurries(&mut self, index: usize) -> Result<(), Broken> {
+        let runner = &mut self.runners[index];
+        let first = !std::mem::replace(&mut runner.goes_home, true);
+        let Some(at) = runner.cancelled_at.filter(|_| first && !runner.slept) else { return Ok(()) };
+        // What is left after this: a look and a write.
+        let rest = Duration::from_millis(FENCE_MILLIS + WRITE_MILLIS);
+        let took = self.now.since(at) + rest;
+        Rule::CancelledInTime.check(took <= HOME_WITHIN, || format!("{took:?}"))
+    }
+
     /// No runner goes on for longer than its plan grants.
     pub(crate) fn ends_in_time(&self) -> Result<(), Broken> {
         for runner in self.runners.iter().filter(|runner| runner.is_driving()) {

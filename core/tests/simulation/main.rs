@@ -21,6 +21,7 @@ mod rules;
 mod runner;
 mod scenarios;
 mod story;
+mod tables;
 mod trace;
 mod visitors;
 mod world;

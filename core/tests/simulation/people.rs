@@ -4,15 +4,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Event, Outcome, Reason, Rollout, Traffic};
+use crossfade_core::rollout::{Event, Outcome, Rollout};
 use crossfade_core::table::{Generation, Owner, RunnerId, Weight};
 
+use crate::counts::ending;
 use crate::faults::Faults;
 use crate::kv::Record;
 use crate::ledger::Ledger;
 use crate::rules::{Broken, Rule};
 use crate::runner::{Phase, Runner};
-use crate::story::release;
+use crate::tables::release;
 use crate::world::{Happening, World};
 
 /// Runners of one release, the first included.
@@ -261,39 +262,4 @@ impl World {
 
 fn runner_id(index: usize) -> RunnerId {
     RunnerId::new("runner", format!("runner-{}", index + 1)).unwrap()
-}
-
-fn ending(outcome: &Outcome) -> (&'static str, &'static str) {
-    match outcome {
-        Outcome::Promoted => ("promoted", "in the end"),
-        Outcome::NotStarted(reason) => ("not started", why(reason)),
-        Outcome::RolledBack(reason) => ("rolled back", why(reason)),
-        Outcome::Superseded(_) => ("superseded", "by others"),
-        Outcome::Stuck { traffic, .. } => (
-            "stuck",
-            match traffic {
-                Traffic::NothingToReturnTo => "nothing to return to",
-                Traffic::HomeNotWritten { .. } => "home not written",
-                Traffic::HomeNotConfirmed { .. } => "home not confirmed",
-                Traffic::InstancesNotUndone { .. } => "instances not undone",
-            },
-        ),
-    }
-}
-
-fn why(reason: &Reason) -> &'static str {
-    match reason {
-        Reason::MeasurementFailed { .. } => "measurement failed",
-        Reason::CouldNotMeasure { .. } => "could not measure",
-        Reason::Inconclusive { .. } => "inconclusive",
-        Reason::Refused { .. } => "refused",
-        Reason::NotApproved { .. } => "not approved",
-        Reason::PausedTooLong { .. } => "paused too long",
-        Reason::TooSlow { .. } => "too slow",
-        Reason::DeployFailed { .. } => "deploy failed",
-        Reason::TooManyFailed { .. } => "too many failed",
-        Reason::NotConfirmed { .. } => "not confirmed",
-        Reason::WriteFailed(_) => "write failed",
-        Reason::Cancelled(_) => "cancelled",
-    }
 }

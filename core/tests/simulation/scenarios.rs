@@ -7,7 +7,8 @@ use crossfade_core::table::Weight;
 
 use crate::dice::Dice;
 use crate::faults::{Faults, Moment};
-use crate::story::{Health, Story, instances};
+use crate::story::{Health, Story};
+use crate::tables::instances;
 use crate::world::World;
 
 const WORLDS: u64 = 40;

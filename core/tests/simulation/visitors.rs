@@ -12,7 +12,7 @@ use crate::faults::Faults;
 use crate::kv::CACHE;
 use crate::ledger::share;
 use crate::rules::{Broken, Rule};
-use crate::story::NEW;
+use crate::tables::NEW;
 use crate::world::World;
 
 /// What visitors met so far, and what they may meet.

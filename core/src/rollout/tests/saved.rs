@@ -119,7 +119,10 @@ fn another_releases_table_is_left_alone() {
     let foreign = table::Draft { release: ReleaseId::new("release", "rel-other").unwrap(), ..draft };
     let foreign = RoutingTable::new(foreign).unwrap();
     let error = Rollout::resume(saved.clone(), other(), Some(&foreign)).unwrap_err();
-    assert_eq!(error.to_string(), "revision 9 of rel-other is in force: this release cannot be resumed");
+    assert_eq!(
+        error.to_string(),
+        "revision 9 of release rel-other is in force: this release cannot be resumed"
+    );
     assert!(Rollout::resume(saved.clone(), other(), Some(&base())).is_ok(), "it had written nothing yet");
     assert!(Rollout::resume(saved, other(), None).is_ok(), "the fence decides about a deleted table");
 }

@@ -17,17 +17,17 @@ fn who_may_replace_what() {
     use WriteFailure::{Behind, Superseded};
     let nine = Revision::new(9).unwrap();
     let base = Revision::new(7);
-    let successor = "revision 9 of rel-new, which runner r2 has taken over,";
+    let successor = "revision 9 of release rel-new, which runner r2 has taken over,";
     for (found, base, expected) in [
         (None, None, Ok(())),
         (None, base, Err(Superseded("somebody deleted the routing table".into()))),
         (Some(table("rel-old", 7, None)), base, Ok(())),
-        (Some(table("rel-old", 7, None)), None, Err(Superseded("revision 7 of rel-old".into()))),
-        (Some(table("rel-other", 8, None)), base, Err(Superseded("revision 8 of rel-other".into()))),
+        (Some(table("rel-old", 7, None)), None, Err(Superseded("revision 7 of release rel-old".into()))),
+        (Some(table("rel-other", 8, None)), base, Err(Superseded("revision 8 of release rel-other".into()))),
         (
             Some(table("rel-other", 9, Some(("r1", 2)))),
             base,
-            Err(Superseded("revision 9 of rel-other".into())),
+            Err(Superseded("revision 9 of release rel-other".into())),
         ),
         // Our own, whatever its number: a write of ours that came late is ours to replace.
         (Some(table("rel-new", 8, Some(("r1", 2)))), base, Ok(())),
