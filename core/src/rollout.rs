@@ -29,7 +29,7 @@
 //!        Writing(home) ─▶ Confirming(home) ─▶ RolledBack            Stuck: home could not be written or confirmed
 //!
 //!  rolling, each batch: Writing(drained) ─▶ Confirming ─▶ Draining ─▶ Deploying ─▶ Writing(restored) ─▶ … Measuring ⇄ Pausing
-//!      a batch fails: Writing(shelter: without it) ─▶ Confirming ─▶ Undoing ─▶ next batch
+//!      a batch fails: Writing(shelter: without it) ─▶ Confirming ─▶ Undoing ─▶ next batch; when paused: Pausing at this one
 //!      going home:    Writing(shelter: what is well) ─▶ Confirming ─▶ Undoing ─▶ (again, till all have it) ─▶ Writing(home)
 //!
 //!  a foreign revision anywhere ─▶ Superseded, nothing more is written
@@ -48,7 +48,9 @@
 //! 6. A foreign revision, or one of a runner that took over, stops the machine; it touches nothing any more.
 //! 7. Every table with shifted weights carries a lease; only a settled table and home have none.
 //! 8. Everything is bounded: writes, look-ups, confirmations, errors, pauses, gates, and the whole.
-//! 9. No visitor is sent to an instance while it is being replaced.
+//! 9. No visitor is sent to an instance while it is being replaced: it is left alone for [`Limits::propagation`] after the table
+//!    that leads around it was written, and for the drain after that. That holds as far as the limit does; a router that takes
+//!    longer to follow, or whose first visitor in a long time comes just then, may still send one.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -162,6 +162,9 @@ impl Rollout {
                 Tables::Fleet(Box::new(Fleet { base, crew, members }))
             }
         };
+        // A runner that was thought dead may have saved its own generation after another had taken over.
+        let ours = found.filter(|found| *found.release() == release).and_then(RoutingTable::owner);
+        let generation = generation.max(ours.map_or(generation, |owner| owner.generation)).next();
         let begin = match at {
             At::Step(step) => Begin::Step(step.min(plan.steps().len() - 1)),
             At::Undoing(step) => Begin::Undoing(step.min(plan.steps().len())),
@@ -173,7 +176,7 @@ impl Rollout {
             plan,
             tables,
             release,
-            owner: Owner { runner, generation: generation.next() },
+            owner: Owner { runner, generation },
             renewed_at: None,
             deadline: None,
             orders: std::collections::VecDeque::new(),

@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Confirmation, Effect, Event, Found, WriteFailure, Writer, standing};
-use crossfade_core::table::{Revision, Weight};
+use crossfade_core::table::Revision;
 
 use crate::kv::{Fate, Record};
 use crate::ledger::share;
-use crate::rules::{Broken, Rule};
+use crate::rules::Broken;
 use crate::runner::{Errand, Phase};
 use crate::world::{Happening, World, shifted};
 
 /// The most that a look at the table, the record, or a write may take.
-const FENCE_MILLIS: u64 = 1_500;
-const WRITE_MILLIS: u64 = 2_200;
+pub(crate) const FENCE_MILLIS: u64 = 1_500;
+pub(crate) const WRITE_MILLIS: u64 = 2_200;
 /// What a cancellation may take until home is written.
-const HOME_WITHIN: Duration = Duration::from_secs(6);
+pub(crate) const HOME_WITHIN: Duration = Duration::from_secs(6);
 /// Answers in a row that make a revision count as served.
 const CONFIRMATIONS: usize = 3;
 
@@ -49,7 +49,7 @@ impl World {
                 self.begin(index, Phase::Looking(table, base, false), millis)
             }
             Phase::Looking(table, base, urgent) => self.look(index, table, base, urgent),
-            Phase::Writing(answer) => self.answer(index, Event::Published(answer)),
+            Phase::Writing(answer, _) => self.answer(index, Event::Published(answer)),
             Phase::LookingUp => {
                 let read = self.kv.api_read(self.now, &mut self.dice, &self.faults, down);
                 let found = match read {
@@ -110,7 +110,7 @@ impl World {
             Fate::NotNow => Err(WriteFailure::NotWritten("429".into())),
             Fate::Never => Err(WriteFailure::Refused("403".into())),
         };
-        self.begin(index, Phase::Writing(answer), millis)
+        self.begin(index, Phase::Writing(answer, urgent), millis)
     }
 
     fn confirm(&mut self, index: usize, revision: Revision) -> Confirmation {
@@ -266,27 +266,6 @@ impl World {
         if let Some((errand, _)) = self.runners[index].errand.take() {
             self.origins.abandon(errand.instances(), &mut self.dice);
         }
-    }
-
-    /// Visitors only go where there is what the table says; known to a runner that nobody interferes with.
-    fn tells_the_truth(&self, index: usize, table: &RoutingTable) -> Result<(), Broken> {
-        let first = self.runners.len() == 1 && !self.is_contested();
-        let lies =
-            table.variants().iter().find(|it| it.weight > Weight::ZERO && !self.origins.is_as_listed(it));
-        Rule::TablesTellTheTruth.check(!first || lies.is_none(), || {
-            format!("{}: revision {}, {lies:?}", self.runners[index].name, table.revision())
-        })
-    }
-
-    /// Home is on its way in time.
-    fn hurries(&mut self, index: usize) -> Result<(), Broken> {
-        let runner = &mut self.runners[index];
-        let first = !std::mem::replace(&mut runner.goes_home, true);
-        let Some(at) = runner.cancelled_at.filter(|_| first && !runner.slept) else { return Ok(()) };
-        // What is left after this: a look and a write.
-        let rest = Duration::from_millis(FENCE_MILLIS + WRITE_MILLIS);
-        let took = self.now.since(at) + rest;
-        Rule::CancelledInTime.check(took <= HOME_WITHIN, || format!("{took:?}"))
     }
 
     /// Mostly quick, sometimes as slow as it may be.

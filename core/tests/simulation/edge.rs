@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crossfade_core::assign::{Assignment, VisitorId};
-use crossfade_core::table::Variant;
+use crossfade_core::table::{Revision, Variant};
 use crossfade_core::{RoutingTable, Timestamp};
 
 use crate::dice::Dice;
@@ -80,6 +80,14 @@ impl Edge {
 
     pub(crate) fn len(&self) -> usize {
         self.routers.len()
+    }
+
+    /// What a busy router serves that is not this.
+    pub(crate) fn others(&self, revision: Revision) -> Option<Revision> {
+        let busy = self.routers.iter().filter(|router| !router.quiet);
+        busy.filter_map(|router| router.table.as_ref())
+            .map(|ready| ready.table().revision())
+            .find(|it| *it != revision)
     }
 
     /// How long until a router's next visitor.

@@ -32,20 +32,29 @@ pub(crate) struct Faults {
     pub(crate) forbidden_from: Option<u64>,
     /// KV's API is unreachable from the first, for the second.
     pub(crate) outage: Option<(Duration, Duration)>,
-    /// The runner dies in its how manieth phase; another one takes over so much later, if at all.
-    pub(crate) kill: Option<(u64, Option<Duration>)>,
+    /// The runner dies then; another one takes over so much later, if at all.
+    pub(crate) kill: Option<(Moment, Option<Duration>)>,
     /// The same happens to those who take over.
     pub(crate) kill_successors: bool,
-    /// The runner stands still in its how manieth phase for so long.
-    pub(crate) sleep: Option<(u64, Duration)>,
+    /// The runner stands still then, for so long.
+    pub(crate) sleep: Option<(Moment, Duration)>,
     /// Somebody takes over although the runner lives.
     pub(crate) usurp: Option<Duration>,
-    /// Somebody cancels in its how manieth phase.
-    pub(crate) cancel: Option<u64>,
+    /// Somebody cancels then.
+    pub(crate) cancel: Option<Moment>,
     /// Somebody writes a table by hand.
     pub(crate) foreign: Option<Duration>,
     /// What people say, and when.
     pub(crate) orders: Vec<(Duration, Order)>,
+}
+
+/// A moment in a runner's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// In its how manieth phase.
+    Phase(u64),
+    /// The how manieth time that it does this.
+    Doing(&'static str, u64),
 }
 
 impl Faults {
@@ -82,7 +91,7 @@ impl Faults {
         faults.lag_max = match dice.number(0..=9) {
             0..=2 => Duration::from_secs(2),
             3..=7 => Self::LAG_USUAL,
-            _ => dice.seconds(30..=150),
+            _ => dice.seconds(30..=400),
         };
         let mut with = |probability: f64| dice.chance(probability);
         let (edge, quiet, skew, api, stale, busy, unknown, late, outage) = (
@@ -98,6 +107,8 @@ impl Faults {
         );
         let (kill, sleep, usurp, cancel, foreign, orders, forbidden) =
             (with(0.3), with(0.1), with(0.08), with(0.2), with(0.1), with(0.4), with(0.03));
+        // Two that believe to be in charge, one of whom dies: rare by chance, and where most can go wrong.
+        let kill = kill || ((sleep || usurp) && dice.chance(0.4));
         let on = |on: bool, value: f64| if on { value } else { 0.0 };
         faults.edge_read_fails = on(edge, 0.1);
         faults.quiet = quiet;
@@ -111,12 +122,12 @@ impl Faults {
         faults.outage = outage.then(|| (dice.seconds(0..=1_200), dice.seconds(5..=240)));
         faults.kill = kill.then(|| {
             let anybody = dice.chance(0.8);
-            (phase(dice), anybody.then(|| dice.seconds(5..=600)))
+            (moment(dice), anybody.then(|| dice.seconds(5..=600)))
         });
-        faults.kill_successors = dice.chance(0.3);
-        faults.sleep = sleep.then(|| (phase(dice), dice.seconds(10..=900)));
+        faults.kill_successors = dice.chance(if sleep || usurp { 0.7 } else { 0.3 });
+        faults.sleep = sleep.then(|| (moment(dice), dice.seconds(10..=900)));
         faults.usurp = usurp.then(|| dice.seconds(1..=1_200));
-        faults.cancel = cancel.then(|| phase(dice));
+        faults.cancel = cancel.then(|| moment(dice));
         faults.foreign = foreign.then(|| dice.seconds(1..=1_800));
         if orders {
             let said = [Order::Promote, Order::PromoteFull, Order::Pause, Order::Resume, Order::Approve];
@@ -146,4 +157,23 @@ impl Faults {
 /// The first phases as often as all later ones together.
 fn phase(dice: &mut Dice) -> u64 {
     if dice.chance(0.5) { dice.scale(300) } else { dice.number(1..=400) }
+}
+
+/// Any phase, or one of those that are rare.
+fn moment(dice: &mut Dice) -> Moment {
+    if dice.chance(0.6) {
+        return Moment::Phase(phase(dice));
+    }
+    let doing = dice.pick(&[
+        "looking up",
+        "measuring",
+        "asking",
+        "deploying",
+        "undoing",
+        "writing home",
+        "saving",
+        "looking",
+        "writing",
+    ]);
+    Moment::Doing(doing, dice.scale(8))
 }

@@ -1,16 +1,39 @@
-//! How runs may end.
+//! What a runner may write, and how runs may end, where that depends on the whole world.
 
 use std::time::Duration;
 
+use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Gate, Outcome, Traffic};
 use crossfade_core::table::Weight;
 
+use crate::driver::{FENCE_MILLIS, HOME_WITHIN, WRITE_MILLIS};
 use crate::ledger::share;
 use crate::rules::{Broken, Rule};
 use crate::runner::Runner;
 use crate::world::World;
 
 impl World {
+    /// Visitors only go where there is what the table says; known to a runner that nobody interferes with.
+    pub(crate) fn tells_the_truth(&self, index: usize, table: &RoutingTable) -> Result<(), Broken> {
+        let first = self.runners.len() == 1 && !self.is_contested();
+        let lies =
+            table.variants().iter().find(|it| it.weight > Weight::ZERO && !self.origins.is_as_listed(it));
+        Rule::TablesTellTheTruth.check(!first || lies.is_none(), || {
+            format!("{}: revision {}, {lies:?}", self.runners[index].name, table.revision())
+        })
+    }
+
+    /// Home is on its way in time.
+    pub(crate) fn hurries(&mut self, index: usize) -> Result<(), Broken> {
+        let runner = &mut self.runners[index];
+        let first = !std::mem::replace(&mut runner.goes_home, true);
+        let Some(at) = runner.cancelled_at.filter(|_| first && !runner.slept) else { return Ok(()) };
+        // What is left after this: a look and a write.
+        let rest = Duration::from_millis(FENCE_MILLIS + WRITE_MILLIS);
+        let took = self.now.since(at) + rest;
+        Rule::CancelledInTime.check(took <= HOME_WITHIN, || format!("{took:?}"))
+    }
+
     /// No runner goes on for longer than its plan grants.
     pub(crate) fn ends_in_time(&self) -> Result<(), Broken> {
         for runner in self.runners.iter().filter(|runner| runner.is_driving()) {
@@ -86,9 +109,9 @@ impl World {
                 Rule::StuckForAReason.check(reason, || format!("{traffic:?}"))
             }
             Outcome::Superseded(by) => {
-                let others = self.foreign || self.runners.len() > 1;
-                Rule::StuckForAReason
-                    .check(others, || format!("superseded by {by}, and nobody else is there"))
+                let other = |(at, it): (usize, &Runner)| at > index || (at != index && !it.dead);
+                let others = self.foreign || self.runners.iter().enumerate().any(other);
+                Rule::CanBeResumed.check(others, || format!("superseded by {by}, and nobody else lives"))
             }
         }
     }
@@ -111,7 +134,22 @@ impl World {
         });
         let late = self.faults.write_late > 0.0;
         let truth = self.kv.truth();
+        self.all_follow_who_said_so()?;
         let leased = truth.as_ref().is_some_and(|truth| truth.lease().is_some());
         Rule::NothingIsLeftOver.check(!leased || unfinished || late, || format!("{truth:?}"))
+    }
+
+    /// Whoever says that traffic is home, or on the new version, is right everywhere in the end, whatever others did before.
+    fn all_follow_who_said_so(&self) -> Result<(), Broken> {
+        let Some(truth) = self.kv.truth() else { return Ok(()) };
+        let said = |it: &Runner| {
+            let ended = matches!(it.outcome, Some(Outcome::Promoted | Outcome::RolledBack(_)));
+            ended && it.ledger.last.as_ref() == Some(&*truth)
+        };
+        let said = self.runners.iter().any(said);
+        let other = self.edge.others(truth.revision());
+        Rule::EverybodyFollows.check(!said || other.is_none(), || {
+            format!("KV holds {}, and a router serves {other:?} for ever", truth.revision())
+        })
     }
 }

@@ -10,7 +10,7 @@ use crossfade_core::table::{ReleaseId, Revision, VariantName, Weight};
 use crossfade_core::{RoutingTable, Timestamp};
 
 use crate::rules::{Broken, Rule};
-use crate::story::NEW;
+use crate::tables::NEW;
 
 /// What is known of one runner.
 #[derive(Debug)]

@@ -5,6 +5,8 @@
 //! `SIM_FIRST_SEED` and `SIM_RUNS` choose others than the usual ten thousand. What must hold is in `rules`; what was found
 //! here once is in `scenarios`.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be fails the test")]
+
 mod counts;
 mod dice;
 mod driver;
@@ -17,11 +19,14 @@ mod origins;
 mod people;
 mod rules;
 mod runner;
+mod scenarios;
 mod story;
+mod tables;
 mod trace;
 mod visitors;
 mod world;
 
+use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -62,7 +67,7 @@ fn the_rules_hold_in_ten_thousand_worlds() {
         }
     });
     let (counts, mut failed) = (counts.into_inner().unwrap(), failed.into_inner().unwrap());
-    println!("simulation: {counts}");
+    say(format_args!("simulation of {runs} runs from seed {first}: {counts}"));
     failed.sort_by_key(|(seed, broken)| (broken.rule, *seed));
     let lines: Vec<String> = failed
         .iter()
@@ -90,14 +95,19 @@ fn the_same_seed_is_the_same_run() {
 fn replay(seed: u64) {
     let ended = World::of_seed(seed, true).run();
     for line in ended.world.trace.lines() {
-        println!("{line}");
+        say(format_args!("{line}"));
     }
-    println!("simulation: {}", ended.world.counts);
+    say(format_args!("simulation of seed {seed}: {}", ended.world.counts));
     assert!(
         ended.broken.is_none(),
         "seed {seed}: {}",
         ended.broken.map(|it| it.to_string()).unwrap_or_default()
     );
+}
+
+/// Says something although the test passes: what `print` says is only shown when it fails.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "which runs, is said by whoever runs the test")]

@@ -8,7 +8,8 @@ use crossfade_core::rollout::{Answer, Broken, Deployed, Verdict};
 use crossfade_core::table::{Variant, VariantName, Weight};
 
 use crate::dice::Dice;
-use crate::story::{Health, NEW, Nature, origin, version};
+use crate::story::{Health, Nature};
+use crate::tables::{NEW, origin, version};
 use crate::world::EPOCH;
 
 /// The versions and instances as they are.

@@ -7,11 +7,13 @@ use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Event, Outcome, Rollout};
 use crossfade_core::table::{Generation, Owner, RunnerId, Weight};
 
+use crate::counts::ending;
+use crate::faults::Faults;
 use crate::kv::Record;
 use crate::ledger::Ledger;
 use crate::rules::{Broken, Rule};
 use crate::runner::{Phase, Runner};
-use crate::story::release;
+use crate::tables::release;
 use crate::world::{Happening, World};
 
 /// Runners of one release, the first included.
@@ -57,6 +59,7 @@ impl World {
             phase: Phase::Over,
             turn: 0,
             phases: 0,
+            phases_of: std::collections::BTreeMap::new(),
             dead: false,
             asleep_until: None,
             slept: false,
@@ -77,35 +80,38 @@ impl World {
     /// A phase begins and ends so much later, unless something happens to the runner first.
     pub(crate) fn begin(&mut self, index: usize, phase: Phase, millis: u64) -> Result<(), Broken> {
         let runner = &mut self.runners[index];
-        runner.turn += 1;
-        runner.phases += 1;
-        runner.phase = phase;
-        let (turn, phases) = (runner.turn, runner.phases);
+        runner.enters(phase);
+        let turn = runner.turn;
         self.after(Duration::from_millis(millis), Happening::Turn(index, turn));
-        let within = |world: &mut Self| Duration::from_millis(world.dice.number(0..=millis));
-        if (index == 0 || self.faults.kill_successors) && self.faults.kill.is_some_and(|(at, _)| at == phases)
-        {
-            let when = within(self);
+        let Faults { kill, sleep, cancel, kill_successors, .. } = self.faults;
+        let is_at = |moment| self.runners[index].is_at(moment);
+        let dies = is_at(kill.map(|(moment, _)| moment)) && (index == 0 || kill_successors);
+        let cancelled = is_at(cancel) && index == 0;
+        let sleeps = sleep.filter(|(moment, _)| is_at(Some(*moment)) && index == 0);
+        if dies {
+            let when = self.dice.millis(0..=millis);
             self.after(when, Happening::Dies(index));
         }
-        if index == 0 && self.faults.cancel == Some(phases) {
-            let when = within(self);
+        if cancelled {
+            let when = self.dice.millis(0..=millis);
             self.after(when, Happening::Cancelled(index));
         }
-        if index == 0
-            && let Some((at, so_long)) = self.faults.sleep
-            && at == phases
-        {
-            self.counts.add("runners asleep");
-            let runner = &mut self.runners[index];
-            runner.asleep_until = Some(self.now.plus(so_long));
-            runner.slept = true;
-            if self.dice.chance(0.7) {
-                let soon = self.dice.seconds(5..=120);
-                self.will_take_over(soon);
-            }
+        if let Some((_, so_long)) = sleeps {
+            self.sleeps(index, so_long);
         }
         Ok(())
+    }
+
+    fn sleeps(&mut self, index: usize, so_long: Duration) {
+        let runner = &mut self.runners[index];
+        self.counts.add("runners asleep");
+        self.counts.add_of("asleep", runner.phase.name());
+        runner.asleep_until = Some(self.now.plus(so_long));
+        runner.slept = true;
+        if self.dice.chance(0.7) {
+            let soon = self.dice.seconds(5..=120);
+            self.will_take_over(soon);
+        }
     }
 
     pub(crate) fn dies(&mut self, index: usize) {
@@ -115,7 +121,7 @@ impl World {
         let during = self.runners[index].phase.name();
         self.trace.note(self.now, &self.runners[index].name, format_args!("dies {during}"));
         self.counts.add("kills");
-        self.counts.add(killed(&self.runners[index].phase));
+        self.counts.add_of("killed", during);
         self.stop_working(index);
         self.runners[index].dead = true;
         if let Some((_, Some(later))) = self.faults.kill {
@@ -130,6 +136,7 @@ impl World {
         }
         self.trace.note(self.now, &runner.name, format_args!("cancelled {}", runner.phase.name()));
         self.counts.add("cancels");
+        self.counts.add_of("cancelled", runner.phase.name());
         runner.cancelled_at = Some(self.now);
         if runner.can_be_interrupted() {
             return self.answer(index, Event::Woke);
@@ -237,7 +244,9 @@ impl World {
         runner.turn += 1;
         let (writes, saved) = (runner.writes, runner.rollout.saved());
         self.counts.add_many("writes", writes);
-        self.counts.add(ending(&outcome));
+        let (how, why) = ending(&outcome);
+        self.counts.add(how);
+        self.counts.add_of(how, why);
         runner.outcome = Some(outcome);
         runner.ledger.ended()?;
         if !self.is_down() && !self.dice.chance(self.faults.api_fails) {
@@ -253,29 +262,4 @@ impl World {
 
 fn runner_id(index: usize) -> RunnerId {
     RunnerId::new("runner", format!("runner-{}", index + 1)).unwrap()
-}
-
-fn ending(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Promoted => "promoted",
-        Outcome::NotStarted(_) => "not started",
-        Outcome::RolledBack(_) => "rolled back",
-        Outcome::Superseded(_) => "superseded",
-        Outcome::Stuck { .. } => "stuck",
-    }
-}
-
-fn killed(phase: &Phase) -> &'static str {
-    match phase.name() {
-        "saving" => "killed saving",
-        "looking" => "killed looking",
-        "writing" => "killed writing",
-        "looking up" => "killed looking up",
-        "confirming" => "killed confirming",
-        "measuring" => "killed measuring",
-        "asking" => "killed asking",
-        "deploying" => "killed deploying",
-        "undoing" => "killed undoing",
-        _ => "killed waiting",
-    }
 }

@@ -1,13 +1,14 @@
 //! One runner: the real machine, and where its driver is. The driver keeps to what the program's does: it saves the record
 //! before a table, looks at what it replaces, asks [`standing`], then writes; it goes on with work that is under way.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use crossfade_core::rollout::{Effect, Event, HookGate, Order, Outcome, Rollout, WriteFailure};
 use crossfade_core::table::{Revision, VariantName};
 use crossfade_core::{RoutingTable, Timestamp};
 
+use crate::faults::Moment;
 use crate::ledger::Ledger;
 
 /// A runner.
@@ -21,6 +22,8 @@ pub(crate) struct Runner {
     pub(crate) turn: u64,
     /// How many phases it has begun.
     pub(crate) phases: u64,
+    /// How many of each kind.
+    pub(crate) phases_of: BTreeMap<&'static str, u64>,
     pub(crate) dead: bool,
     pub(crate) asleep_until: Option<Timestamp>,
     pub(crate) slept: bool,
@@ -44,7 +47,7 @@ pub(crate) enum Phase {
     /// The table in force is being read.
     Looking(Rc<RoutingTable>, Option<Revision>, bool),
     /// The write is on its way, with the answer that will come.
-    Writing(Result<(), WriteFailure>),
+    Writing(Result<(), WriteFailure>, bool),
     LookingUp,
     Confirming(Revision),
     /// Something that takes long, and the effect that asked for it.
@@ -63,6 +66,25 @@ pub(crate) enum Errand {
 }
 
 impl Runner {
+    /// It begins a phase.
+    pub(crate) fn enters(&mut self, phase: Phase) {
+        self.turn += 1;
+        self.phases += 1;
+        *self.phases_of.entry(phase.name()).or_default() += 1;
+        self.phase = phase;
+    }
+
+    /// Whether this is the moment.
+    pub(crate) fn is_at(&self, moment: Option<Moment>) -> bool {
+        match moment {
+            None => false,
+            Some(Moment::Phase(nth)) => self.phases == nth,
+            Some(Moment::Doing(what, nth)) => {
+                self.phase.name() == what && self.phases_of.get(what) == Some(&nth)
+            }
+        }
+    }
+
     /// Whether it is in charge and able to act.
     pub(crate) fn is_driving(&self) -> bool {
         !self.dead && self.outcome.is_none()
@@ -119,7 +141,8 @@ impl Phase {
         match self {
             Self::Saving(..) => "saving",
             Self::Looking(..) => "looking",
-            Self::Writing(_) => "writing",
+            Self::Writing(_, true) => "writing home",
+            Self::Writing(_, false) => "writing",
             Self::LookingUp => "looking up",
             Self::Confirming(_) => "confirming",
             Self::Working(Effect::Measure { .. }) => "measuring",

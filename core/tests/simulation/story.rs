@@ -2,21 +2,15 @@
 
 use std::time::Duration;
 
+use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{
-    Canary, Crew, Draft, Gate, HookGate, Instance, Limits, OnDeadline, OnFailure, OnInconclusive, OnTimeout,
-    OnTrouble, Plan, Rolling, Shift, Step, Subject,
+    Draft, Gate, HookGate, Limits, OnDeadline, OnFailure, OnInconclusive, OnTimeout, OnTrouble, Plan,
+    Rolling, Shift, Step, Subject,
 };
-use crossfade_core::table::{
-    self, Affinity, AffinityBy, Environment, Origin, Policy, ReleaseId, Revision, RoutingTable, Variant,
-    VariantName, Version, Weight,
-};
+use crossfade_core::table::{VariantName, Weight};
 
 use crate::dice::Dice;
-use crate::world::EPOCH;
-
-/// The version that everything begins with, and the one that is released.
-pub(crate) const OLD: &str = "1";
-pub(crate) const NEW: &str = "2";
+use crate::tables::{self, canary, crew, pair, percent};
 
 /// A release.
 #[derive(Clone, Debug)]
@@ -142,7 +136,7 @@ impl Story {
         };
         let plan = rolling.plan(Draft::default(), false).unwrap();
         let subject = Subject::Fleet(crew(instances, |_| true));
-        Self { plan, base: Some(fleet(instances)), subject, nature: Nature::GOOD }
+        Self { plan, base: Some(tables::instances(instances)), subject, nature: Nature::GOOD }
     }
 
     /// The same with other limits.
@@ -211,7 +205,7 @@ impl Story {
         };
         // Instances may be new, and others may leave.
         let here = (instances + 1 - dice.index(3)).max(batch + 1);
-        let base = (!first).then(|| fleet(here));
+        let base = (!first).then(|| tables::instances(here));
         let kind = dice.number(0..=2);
         let crew = crew(instances, |index| kind == 0 || (kind == 1 && index % 2 == 0));
         Self { plan: rolling.plan(draft, first).unwrap(), base, subject: Subject::Fleet(crew), nature }
@@ -242,85 +236,4 @@ fn gates(dice: &mut Dice) -> Vec<Gate> {
     };
     let count = if dice.chance(0.2) { dice.number(1..=2) } else { 0 };
     (0..count).map(|_| gate(dice)).collect()
-}
-
-fn canary() -> Canary {
-    Canary {
-        environment: environment(),
-        name: name("green"),
-        origin: origin("green-new"),
-        version: version(NEW),
-        affinity: AffinityBy::default(),
-        policy: Policy::default(),
-    }
-}
-
-fn crew(instances: usize, in_place: impl Fn(usize) -> bool) -> Crew {
-    let instances = (0..instances).map(|index| Instance { name: instance(index), in_place: in_place(index) });
-    Crew {
-        environment: environment(),
-        instances: instances.collect(),
-        affinity: AffinityBy::default(),
-        policy: Policy::default(),
-    }
-}
-
-fn pair() -> RoutingTable {
-    base(vec![variant("blue", Weight::TOTAL), variant("green", Weight::ZERO)])
-}
-
-fn fleet(instances: usize) -> RoutingTable {
-    let share = Weight::TOTAL.basis_points() / u16::try_from(instances).unwrap();
-    let rest = Weight::TOTAL.basis_points() % u16::try_from(instances).unwrap();
-    let weight = |index| Weight::new(if index == 0 { share + rest } else { share }).unwrap();
-    base((0..instances).map(|index| variant(instance(index).as_str(), weight(index))).collect())
-}
-
-fn base(variants: Vec<Variant>) -> RoutingTable {
-    RoutingTable::new(table::Draft {
-        environment: environment(),
-        revision: Revision::new(7).unwrap(),
-        release: release("rel-old"),
-        owner: None,
-        updated_at: EPOCH,
-        stable: variants[0].name.clone(),
-        variants,
-        lease: None,
-        previous: Vec::new(),
-        affinity: Affinity { by: AffinityBy::default(), salt: "rel-old".into() },
-        policy: Policy::default(),
-    })
-    .unwrap()
-}
-
-fn variant(of: &str, weight: Weight) -> Variant {
-    Variant { name: name(of), origin: origin(of), version: version(OLD), weight }
-}
-
-fn environment() -> Environment {
-    Environment::new("environment", "production").unwrap()
-}
-
-fn instance(index: usize) -> VariantName {
-    name(&format!("i{index}"))
-}
-
-fn name(name: &str) -> VariantName {
-    VariantName::new("name", name).unwrap()
-}
-
-pub(crate) fn origin(host: &str) -> Origin {
-    Origin::new("origin", &format!("https://{host}.example.com")).unwrap()
-}
-
-pub(crate) fn version(version: &str) -> Version {
-    Version::new("version", version).unwrap()
-}
-
-pub(crate) fn release(id: &str) -> ReleaseId {
-    ReleaseId::new("release", id).unwrap()
-}
-
-fn percent(percent: u16) -> Weight {
-    Weight::new(percent * 100).unwrap()
 }

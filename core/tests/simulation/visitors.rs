@@ -12,7 +12,7 @@ use crate::faults::Faults;
 use crate::kv::CACHE;
 use crate::ledger::share;
 use crate::rules::{Broken, Rule};
-use crate::story::NEW;
+use crate::tables::NEW;
 use crate::world::World;
 
 /// What visitors met so far, and what they may meet.
@@ -95,13 +95,13 @@ impl World {
             let most = self.visitors.most(now, &self.faults);
             self.visitors.allowed_bad += f64::from(most.basis_points()) / 10_000.0;
         }
+        self.is_home_after_the_lease(visit)?;
         if visit.quiet || self.visitors.crossed {
             return Ok(());
         }
         self.meets_no_replacement(visit)?;
         self.lapsed_for_a_reason(visit)?;
-        self.follows(visit)?;
-        self.is_home_after_the_lease(visit)
+        self.follows(visit)
     }
 
     fn meets_no_replacement(&self, visit: &Visit) -> Result<(), Broken> {

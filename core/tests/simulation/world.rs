@@ -16,7 +16,8 @@ use crate::kv::Kv;
 use crate::origins::Origins;
 use crate::rules::Broken;
 use crate::runner::Runner;
-use crate::story::{Story, release};
+use crate::story::Story;
+use crate::tables::release;
 use crate::trace::Trace;
 use crate::visitors::Visitors;
 
