@@ -73,7 +73,10 @@ pub struct Record {
     /// The configuration as it was when the release began; it has no secrets. Whoever goes on with the release goes on by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
-    /// The last order that it was given, and what became of it.
+    /// The last order that was heard: its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<String>,
+    /// The last order that was done or refused, and what became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Answered>,
     /// What happened, in the history only.
@@ -137,6 +140,7 @@ impl Record {
             owner: None,
             saved: None,
             config: None,
+            heard: None,
             answered: None,
             evidence: Vec::new(),
         }

@@ -15,6 +15,8 @@ use crate::report;
 
 /// How often the record is looked at for the answer.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long a runner that is alive may take to hear beyond the time between two looks: two calls to KV.
+const HEAR_WITHIN: Duration = Duration::from_secs(10);
 /// How long a release may take to answer beyond the time between two looks: a step may have to be confirmed first.
 const ANSWER_WITHIN: Duration = Duration::from_secs(240);
 /// How long an aborted release may take to be home: its own bound is 6 s, and seeing it at the edge comes on top.
@@ -85,7 +87,15 @@ fn tell(session: &Session, letter: &Letter, record: &Record) -> Result<(), Error
     let phase = session.reporter.phase("order");
     Mailbox::new(session.namespace.clone(), &session.environment).send(letter, WITHIN)?;
     phase.progress(format!("release {} of {} is told to {command}", record.id, record.version));
-    let within = ANSWER_WITHIN + session.config.rollout.listen_every.0;
+    let listen_every = session.config.rollout.listen_every.0;
+    let heard = until(session, HEAR_WITHIN + 2 * listen_every, |current| {
+        (current.heard.as_ref() == Some(&letter.id)).then_some(())
+    })?;
+    if heard.is_none() {
+        phase.failed(format!("the runner of release {} does not listen", record.id));
+        return Err(deaf(session, record)?);
+    }
+    let within = ANSWER_WITHIN + listen_every;
     let answered = until(session, within, |current| {
         current.answered.clone().filter(|answered| answered.id == letter.id)
     })?;
@@ -110,6 +120,20 @@ fn tell(session: &Session, letter: &Letter, record: &Record) -> Result<(), Error
         phase.done(format!("release {} was told to {command}, and does", record.id));
     }
     Ok(())
+}
+
+/// That a runner does not hear, and what to do if it is dead.
+fn deaf(session: &Session, record: &Record) -> Result<Error, Error> {
+    let record = session.ledger.current()?.unwrap_or_else(|| record.clone());
+    let Record { id, version, runner, expires_at, .. } = &record;
+    Ok(Error::InCharge {
+        text: format!(
+            "the runner of release {id} of {version} ({runner}) does not hear what it is told, and counts as alive until {}; if \
+             you know that it is dead, --runner-is-dead takes the release over now",
+            report::time_of_day(*expires_at)
+        ),
+        until: *expires_at,
+    })
 }
 
 /// Looks at the record until `found` finds something in it, or another release has it; `None` when the time is over.

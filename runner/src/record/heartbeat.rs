@@ -46,7 +46,7 @@ impl Heartbeat {
             cancel,
             ear,
             waiting: None,
-            last: lock(&record).answered.as_ref().map(|answered| answered.id.clone()),
+            last: lock(&record).heard.clone(),
         };
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || beat.run(&stopped));
@@ -121,7 +121,7 @@ impl Beat {
         }
     }
 
-    /// Whether something was said that is answered at once.
+    /// Whether something was said; that it was heard is told at once.
     fn listen(&mut self) -> bool {
         if self.waiting.is_some() {
             return false;
@@ -132,18 +132,18 @@ impl Beat {
             return false;
         }
         self.last = Some(letter.id.clone());
+        lock(&self.record).heard = Some(letter.id.clone());
         match letter.order.order() {
             Some(order) => {
                 self.ear.inbox.put(order);
                 self.waiting = Some(letter);
-                false
             }
             None => {
                 self.answer(&letter, Ok(()));
                 self.cancel.cancel(&format!("aborted {}", letter.whose()));
-                true
             }
         }
+        true
     }
 
     /// Whether the release has answered what it was told.
