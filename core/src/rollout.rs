@@ -70,6 +70,7 @@ mod tables;
 mod tests;
 
 pub use event::{Answer, Broken, Confirmation, Deployed, Effect, Event, Found, Order, Verdict, WriteFailure};
+pub use machine::Stage;
 pub use outcome::{Outcome, Reason, Traffic};
 pub use plan::{
     Batch, Draft, Gate, HookGate, Limits, OnDeadline, OnFailure, OnInconclusive, OnTimeout, OnTrouble, Plan,

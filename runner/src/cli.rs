@@ -103,7 +103,7 @@ pub(crate) enum Command {
     /// Bring all visitors back to the version before, or to any release of the history, with one write.
     Rollback(Rollback),
     /// Show what serves visitors, what is in flight and what the edge says.
-    Status,
+    Status(Status),
     /// List the releases that ended, newest first.
     History(History),
     /// Set the weights by hand, with the same invariants as a release.
@@ -175,6 +175,13 @@ pub(crate) struct Rollback {
     /// Only when a release that this workflow run began was cut off with weights shifted; otherwise do nothing.
     #[arg(long, conflicts_with = "force")]
     pub(crate) abandoned: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Status {
+    /// Show it again whenever it changes, until the release in flight has ended.
+    #[arg(short, long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -31,7 +31,14 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Approve(say) => order::run(Session::open(global)?, Word::Approve, say),
         Command::Retry => order::retry(&Session::open(global)?),
         Command::Rollback(arguments) => rollback::run(&Session::open(global)?, arguments),
-        Command::Status => ask(Session::open(global)?, status::run),
+        Command::Status(arguments) => {
+            let (arguments, watch) = (arguments.clone(), arguments.watch);
+            match ask(Session::open(global)?, move |session| status::run(session, &arguments)) {
+                // It is how one stops watching.
+                Err(Error::Interrupted(_)) if watch => Ok(()),
+                result => result,
+            }
+        }
         Command::History(arguments) => {
             let arguments = arguments.clone();
             ask(Session::open(global)?, move |session| history::run(session, &arguments))

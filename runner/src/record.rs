@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
-use crossfade_core::rollout::Saved;
+use crossfade_core::rollout::{Saved, Stage};
 use crossfade_core::table::{Environment, Owner, ReleaseId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -67,6 +67,12 @@ pub struct Record {
     /// Which process is in charge of it.
     #[serde(default)]
     pub owner: Option<Owner>,
+    /// What it does while traffic moves, in words that `status` shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// How many steps its plan has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
     /// Where it is, so that another runner can go on from there; absent before traffic moves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<Saved>,
@@ -138,6 +144,8 @@ impl Record {
             expires_at: now.plus(EXPIRES_AFTER),
             ended: None,
             owner: None,
+            stage: None,
+            steps: None,
             saved: None,
             config: None,
             heard: None,

@@ -1,5 +1,6 @@
 //! Tells other runners, again and again, that a release is still in charge, and listens to what people say to it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,9 @@ use crate::report;
 
 /// How often a record is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(45);
+/// How soon news are told: KV takes one write a second to a key
+/// (<https://developers.cloudflare.com/kv/platform/limits/>).
+const NEWS_EVERY: Duration = Duration::from_secs(2);
 /// How soon what became of an order is told.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// The most that one look for orders may take.
@@ -19,6 +23,7 @@ const LISTEN_WITHIN: Duration = Duration::from_secs(5);
 /// Keeps a release in charge while it works, whatever it waits for.
 pub struct Heartbeat {
     record: Arc<Mutex<Record>>,
+    news: Arc<AtomicBool>,
     ledger: Ledger,
     stop: Cancel,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -39,9 +44,10 @@ impl Heartbeat {
     /// aborted, `cancel` is told.
     pub fn start(ledger: Ledger, record: Record, cancel: Cancel, ear: Ear) -> Self {
         let record = Arc::new(Mutex::new(record));
-        let stop = Cancel::default();
+        let (stop, news) = (Cancel::default(), Arc::new(AtomicBool::new(false)));
         let beat = Beat {
             record: Arc::clone(&record),
+            news: Arc::clone(&news),
             ledger: ledger.clone(),
             cancel,
             ear,
@@ -50,7 +56,7 @@ impl Heartbeat {
         };
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || beat.run(&stopped));
-        Self { record, ledger, stop, thread: Some(thread) }
+        Self { record, news, ledger, stop, thread: Some(thread) }
     }
 
     /// Changes the record and writes it: what a release is about to do is known before it does it. Each of the two calls
@@ -66,6 +72,12 @@ impl Heartbeat {
     /// Changes the record; the next renewal writes it.
     pub fn note(&self, change: impl FnOnce(&mut Record)) {
         change(&mut lock(&self.record));
+    }
+
+    /// Changes the record, and has it written soon.
+    pub fn tell(&self, change: impl FnOnce(&mut Record)) {
+        change(&mut lock(&self.record));
+        self.news.store(true, Ordering::Relaxed);
     }
 
     /// The record as it is.
@@ -91,6 +103,7 @@ impl Drop for Heartbeat {
 /// The thread's own.
 struct Beat {
     record: Arc<Mutex<Record>>,
+    news: Arc<AtomicBool>,
     ledger: Ledger,
     cancel: Cancel,
     ear: Ear,
@@ -106,6 +119,7 @@ impl Beat {
         while !stopped.wait(LOOK_EVERY) {
             let mut due = renewed_at.elapsed() >= RENEW_EVERY;
             due |= self.hear_answer();
+            due |= renewed_at.elapsed() >= NEWS_EVERY && self.news.swap(false, Ordering::Relaxed);
             if listened_at.is_none_or(|at| at.elapsed() >= self.ear.every) {
                 listened_at = Some(Instant::now());
                 due |= self.listen();

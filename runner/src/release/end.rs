@@ -56,7 +56,7 @@ pub(super) fn close(session: &Session, ledger: &Ledger, record: Record, outcome:
         session.reporter.entries().iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
     let at = report::now();
     let ended = Some(Ended { at, outcome: outcome.into(), text });
-    let record = Record { ended, evidence, updated_at: at, phase: outcome.into(), ..record };
+    let record = Record { ended, evidence, updated_at: at, phase: outcome.into(), stage: None, ..record };
     if let Err(error) = ledger.close_ours(&record) {
         session.reporter.warn(format!("the history could not be written: {error}"));
     }

@@ -86,5 +86,5 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
 fn taken_over(record: Record, owner: Owner) -> Record {
     let now = report::now();
     let phase = format!("taken over by runner {}", owner.runner);
-    Record { owner: Some(owner), phase, runner: runner_name(), updated_at: now, ..record.renewed(now) }
+    Record { owner: Some(owner), phase, stage: None, runner: runner_name(), ..record.renewed(now) }
 }

@@ -7,6 +7,7 @@ mod canary;
 mod dead;
 mod orders;
 mod second;
+mod status;
 
 use crossfade_core::RoutingTable;
 use crossfade_sandbox::NAMESPACE_ID;
