@@ -111,6 +111,12 @@ impl World {
             Outcome::Superseded(by) => {
                 let other = |(at, it): (usize, &Runner)| at > index || (at != index && !it.dead);
                 let others = self.foreign || self.runners.iter().enumerate().any(other);
+                // With stale reads two that take over in short order may draw the same generation; the next one does not.
+                let stale = self.faults.api_stale_max > Duration::ZERO;
+                if !others && stale {
+                    self.will_take_over(Duration::from_secs(90));
+                    return Ok(());
+                }
                 Rule::CanBeResumed.check(others, || format!("superseded by {by}, and nobody else lives"))
             }
         }

@@ -159,7 +159,7 @@ impl World {
         Ok(())
     }
 
-    fn will_take_over(&mut self, later: Duration) {
+    pub(crate) fn will_take_over(&mut self, later: Duration) {
         self.takeovers_due += 1;
         self.after(later, Happening::TakesOver { tries: 0 });
     }
