@@ -108,6 +108,9 @@ impl World {
         self.counts.add_of("asleep", runner.phase.name());
         runner.asleep_until = Some(self.now.plus(so_long));
         runner.slept = true;
+        if self.faults.clock_stops {
+            runner.skew -= i64::try_from(so_long.as_millis()).unwrap();
+        }
         if self.dice.chance(0.7) {
             let soon = self.dice.seconds(5..=120);
             self.will_take_over(soon);
