@@ -69,6 +69,7 @@ impl World {
             inbox: std::collections::VecDeque::new(),
             errand: None,
             outcome: None,
+            ended_at: None,
             started_at: self.now,
             writes: 0,
             skew,
@@ -251,6 +252,7 @@ impl World {
         self.counts.add(how);
         self.counts.add_of(how, why);
         runner.outcome = Some(outcome);
+        runner.ended_at = Some(self.now);
         runner.ledger.ended()?;
         if !self.is_down() && !self.dice.chance(self.faults.api_fails) {
             let ended = !matches!(self.runners[index].outcome, Some(Outcome::Superseded(_)));
