@@ -128,6 +128,7 @@ impl World {
         self.counts.add_many("visitors", self.visitors.all);
         self.counts.add_many("visitors on the new version", self.visitors.met_new);
         self.counts.add_many("visitors on a bad one", self.visitors.met_bad);
+        self.counts.add_many("runs with crossed revisions", self.visitors.crossed.into());
         self.exposure()?;
         self.one_is_promoted()?;
         let unfinished = self.runners.iter().any(|runner| {
