@@ -38,6 +38,8 @@ pub(crate) struct Faults {
     pub(crate) kill_successors: bool,
     /// The runner stands still then, for so long.
     pub(crate) sleep: Option<(Moment, Duration)>,
+    /// Its clock stands still as well, as a monotonic one does in a machine that is suspended.
+    pub(crate) clock_stops: bool,
     /// Somebody takes over although the runner lives.
     pub(crate) usurp: Option<Duration>,
     /// Somebody cancels then.
@@ -73,6 +75,7 @@ impl Faults {
         kill: None,
         kill_successors: false,
         sleep: None,
+        clock_stops: false,
         usurp: None,
         cancel: None,
         foreign: None,
@@ -126,6 +129,7 @@ impl Faults {
         });
         faults.kill_successors = dice.chance(if sleep || usurp { 0.7 } else { 0.3 });
         faults.sleep = sleep.then(|| (moment(dice), dice.seconds(10..=900)));
+        faults.clock_stops = dice.chance(0.3);
         faults.usurp = usurp.then(|| dice.seconds(1..=1_200));
         faults.cancel = cancel.then(|| moment(dice));
         faults.foreign = foreign.then(|| dice.seconds(1..=1_800));

@@ -111,6 +111,12 @@ impl World {
             Outcome::Superseded(by) => {
                 let other = |(at, it): (usize, &Runner)| at > index || (at != index && !it.dead);
                 let others = self.foreign || self.runners.iter().enumerate().any(other);
+                // With stale reads two that take over in short order may draw the same generation; the next one does not.
+                let stale = self.faults.api_stale_max > Duration::ZERO;
+                if !others && stale {
+                    self.will_take_over(Duration::from_secs(90));
+                    return Ok(());
+                }
                 Rule::CanBeResumed.check(others, || format!("superseded by {by}, and nobody else lives"))
             }
         }
@@ -122,12 +128,9 @@ impl World {
         self.counts.add_many("visitors", self.visitors.all);
         self.counts.add_many("visitors on the new version", self.visitors.met_new);
         self.counts.add_many("visitors on a bad one", self.visitors.met_bad);
+        self.counts.add_many("runs with crossed revisions", self.visitors.crossed.into());
         self.exposure()?;
-        let promoted: Vec<_> =
-            self.runners.iter().filter(|it| it.outcome == Some(Outcome::Promoted)).collect();
-        let tables: Vec<_> = promoted.iter().filter_map(|it| it.ledger.last.as_ref()).collect();
-        let same = tables.windows(2).all(|pair| pair[0].variants() == pair[1].variants());
-        Rule::OneIsPromoted.check(same, || format!("{tables:?}"))?;
+        self.one_is_promoted()?;
         let unfinished = self.runners.iter().any(|runner| {
             let left = matches!(runner.outcome, None | Some(Outcome::Superseded(_) | Outcome::Stuck { .. }));
             runner.dead || left
@@ -137,6 +140,19 @@ impl World {
         self.all_follow_who_said_so()?;
         let leased = truth.as_ref().is_some_and(|truth| truth.lease().is_some());
         Rule::NothingIsLeftOver.check(!leased || unfinished || late, || format!("{truth:?}"))
+    }
+
+    fn one_is_promoted(&self) -> Result<(), Broken> {
+        let promoted: Vec<_> =
+            self.runners.iter().filter(|it| it.outcome == Some(Outcome::Promoted)).collect();
+        for pair in promoted.windows(2) {
+            let (one, other) = (pair[0], pair[1]);
+            // One who goes on with a release that has ended, because its record does not say so, was no rival.
+            let rivals = one.ended_at.is_none_or(|ended| other.started_at < ended);
+            let tables = [one, other].map(|it| it.ledger.last.as_ref().map(RoutingTable::variants));
+            Rule::OneIsPromoted.check(!rivals || tables[0] == tables[1], || format!("{tables:?}"))?;
+        }
+        Ok(())
     }
 
     /// Whoever says that traffic is home, or on the new version, is right everywhere in the end, whatever others did before.

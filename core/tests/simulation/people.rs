@@ -69,6 +69,7 @@ impl World {
             inbox: std::collections::VecDeque::new(),
             errand: None,
             outcome: None,
+            ended_at: None,
             started_at: self.now,
             writes: 0,
             skew,
@@ -108,6 +109,9 @@ impl World {
         self.counts.add_of("asleep", runner.phase.name());
         runner.asleep_until = Some(self.now.plus(so_long));
         runner.slept = true;
+        if self.faults.clock_stops {
+            runner.skew -= i64::try_from(so_long.as_millis()).unwrap();
+        }
         if self.dice.chance(0.7) {
             let soon = self.dice.seconds(5..=120);
             self.will_take_over(soon);
@@ -159,7 +163,7 @@ impl World {
         Ok(())
     }
 
-    fn will_take_over(&mut self, later: Duration) {
+    pub(crate) fn will_take_over(&mut self, later: Duration) {
         self.takeovers_due += 1;
         self.after(later, Happening::TakesOver { tries: 0 });
     }
@@ -248,6 +252,7 @@ impl World {
         self.counts.add(how);
         self.counts.add_of(how, why);
         runner.outcome = Some(outcome);
+        runner.ended_at = Some(self.now);
         runner.ledger.ended()?;
         if !self.is_down() && !self.dice.chance(self.faults.api_fails) {
             let ended = !matches!(self.runners[index].outcome, Some(Outcome::Superseded(_)));

@@ -58,7 +58,7 @@ pub(crate) enum Rule {
     EndsAreLegal,
     /// What is left in KV is a valid table, without a lease unless its runner died, was stuck or was superseded.
     NothingIsLeftOver,
-    /// Two runners of one release never both promote, with different tables.
+    /// Two runners of one release that live at the same time never both promote, with different tables.
     OneIsPromoted,
     /// A release can be taken over as long as it has not ended.
     CanBeResumed,

@@ -33,6 +33,7 @@ pub(crate) struct Runner {
     pub(crate) inbox: VecDeque<Order>,
     pub(crate) errand: Option<(Errand, Timestamp)>,
     pub(crate) outcome: Option<Outcome>,
+    pub(crate) ended_at: Option<Timestamp>,
     pub(crate) started_at: Timestamp,
     pub(crate) writes: u64,
     /// How far its clock is off, in milliseconds.

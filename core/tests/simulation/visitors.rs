@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crossfade_core::table::{Revision, Weight};
+use crossfade_core::table::Weight;
 use crossfade_core::{RoutingTable, Timestamp};
 
 use crate::edge::{REFRESH, VISITS_WITHIN, Visit};
@@ -28,7 +28,7 @@ pub(crate) struct Visitors {
     last_applied_at: Option<Timestamp>,
     /// The end of the last lease that was ever given.
     leases_end: Option<Timestamp>,
-    highest: Option<Revision>,
+    highest: Option<Rc<RoutingTable>>,
     /// A table came to KV whose number was not above all others: routers may go on with those.
     pub(crate) crossed: bool,
 }
@@ -39,8 +39,12 @@ impl Visitors {
         if let Some((_, replaced_at)) = self.possible.back_mut() {
             replaced_at.get_or_insert(now);
         }
-        self.crossed |= self.highest.is_some_and(|highest| table.revision() <= highest);
-        self.highest = self.highest.max(Some(table.revision()));
+        let highest = self.highest.as_ref().map(|highest| highest.revision());
+        self.crossed |= highest > Some(table.revision());
+        self.crossed |= highest == Some(table.revision()) && self.highest.as_ref() != Some(table);
+        if highest < Some(table.revision()) {
+            self.highest = Some(Rc::clone(table));
+        }
         self.leases_end = self.leases_end.max(table.lease().map(|lease| lease.expires_at));
         self.last_applied_at = Some(now);
         self.possible.push_back((Rc::clone(table), None));

@@ -183,3 +183,37 @@ fn a_paused_release_whose_batch_fails_stands_by() {
     assert_eq!(scenario.run(), Outcome::Promoted);
     assert_eq!(scenario.replies, [(Order::Pause, Ok(())), (Order::Resume, Ok(()))]);
 }
+
+#[test]
+fn a_lease_that_cannot_be_renewed_on_the_way_home_keeps_the_reason_for_going() {
+    let mut scenario = in_place(6, 2, 10).measured([fail()]);
+    scenario.undos.push_back(Event::Busy);
+    let undoes = |effect: &Effect| matches!(effect, Effect::Undo { .. });
+    assert_eq!(scenario.run_until(undoes), None);
+    scenario.publishes.extend((0..60).map(|_| Event::Published(Err(WriteFailure::NotWritten("503".into())))));
+    let last = scenario.tables.last().unwrap().clone();
+    let mut event = Event::Busy;
+    scenario.now = scenario.now.plus(Limits::default().renew_every);
+    let outcome = loop {
+        match scenario.rollout.handle(scenario.now, event) {
+            Effect::Publish { table, urgent, .. } => {
+                assert!(
+                    urgent && table.variants() == last.variants(),
+                    "the same for longer, before anything else"
+                );
+                event = scenario.publishes.pop_front().unwrap();
+            }
+            Effect::WaitUntil(until) => {
+                scenario.now = until;
+                event = Event::Woke;
+            }
+            Effect::Finish(outcome) => break outcome,
+            effect => panic!("{effect:?}"),
+        }
+    };
+    let Outcome::Stuck { reason: Reason::TooManyFailed { .. }, traffic } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(matches!(traffic, Traffic::HomeNotWritten { lease_ends: Some(_), .. }));
+    assert_eq!(scenario.publishes.len(), 0, "as often as home itself");
+}
