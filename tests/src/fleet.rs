@@ -20,8 +20,8 @@ pub struct Fleet {
     pub instances: Vec<Instance>,
 }
 
-/// One instance. Its files are `NAME/version`, what it serves; `NAME/busy`, there while it is replaced; `NAME/sick`, there while
-/// its health check fails; `NAME/fail-deploy`, `NAME/fail-rollback`, `NAME/slow`, read by its commands.
+/// One instance. Its files are `NAME/version`, what it serves; `NAME/busy`, there while it is replaced; `NAME/sick`, the version whose
+/// health check fails; `NAME/fail-deploy`, `NAME/fail-rollback`, `NAME/slow`, read by its commands.
 pub struct Instance {
     /// Its name in the table.
     pub name: String,
@@ -163,7 +163,7 @@ impl Instance {
                 visits.lock().unwrap().push(request.target.clone());
             }
             let version = std::fs::read_to_string(at.join("version")).unwrap_or_default();
-            let sick = at.join("sick").exists() && version != "1.0.0";
+            let sick = std::fs::read_to_string(at.join("sick")).is_ok_and(|sick| sick == version);
             let status = if request.target == "/health" && sick { "500 Sick" } else { "200 OK" };
             let body = json!({ "version": version }).to_string();
             wire.answer(status, &[("content-type", "application/json")], body);

@@ -11,6 +11,7 @@ use crossfade_core::rollout::{Crew, Instance, Plan, Rollout, Subject};
 use crossfade_core::table::Variant;
 
 use super::charge::Charge;
+use super::takeover::table_in_force;
 use super::{Request, Source, Start};
 use crate::command::Session;
 use crate::config::{InstanceConfig, Place};
@@ -79,7 +80,25 @@ pub(super) fn run(charge: &mut Charge<'_>, request: &Request, start: Start) -> R
         FleetWork::new(charge, &plan, &crew, base.as_ref(), Sources { path, message: message.as_deref() })?;
     let rollout =
         Rollout::new(plan, base, Subject::Fleet(crew), charge.release.clone(), owner)?.above(served);
-    charge.drive(rollout, work)
+    drive(charge, rollout, work)
+}
+
+/// Moves traffic, to the end; then says who did not take the new version.
+pub(super) fn drive(charge: &mut Charge<'_>, rollout: Rollout, work: FleetWork) -> Result<(), Error> {
+    charge.drive(rollout, work)?;
+    let Ok(Some(table)) = table_in_force(charge.session) else { return Ok(()) };
+    let kept: Vec<&Variant> = table.variants().iter().filter(|it| it.version != charge.version).collect();
+    if let Some(first) = kept.first() {
+        let (all, names) =
+            (table.variants().len(), kept.iter().map(|it| it.name.as_str()).collect::<Vec<_>>());
+        charge.whom = Some(format!(
+            "{} of {all} instances have it; {} kept {}",
+            all - kept.len(),
+            names.join(", "),
+            first.version
+        ));
+    }
+    Ok(())
 }
 
 /// What is uploaded.

@@ -62,7 +62,7 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
             word.command()
         ));
     };
-    let charge =
+    let mut charge =
         claim.take(announce, |session, record| session.ledger.take_charge(record, &session.cancel))?;
     match (word, word.order()) {
         (Word::Abort, _) | (_, None) => session.cancel.cancel(&format!("aborted {whose}")),
@@ -82,7 +82,7 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
             let directory = fleet::directory(session);
             let sources = Sources { path: &directory, message: None };
             FleetWork::new(&charge, rollout.plan(), &crew, rollout.base(), sources)
-                .and_then(|work| charge.drive(rollout, work.resumed(found.as_ref())))
+                .and_then(|work| fleet::drive(&mut charge, rollout, work.resumed(found.as_ref())))
         }
     };
     charge.end(result)
