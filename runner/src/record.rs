@@ -21,7 +21,7 @@ use crate::report;
 
 mod heartbeat;
 
-pub use heartbeat::{Ear, Heartbeat};
+pub use heartbeat::{Ear, Heartbeat, Notes};
 
 /// How long a record counts without being renewed.
 pub const EXPIRES_AFTER: Duration = Duration::from_secs(180);
@@ -85,9 +85,39 @@ pub struct Record {
     /// The last order that was done or refused, and what became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<Answered>,
+    /// The fleet of a rolling release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<InstanceRecord>,
     /// What happened, in the history only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Value>,
+}
+
+/// One instance of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceRecord {
+    /// Its name in the table.
+    pub name: String,
+    /// Where the new version is; absent while it has not got it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// The Pages project that it was uploaded to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Its deployment there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment_id: Option<String>,
+}
+
+/// A Pages deployment that a release made.
+#[derive(Clone, Debug)]
+pub struct Uploaded<'a> {
+    /// Whose; the environment's own project when absent.
+    pub project: Option<&'a str>,
+    /// Its id.
+    pub id: &'a str,
+    /// Where it is.
+    pub origin: Option<&'a str>,
 }
 
 /// An order, and what became of it.
@@ -150,8 +180,23 @@ impl Record {
             config: None,
             heard: None,
             answered: None,
+            instances: Vec::new(),
             evidence: Vec::new(),
         }
+    }
+
+    /// The deployments that it made and that are still there.
+    pub fn uploaded(&self) -> Vec<Uploaded<'_>> {
+        let one = self.deployment_id.as_deref().map(|id| Uploaded {
+            project: None,
+            id,
+            origin: self.origin.as_deref(),
+        });
+        let fleet = self.instances.iter().filter_map(|instance| {
+            let (project, origin) = (instance.project.as_deref(), instance.origin.as_deref());
+            Some(Uploaded { project, id: instance.deployment_id.as_deref()?, origin })
+        });
+        one.into_iter().chain(fleet).collect()
     }
 
     /// That nobody else can begin, until when at most, and what that means for whoever tried.
@@ -344,12 +389,17 @@ impl Ledger {
         Ok(keys)
     }
 
-    /// Notes in the history that a release's deployment is gone.
+    /// Notes in the history that a release's deployments are gone.
     ///
     /// # Errors
     /// When KV cannot be written.
     pub fn forget_deployment(&self, record: &Record) -> Result<(), Error> {
-        self.write(&self.history_key(&record.id), &Record { deployment_id: None, ..record.clone() })
+        let mut instances = record.instances.clone();
+        instances.iter_mut().for_each(|instance| instance.deployment_id = None);
+        self.write(
+            &self.history_key(&record.id),
+            &Record { deployment_id: None, instances, ..record.clone() },
+        )
     }
 
     fn read(&self, key: &str) -> Result<Option<Record>, Error> {

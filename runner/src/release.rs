@@ -18,6 +18,7 @@ use crossfade_core::table::{Generation, Origin, Owner, Revision, VariantName, Ve
 
 use crate::cancel::Cancel;
 use crate::command::Session;
+use crate::config::Strategy;
 use crate::error::Error;
 use crate::hooks::{Asker, Moment, Phase};
 use crate::record::{Record, WITHIN};
@@ -30,6 +31,7 @@ use measure::CanaryWork;
 mod charge;
 mod deployment;
 mod end;
+mod fleet;
 mod gates;
 mod hooks;
 mod id;
@@ -91,16 +93,17 @@ impl Source {
 /// [`Error::InCharge`] or [`Error::Superseded`] when another release is in charge or takes over.
 pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let edge = session.edge()?;
-    let plan = session.config.plan(false)?;
+    let rolling = session.config.rollout.strategy == Strategy::Rolling;
     let release = new_release_id();
     let (named, variable) = ((&request.version, &release), |name: &str| std::env::var(name).ok());
     let asker = Asker::new(&session.config.hooks, &session.root, named, session.cancel.clone(), variable)?;
     second::wait_for_the_first(session, &release)?;
     let found = takeover::table_in_force(session)?;
-    let slot = idle_slot(session, found.as_ref())?;
+    let slot = if rolling { fleet_slot()? } else { idle_slot(session, found.as_ref())? };
+    let plan = if rolling { fleet::plan(session, found.as_ref())? } else { session.config.plan(0, false)? };
     if let Some(table) = &found {
         takeover::refuse_while_leased(table)?;
-        if table.lease().is_none() {
+        if table.lease().is_none() && !rolling {
             CannotStart::check(table, &session.environment, &slot)?;
         }
     }
@@ -122,7 +125,10 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let result = found
         .map(|table| takeover::settle_dead_release(session, table, &charge.release))
         .transpose()
-        .and_then(|base| run(&mut charge, request, Start { owner, slot, base, served, plan }));
+        .and_then(|base| {
+            let start = Start { owner, slot, base, served, plan };
+            if rolling { fleet::run(&mut charge, request, start) } else { run(&mut charge, request, start) }
+        });
     charge.end(result)
 }
 
@@ -212,6 +218,15 @@ fn bring(charge: &mut Charge<'_>, request: &Request) -> Result<Origin, Error> {
     let uploaded = matches!(request.source, Source::Directory { .. });
     gates::live(session, request, deployment_id.as_deref().filter(|_| uploaded), &origin)?;
     Ok(origin)
+}
+
+/// Whether a release needs a build's output.
+pub fn uploads(session: &Session) -> bool {
+    session.config.rollout.strategy != Strategy::Rolling || fleet::uploads(session)
+}
+
+fn fleet_slot() -> Result<VariantName, Error> {
+    VariantName::new("slot", fleet::SLOT).map_err(|error| Error::Usage(error.to_string()))
 }
 
 /// The slot that no visitor is on.

@@ -22,7 +22,7 @@ pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
     };
     let version = Version::new("--as", version)
         .map_err(|error| Error::Usage(format!("the version is {}: {}", error.value, error.problem)))?;
-    if session.config.hooks.build.is_none() {
+    if session.config.hooks.build.is_none() && release::uploads(session) {
         // Nothing is going to make it: known before a hook has touched the database.
         upload::check(&directory)?;
     }

@@ -29,6 +29,17 @@ pub struct Heartbeat {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+/// Changes a release's record from another thread.
+#[derive(Clone)]
+pub struct Notes(Arc<Mutex<Record>>);
+
+impl Notes {
+    /// Changes the record; the next renewal writes it.
+    pub fn note(&self, change: impl FnOnce(&mut Record)) {
+        change(&mut lock(&self.0));
+    }
+}
+
 /// Where a release hears what people say.
 pub struct Ear {
     /// Where it lies.
@@ -78,6 +89,11 @@ impl Heartbeat {
     pub fn tell(&self, change: impl FnOnce(&mut Record)) {
         change(&mut lock(&self.record));
         self.news.store(true, Ordering::Relaxed);
+    }
+
+    /// The same for another thread.
+    pub fn notes(&self) -> Notes {
+        Notes(Arc::clone(&self.record))
     }
 
     /// The record as it is.

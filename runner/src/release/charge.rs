@@ -29,6 +29,8 @@ pub(super) struct Charge<'a> {
     pub(super) moment: Moment,
     pub(super) heartbeat: Heartbeat,
     pub(super) inbox: Inbox,
+    /// Whom the new version serves, when that is not everybody.
+    pub(super) whom: Option<String>,
     begun: Begun,
     telling: Telling<'a>,
 }
@@ -70,7 +72,8 @@ impl<'a> Claim<'a> {
         };
         let heartbeat = Heartbeat::start(session.ledger.clone(), record, session.cancel.clone(), ear);
         let begun = Begun::default();
-        Ok(Charge { session, release, version, edge, asker, moment, heartbeat, inbox, begun, telling })
+        let whom = None;
+        Ok(Charge { session, release, version, edge, asker, moment, heartbeat, inbox, whom, begun, telling })
     }
 }
 
@@ -116,7 +119,10 @@ impl Charge<'_> {
         let session = self.session;
         self.heartbeat.stop();
         let (outcome, text) = match &result {
-            Ok(()) => ("promoted", format!("promoted {}: it serves everybody", self.version)),
+            Ok(()) => {
+                let whom = self.whom.take().unwrap_or_else(|| "it serves everybody".into());
+                ("promoted", format!("promoted {}: {whom}", self.version))
+            }
             Err(error) => end::failed_outcome(error, &self.version),
         };
         session.reporter.finished(outcome, result.is_ok(), text.clone());

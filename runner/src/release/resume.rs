@@ -4,6 +4,7 @@ use crossfade_core::rollout::{Rollout, Subject};
 use crossfade_core::table::{Owner, ReleaseId, VariantName, Version};
 
 use super::charge::Claim;
+use super::fleet::{self, FleetWork, Sources};
 use super::hooks::InFlight;
 use super::id::new_runner_id;
 use super::measure::CanaryWork;
@@ -61,7 +62,7 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
             word.command()
         ));
     };
-    let charge =
+    let mut charge =
         claim.take(announce, |session, record| session.ledger.take_charge(record, &session.cancel))?;
     match (word, word.order()) {
         (Word::Abort, _) | (_, None) => session.cancel.cancel(&format!("aborted {whose}")),
@@ -77,7 +78,12 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
             let work = CanaryWork::new(session, release, &canary, &charge.edge, stable.as_ref(), hooks);
             charge.drive(rollout, work)
         }
-        Subject::Fleet(_) => Err(why_not("is a rolling one, which cannot be taken over yet")),
+        Subject::Fleet(crew) => {
+            let directory = fleet::directory(session);
+            let sources = Sources { path: &directory, message: None };
+            FleetWork::new(&charge, rollout.plan(), &crew, rollout.base(), sources)
+                .and_then(|work| fleet::drive(&mut charge, rollout, work.resumed(found.as_ref())))
+        }
     };
     charge.end(result)
 }

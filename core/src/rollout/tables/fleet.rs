@@ -179,6 +179,13 @@ impl Fleet {
             shares.push((variant, if serves(index) { share } else { 0 }));
             serving.push(serves(index));
         }
+        // A rule must not send anybody to an instance that is being replaced.
+        let out: Vec<VariantName> = shares
+            .iter()
+            .zip(&serving)
+            .filter(|(_, serves)| !**serves)
+            .map(|((variant, _), _)| variant.name.clone())
+            .collect();
         if leaving_too && let Some(base) = &self.base {
             shares.extend(leaving(base, &self.crew).map(|it| (it.clone(), it.weight.basis_points().into())));
         }
@@ -188,7 +195,8 @@ impl Fleet {
         }
         let variants = weighed(shares);
         let stable = self.fallback(&variants);
-        let names: Vec<&VariantName> = variants.iter().map(|variant| &variant.name).collect();
+        let names: Vec<&VariantName> =
+            variants.iter().map(|variant| &variant.name).filter(|name| !out.contains(name)).collect();
         let by = self.crew.affinity.clone();
         // The same salt as before: a release moves nobody from one instance to another.
         let salt =
