@@ -19,7 +19,7 @@ use crate::route::Route;
 pub(crate) fn is_missing(call: &Call, response: &Response, status: u16) -> bool {
     let dest = || call.request.headers().get("sec-fetch-dest").ok().flatten().unwrap_or_default();
     let content_type = || response.headers().get("content-type").ok().flatten().unwrap_or_default();
-    call.ask().is_safe() && asset::is_missing(call.target().path(), dest, status, content_type)
+    asset::is_missing(call.target().path(), dest, status, content_type) && call.is_safe()
 }
 
 /// The file from the first place that has it, one place after the other; else the answer that was there.

@@ -29,7 +29,7 @@ pub(crate) fn answer(call: &Call, now: Timestamp) -> JsValue {
             &[("www-authenticate", "Bearer")],
         );
     }
-    match (call.target().path().strip_prefix(PREFIX), call.ask().method) {
+    match (call.target().path().strip_prefix(PREFIX), call.request.method().as_str()) {
         (Some("/status"), "GET" | "HEAD") => answer::json(200, &status(call, now)),
         (Some("/status"), _) => answer::text(405, "GET only", &[("allow", "GET, HEAD")]),
         (_, _) => answer::text(404, "there is `/__crossfade/status`", &[]),
