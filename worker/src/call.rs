@@ -10,35 +10,38 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{AbortController, AbortSignal, Request, Response};
 use worker::js_sys::futures::JsFuture;
 use worker::js_sys::{JsString, Promise};
-use worker::{Context, Delay, worker_sys};
+use worker::{Context, Delay};
 
 use crate::ask::Ask;
-use crate::glue;
+use crate::glue::{self, Incoming};
 use crate::settings::Settings;
 use crate::target::Target;
 
 /// A request and what it says of itself, which is asked when somebody wants to know.
 pub(crate) struct Call {
-    /// The request as it came.
-    pub(crate) request: Request,
+    /// The request as the entry hands it over.
+    pub(crate) incoming: Incoming,
     /// The Worker's settings.
     pub(crate) settings: Rc<Settings>,
-    /// The request's context, for what is done after the answer.
-    pub(crate) context: Context,
     /// Whether somebody is going to look at its cookies.
     cookies: bool,
     said: OnceCell<(Ask, Target)>,
 }
 
 impl Call {
-    /// Of a request that came. `cookies` when somebody is going to look at them.
-    pub(crate) const fn new(
-        request: Request,
-        cookies: bool,
-        context: Context,
-        settings: Rc<Settings>,
-    ) -> Self {
-        Self { request, settings, context, cookies, said: OnceCell::new() }
+    /// Of a request that comes. `cookies` when somebody is going to look at them.
+    pub(crate) const fn new(incoming: Incoming, cookies: bool, settings: Rc<Settings>) -> Self {
+        Self { incoming, settings, cookies, said: OnceCell::new() }
+    }
+
+    /// The request; its headers say more than it came with once it was sent.
+    pub(crate) fn request(&self) -> Request {
+        self.incoming.request()
+    }
+
+    /// Has something done after the answer.
+    pub(crate) fn afterwards(&self, work: impl Future<Output = ()> + 'static) {
+        Context::new(self.incoming.context()).wait_until(work);
     }
 
     /// What it says of itself.
@@ -53,7 +56,7 @@ impl Call {
 
     fn said(&self) -> &(Ask, Target) {
         self.said.get_or_init(|| {
-            let ask = Ask::parse(glue::facts(&self.request, self.cookies));
+            let ask = Ask::parse(glue::facts(&self.incoming, self.cookies));
             let target = Target::of(ask.url()).unwrap_or_default();
             (ask, target)
         })
@@ -61,12 +64,12 @@ impl Call {
 
     /// Whether the request changes nothing.
     pub(crate) fn is_safe(&self) -> bool {
-        matches!(self.request.method().as_str(), "GET" | "HEAD")
+        matches!(self.request().method().as_str(), "GET" | "HEAD")
     }
 
     /// Whether it can be sent twice: it changes nothing, and has no body that would be gone by then.
     pub(crate) fn can_repeat(&self) -> bool {
-        self.is_safe() && self.request.body().is_none()
+        self.is_safe() && self.request().body().is_none()
     }
 
     /// Sends it to an origin and lets the answer be finished by `table` ([`crate::stable::Held::answered`]).
@@ -79,8 +82,7 @@ impl Call {
     ) -> Promise {
         let (ask, target) = (self.ask(), self.target());
         glue::exchange(
-            &self.request,
-            AsRef::<worker_sys::Context>::as_ref(&self.context),
+            &self.incoming,
             origin,
             target.respelled(),
             target.path_begin(),
@@ -100,7 +102,7 @@ impl Call {
     ) -> Result<Response, JsValue> {
         let (ask, target) = (self.ask(), self.target());
         let sent = glue::send(
-            &self.request,
+            &self.incoming,
             &origin.as_str().into(),
             target.respelled(),
             target.path_begin(),
@@ -133,6 +135,6 @@ impl Call {
     /// Sends a copy without credentials to an origin; the promise is of nothing, once its answer was thrown away.
     pub(crate) fn mirror(&self, origin: &Origin) -> Promise {
         let target = self.target();
-        glue::mirror(&self.request, &origin.as_str().into(), target.respelled(), target.path_begin())
+        glue::mirror(&self.incoming, &origin.as_str().into(), target.respelled(), target.path_begin())
     }
 }

@@ -9,6 +9,9 @@ export const entry = {
   failed: undefined,
 };
 
+// A call is what the entry makes of a request: `{ request, context, url, headers }`, because each look at a property of the
+// platform's costs as much as a crossing.
+
 /** The cookie of the override, see `ask.rs`. */
 const OVERRIDE = 'crossfade-override=';
 
@@ -16,8 +19,7 @@ const OVERRIDE = 'crossfade-override=';
  * What the router decides by, a line each: URL, cookies, and the override's two headers when one of them is there. URLs and
  * header values hold no line breaks. Cookies are left out when nobody would look at them: each character that crosses is copied.
  */
-export function facts(request, cookies) {
-  const { url, headers } = request;
+export function facts({ url, headers }, cookies) {
   const token = headers.get('crossfade-token');
   const variant = headers.get('crossfade-variant');
   const cookie = headers.get('cookie');
@@ -27,18 +29,15 @@ export function facts(request, cookies) {
 }
 
 /**
- * Sends a request on to `origin`, body streaming, redirects left to the visitor. Its URL is cut at `path`; `url` is given when it
- * has to be spelled otherwise, `cookie` when it replaces the visitor's, `secrets` when the override's headers are there to be
- * taken out.
+ * Sends a request on to `origin`, body streaming, redirects left to the visitor. Its URL is cut at `path`; `spelled`
+ * is given when it has to be spelled otherwise, `cookie` when it replaces the visitor's, `secrets` when the override's headers are
+ * there to be taken out. The request is the entry's copy, so its headers are set in place, and it may be sent again.
  *
- * A copy by the request's own constructor is the cheapest that has headers to be set, and keeps what only a request can have: a
- * body with its length, also of a GET. Each call here is a price that every request pays.
+ * A request in the place of a dictionary is the cheapest, and keeps what only a request can have: a body with its length, also
+ * of a GET. Each call here is a price that every request pays.
  */
-export function send(request, origin, url, path, cookie, secrets, signal) {
-  const whole = url ?? request.url;
-  const copy = new Request(origin + whole.slice(path), request);
-  const { headers } = copy;
-  forwarded(headers, whole, path);
+export function send({ request, url, headers }, origin, spelled, path, cookie, secrets, signal) {
+  const target = origin + forwarded(headers, spelled ?? url, path);
   const client = headers.get('cf-connecting-ip');
   if (client !== null) headers.set('x-forwarded-for', client);
   if (secrets) {
@@ -49,46 +48,46 @@ export function send(request, origin, url, path, cookie, secrets, signal) {
     if (cookie === '') headers.delete('cookie');
     else headers.set('cookie', cookie);
   }
-  return signal === undefined ? fetch(copy) : fetch(copy, { signal });
+  return signal === undefined ? fetch(target, request) : fetch(new Request(target, request), { signal });
 }
 
-/** Says by which name and over what the visitor came. */
+/** Says by which name and over what the visitor came, and returns the path. */
 function forwarded(headers, url, path) {
   const colon = url.indexOf(':');
   headers.set('x-forwarded-host', url.slice(colon + 3, path));
   headers.set('x-forwarded-proto', url.slice(0, colon));
+  return url.slice(path);
 }
 
 /**
  * Sends a request on and lets the router finish its answer; `table` and `marks` are the router's own, kept for it meanwhile. All
  * in one function that waits, because each promise more is a turn of the event loop more.
  */
-export async function exchange(request, context, origin, url, path, cookie, secrets, table, marks, setCookie) {
+export async function exchange(call, origin, spelled, path, cookie, secrets, table, marks, setCookie) {
   const begun = entry.failures;
   let answer;
   let status = 0;
   try {
-    answer = await send(request, origin, url, path, cookie, secrets);
+    answer = await send(call, origin, spelled, path, cookie, secrets);
     status = answer.status;
   } catch (error) {
     answer = error;
   }
   try {
-    return table.answered(request, context, answer, status, marks, setCookie);
+    return table.answered(call, answer, status, marks, setCookie);
   } catch (error) {
-    return entry.failed(error, begun, request);
+    return entry.failed(error, begun, call.request);
   }
 }
 
 /** Sends a copy of a GET without anything that says who asked, and reads none of the answer. A socket is nothing to repeat. */
-export async function mirror(request, origin, url, path) {
-  const whole = url ?? request.url;
-  const headers = new Headers(request.headers);
+export async function mirror({ url, headers: all }, origin, spelled, path) {
+  const headers = new Headers(all);
   if (headers.has('upgrade')) return;
   for (const name of ['cookie', 'authorization', 'proxy-authorization', 'crossfade-token', 'crossfade-variant']) headers.delete(name);
-  forwarded(headers, whole, path);
+  const target = origin + forwarded(headers, spelled ?? url, path);
   headers.set('crossfade-mirror', '1');
-  const answer = await fetch(origin + whole.slice(path), { headers, redirect: 'manual' });
+  const answer = await fetch(target, { headers, redirect: 'manual' });
   await answer.body?.cancel();
 }
 
@@ -96,7 +95,7 @@ export async function mirror(request, origin, url, path) {
 const waiting = new Set();
 
 /** The same promise; when the router that was to keep it has failed, the entry answers the request. */
-export function kept(promise, request) {
+export function kept(promise, { request }) {
   const begun = entry.failures;
   const ours = new Promise((resolve, reject) => {
     waiting.add(reject);

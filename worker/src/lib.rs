@@ -39,10 +39,10 @@ use std::rc::Rc;
 
 use crossfade_core::Timestamp;
 use wasm_bindgen::prelude::*;
-use web_sys::Request;
-use worker::{Context, Env, js_sys, worker_sys};
+use worker::{Env, js_sys};
 
 use call::Call;
+use glue::Incoming;
 use isolate::Ready;
 use settings::Settings;
 
@@ -55,13 +55,15 @@ fn start() {
 /// Answers one request: with a response, or the promise of one. Most go their whole way without a Rust future, which would
 /// cost each of them several turns of JavaScript's event loop.
 #[wasm_bindgen]
-pub fn fetch(request: Request, env: Env, context: worker_sys::Context) -> JsValue {
+pub fn fetch(incoming: Incoming, env: Env) -> JsValue {
     let now = now();
     let settings = Settings::of(&env);
-    let context = Context::new(context);
-    let ready = table::current(&env, &settings, &context, now);
+    let ready = table::current();
     let cookies = ready.as_ref().is_none_or(|ready| ready.assignment.is_split());
-    let call = Call::new(request, cookies, context, Rc::clone(&settings));
+    let call = Call::new(incoming, cookies, Rc::clone(&settings));
+    if ready.is_some() {
+        table::refresh_when_due(&env, &call, now);
+    }
     if call.target().path().is_empty() {
         return answer::bad_request();
     }
@@ -91,11 +93,10 @@ fn dispatch(call: Call, ready: Rc<Ready>, now: Timestamp) -> JsValue {
 
 /// The promise of what a request's future comes to.
 fn promise<F: Future<Output = JsValue> + 'static>(call: Call, answer: impl FnOnce(Call) -> F) -> JsValue {
-    // The same object: `request.clone()` would be JavaScript's, a copy.
-    let request = Clone::clone(&call.request);
+    let incoming = call.incoming.clone();
     let future = answer(call);
     let future = std::panic::AssertUnwindSafe(async { Ok(future.await) });
-    glue::kept(&js_sys::futures::future_to_promise(future), &request).into()
+    glue::kept(&js_sys::futures::future_to_promise(future), &incoming).into()
 }
 
 /// The Worker's clock, which stands still between I/O.

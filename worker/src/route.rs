@@ -43,7 +43,7 @@ pub(crate) fn route(call: &Call, ready: &Rc<Ready>, now: Timestamp) -> Result<Ro
         Override::Unknown(name) => return Err(name),
     }
     let rule = table.policy().rules.iter().find(|rule| {
-        let facts = RequestFacts(&call.request);
+        let facts = RequestFacts(&call.request());
         rule.holds(call.target().path(), &facts)
     });
     let ruled = rule.and_then(|rule| table.variants().iter().position(|variant| variant.name == rule.to));
@@ -55,7 +55,7 @@ pub(crate) fn route(call: &Call, ready: &Rc<Ready>, now: Timestamp) -> Result<Ro
         }
         None => {
             let visitor =
-                Visitor::of(&call.request, ask.cookies(), &table.affinity().by, call.target().secure());
+                Visitor::of(&call.request(), ask.cookies(), &table.affinity().by, call.target().secure());
             let choice = ready.assignment.choose(visitor.id, now);
             Route { cookie: visitor.cookie.map(JsString::from), ..to(choice.variant) }
         }

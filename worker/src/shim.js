@@ -31,11 +31,14 @@ entry.failed = (error, begun, request) => {
 };
 
 export default {
-  fetch(request, env, context) {
+  fetch(original, env, context) {
     bindings = env;
     const begun = entry.failures;
+    // A copy, because its headers can be set. Nobody looks at the original's, which would be one object more to make.
+    const request = new Request(original);
     try {
-      return router.fetch(request, env, context);
+      const { url, headers } = request;
+      return router.fetch({ request, context, url, headers }, env);
     } catch (error) {
       fail(error, begun);
       return lastResort(request, false);

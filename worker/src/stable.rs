@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use crossfade_core::asset::names_file;
 use wasm_bindgen::prelude::*;
-use web_sys::{Request, Response};
+use web_sys::Response;
 use worker::js_sys::{JsString, Math};
-use worker::{Context, worker_sys};
 
 use crate::answer;
 use crate::asset;
 use crate::call::Call;
+use crate::glue::Incoming;
 use crate::isolate::{self, Ready};
 use crate::route::Route;
 
@@ -34,8 +34,7 @@ impl Held {
     /// Takes the answer of a table's stable variant, or what went wrong. `status` is 0 when there is no answer.
     pub fn answered(
         &self,
-        request: Request,
-        context: worker_sys::Context,
+        incoming: Incoming,
         result: JsValue,
         status: u16,
         marks: u32,
@@ -53,7 +52,7 @@ impl Held {
         }
         let response: Response = result.unchecked_into();
         let settings = Rc::clone(ready.settings());
-        let call = Call::new(request, false, Context::new(context), settings);
+        let call = Call::new(incoming, false, settings);
         if !lapsed {
             mirror(&call, ready);
         }
@@ -89,12 +88,12 @@ impl Marks {
 fn mirror(call: &Call, ready: &Ready) {
     let Some(mirror) = &ready.table().policy().mirror else { return };
     let share = f64::from(mirror.weight.basis_points()) / 10_000.0;
-    if Math::random() >= share || call.request.method() != "GET" {
+    if Math::random() >= share || call.request().method() != "GET" {
         return;
     }
     let Some(variant) = ready.table().variant(&mirror.to) else { return };
     let sent = call.mirror(&variant.origin);
-    call.context.wait_until(async move {
+    call.afterwards(async move {
         // What a copy comes to is nobody's business but the canary's own logs'.
         let _ = worker::js_sys::futures::JsFuture::from(sent).await;
     });
