@@ -10,7 +10,7 @@ extern "C" {
     /// A request as the entry hands it over, with what is always asked of it.
     #[wasm_bindgen(js_name = Object)]
     #[derive(Clone)]
-    pub(crate) type Incoming;
+    pub type Incoming;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn request(this: &Incoming) -> Request;
