@@ -56,13 +56,14 @@ pub fn is_missing(
     match status {
         404 | 410 => is_fingerprinted(path),
         200 if is_fingerprinted(path) => is_html(&content_type()),
-        200 => has_extension(path) && is_subresource(&dest()) && is_html(&content_type()),
+        200 => names_file(path) && is_subresource(&dest()) && is_html(&content_type()),
         _ => false,
     }
 }
 
-/// Whether a path's last part looks like a file's name. Pages seldom do, and are spared the questions.
-fn has_extension(path: &str) -> bool {
+/// Whether a path's last part looks like a file's name: only such a file may be missing. Pages seldom do, and are spared the
+/// questions.
+pub fn names_file(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|file| file.contains('.'))
 }
 
