@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::table::{
-    self, Affinity, AffinityBy, Environment, Generation, Origin, Policy, Previous, RunnerId, Variant,
+    self, Affinity, AffinityBy, Environment, Generation, Origin, Policy, Previous, Rule, RunnerId, Variant,
     VariantName, Version, Weight,
 };
 
@@ -56,6 +56,18 @@ fn canary() -> Canary {
         affinity: AffinityBy::default(),
         policy: Policy::default(),
     }
+}
+
+/// Rules that send some visitors there.
+fn rules_to(names: &[&str]) -> Policy {
+    let rule = |to: &&str| Rule {
+        to: VariantName::new("to", *to).unwrap(),
+        path: None,
+        header: None,
+        cookie: None,
+        country: vec!["CH".into()],
+    };
+    Policy { rules: names.iter().map(rule).collect(), ..Policy::default() }
 }
 
 fn plan(steps: &[(u16, u64)]) -> Plan {

@@ -179,24 +179,19 @@ impl Fleet {
             shares.push((variant, if serves(index) { share } else { 0 }));
             serving.push(serves(index));
         }
-        // A rule must not send anybody to an instance that is being replaced.
-        let out: Vec<VariantName> = shares
-            .iter()
-            .zip(&serving)
-            .filter(|(_, serves)| !**serves)
-            .map(|((variant, _), _)| variant.name.clone())
-            .collect();
         if leaving_too && let Some(base) = &self.base {
             shares.extend(leaving(base, &self.crew).map(|it| (it.clone(), it.weight.basis_points().into())));
+            serving.resize(shares.len(), true);
         }
         // Whoever serves had no visitors before: as if all of them had the same share.
         if shares.iter().all(|(_, share)| *share == 0) {
-            shares.iter_mut().zip(serving).for_each(|((_, share), serves)| *share = serves.into());
+            shares.iter_mut().zip(&serving).for_each(|((_, share), serves)| *share = (*serves).into());
         }
         let variants = weighed(shares);
         let stable = self.fallback(&variants);
-        let names: Vec<&VariantName> =
-            variants.iter().map(|variant| &variant.name).filter(|name| !out.contains(name)).collect();
+        // A rule sends visitors whatever the weights say, so it waits as long as its instance does not serve.
+        let named = variants.iter().zip(serving).filter(|(_, serves)| *serves);
+        let names: Vec<&VariantName> = named.map(|(variant, _)| &variant.name).collect();
         let by = self.crew.affinity.clone();
         // The same salt as before: a release moves nobody from one instance to another.
         let salt =

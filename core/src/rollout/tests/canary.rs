@@ -41,6 +41,7 @@ fn a_failed_measurement_brings_traffic_home() {
     let home = scenario.tables.last().unwrap();
     assert_eq!(home.variants(), base().variants(), "home is the table before, under a new revision");
     assert_eq!(home.revision().number(), 9);
+    assert!(home.updated_at() > scenario.tables[0].updated_at(), "written when it was written");
 }
 
 #[test]
@@ -141,4 +142,36 @@ fn a_plan_rises_to_everybody_and_its_lease_outlives_its_renewal() {
     assert!(matches!(plan(&[50, 50, 100], limits), Err(PlanError::NotRising { index: 1, .. })));
     let short = Limits { lease: Duration::from_secs(150), ..limits };
     assert!(matches!(plan(&[100], short), Err(PlanError::LeaseTooShort { .. })));
+}
+
+#[test]
+fn rules_name_stable_and_canary_or_a_slot_that_is_there() {
+    let to = |table: &RoutingTable| -> Vec<String> {
+        table.policy().rules.iter().map(|rule| rule.to.to_string()).collect()
+    };
+    let canary = Canary { policy: rules_to(&["stable", "canary", "green", "blue", "red"]), ..canary() };
+    let subject = Subject::Canary(canary);
+    let rollout = Rollout::new(plan(&[(5, 0), (100, 0)]), Some(base()), subject, release(), owner());
+    let mut scenario = Scenario::from(rollout.unwrap());
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(to(&scenario.tables[0]), ["blue", "green", "green", "blue"]);
+    assert_eq!(
+        to(scenario.tables.last().unwrap()),
+        ["green", "green", "blue"],
+        "there is no canary any more"
+    );
+}
+
+#[test]
+fn the_edge_has_until_its_time_is_over_to_serve_it() {
+    let within = Limits::default().confirm_within;
+    for (late, goes_home) in [(Duration::ZERO, true), (Duration::from_millis(1), false)] {
+        let mut rollout = rollout(plan(&[(100, 0)]), Some(base()));
+        let now = Timestamp::from_millis(1_000_000);
+        let _ = rollout.handle(now, Event::Started);
+        let _ = rollout.handle(now.plus(late), Event::Published(Ok(())));
+        let not_yet = Event::Confirmed(Confirmation::NotYet("revision 7".into()));
+        let effect = rollout.handle(now.plus(within), not_yet);
+        assert_eq!(matches!(effect, Effect::Publish { urgent: true, .. }), goes_home, "{effect:?}");
+    }
 }

@@ -194,3 +194,20 @@ fn a_fleet_goes_on_from_where_it_was() {
         assert!(settled.variants().iter().all(|variant| variant.version.as_str() == "2"), "effect {stop}");
     }
 }
+
+#[test]
+fn a_rule_to_an_instance_waits_while_that_is_replaced() {
+    let to = |table: &RoutingTable| -> Vec<String> {
+        table.policy().rules.iter().map(|rule| rule.to.to_string()).collect()
+    };
+    let crew = Crew { policy: rules_to(&["i0", "i3", "stable", "red"]), ..crew(4, |_| true) };
+    let plan = rolling(4, 2).plan(fails(10), false).unwrap();
+    let mut scenario = fleet(Some(even(4)), crew, plan).unwrap().measured([fail()]);
+    assert!(matches!(scenario.run(), Outcome::RolledBack(_)));
+    let tables = &scenario.tables;
+    assert_eq!(to(&tables[0]), ["i3", "i2"], "i0 is drained");
+    let restored = tables.iter().find(|table| table.variants()[0].weight > Weight::ZERO).unwrap();
+    assert_eq!(to(restored), ["i0", "i3", "i2"]);
+    let sheltered = &tables[tables.len() - 2];
+    assert_eq!(to(sheltered), ["i3", "i2"], "i0 is given the version before back");
+}

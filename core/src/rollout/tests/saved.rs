@@ -135,3 +135,19 @@ fn a_resumed_rollout_that_is_cancelled_before_it_writes_brings_home_what_was_wri
     let Effect::Publish { table, urgent: true, .. } = effect else { panic!("{effect:?}") };
     assert_eq!(table.variants(), base().variants());
 }
+
+#[test]
+fn whoever_takes_over_before_it_has_settled_sees_the_last_step_for_himself() {
+    let mut scenario = Scenario::new(STEPS);
+    scenario.run_until(|effect| matches!(effect, Effect::Publish { table, .. } if table.lease().is_none()));
+    let mut saved = serde_json::to_value(scenario.rollout.saved()).unwrap();
+    assert_eq!(saved["at"], serde_json::json!({ "step": 2 }));
+    // A step that the plan does not have is no reason to settle unseen.
+    for beyond in [3, 4, 99] {
+        saved["at"]["step"] = beyond.into();
+        let saved = serde_json::from_value(saved.clone()).unwrap();
+        let rollout = Rollout::resume(saved, other(), scenario.tables.last()).unwrap();
+        let mut next = Scenario::from(rollout).measured([fail()]);
+        assert!(matches!(next.run(), Outcome::RolledBack(Reason::MeasurementFailed { step: 2, .. })));
+    }
+}

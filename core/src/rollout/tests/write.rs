@@ -81,9 +81,37 @@ fn cancelling_before_the_first_write_starts_nothing() {
 
 #[test]
 fn a_second_cancellation_does_not_stop_going_home() {
-    let mut scenario = Scenario::new(&[(100, 0)]).measured([fail()]).published([Ok(())]);
-    scenario.publishes.push_back(Event::Cancelled("SIGTERM".into()));
-    let Outcome::RolledBack(Reason::MeasurementFailed { .. }) = scenario.run() else { panic!() };
+    let cancelled = || Event::Cancelled("SIGTERM".into());
+    let not_written = || Event::Published(Err(WriteFailure::NotWritten("503".into())));
+    let unknown = || Event::Published(Err(WriteFailure::Unknown("reset".into())));
+    let failing = || Scenario::new(&[(100, 0)]).measured([fail()]).published([Ok(())]);
+    type Again = fn(&mut Scenario, [Event; 3]);
+    let cases: [(&str, Again); 5] = [
+        ("writing", |it, [cancelled, ..]| it.publishes.push_back(cancelled)),
+        ("pausing", |it, [cancelled, not_written, _]| {
+            it.publishes.push_back(not_written);
+            it.waits.push_back(cancelled);
+        }),
+        ("looking up", |it, [cancelled, _, unknown]| {
+            it.publishes.push_back(unknown);
+            it.look_ups.push_back(cancelled);
+        }),
+        ("confirming", |it, [cancelled, ..]| {
+            it.confirms.extend([Event::Confirmed(Confirmation::Served), cancelled]);
+        }),
+        ("waiting to confirm", |it, [cancelled, ..]| {
+            let not_yet = Event::Confirmed(Confirmation::NotYet("revision 8".into()));
+            it.confirms.extend([Event::Confirmed(Confirmation::Served), not_yet]);
+            it.waits.push_back(cancelled);
+        }),
+    ];
+    for (when, again) in cases {
+        let mut scenario = failing();
+        again(&mut scenario, [cancelled(), not_written(), unknown()]);
+        let outcome = scenario.run();
+        let same = matches!(outcome, Outcome::RolledBack(Reason::MeasurementFailed { .. }));
+        assert!(same, "{when}: {outcome:?}");
+    }
 }
 
 #[test]
@@ -114,4 +142,22 @@ fn a_rollout_begins_above_what_the_edge_serves() {
     let refused = Err(WriteFailure::Refused("403".into()));
     let mut scenario = Scenario::from(rollout.above(Revision::new(12))).published([refused]);
     assert!(matches!(scenario.run(), Outcome::NotStarted(_)));
+}
+
+#[test]
+fn cancelling_after_a_first_write_that_was_surely_not_made_starts_nothing() {
+    let not_written = || Err(WriteFailure::NotWritten("503".into()));
+    let mut scenario = Scenario::new(&[(100, 0)]).published([not_written()]);
+    scenario.waits.push_back(Event::Cancelled("SIGINT".into()));
+    assert_eq!(scenario.run(), Outcome::NotStarted(Reason::Cancelled("SIGINT".into())));
+    assert_eq!(scenario.sent.len(), 1);
+
+    // One that may have been made is brought home, and so is a second one.
+    let unknown = Err(WriteFailure::Unknown("reset".into()));
+    for first in [unknown, Ok(())] {
+        let mut scenario = Scenario::new(&[(5, 0), (100, 0)]).published([first, not_written()]);
+        scenario.look_ups.push_back(Event::LookedUp(Found::Table(Writer::of(&base()))));
+        scenario.waits.push_back(Event::Cancelled("SIGINT".into()));
+        assert!(matches!(scenario.run(), Outcome::RolledBack(Reason::Cancelled(_))));
+    }
 }
