@@ -1,6 +1,7 @@
 //! A fleet's way back after its release has settled: one write when nothing was overwritten; else a rolling release backwards, by
 //! the rollback commands.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
@@ -81,8 +82,26 @@ fn before(session: &Session, table: &RoutingTable) -> Result<RoutingTable, Error
         ))
     };
     let history = session.ledger.history(LOOK_BACK)?;
-    let wrote = history.into_iter().find(|record| record.id == table.release().as_str());
-    wrote.and_then(|record| record.before).ok_or_else(unknown)
+    let mut wrote = table.release().clone();
+    for _ in 0..history.len() {
+        let record = history.iter().find(|record| record.id == wrote.as_str());
+        let before = record.and_then(|record| record.before.as_ref()).ok_or_else(unknown)?;
+        if !is_same(before, table) {
+            return Ok(before.clone());
+        }
+        // A release that was rolled back left what it found.
+        wrote = before.release().clone();
+    }
+    Err(unknown())
+}
+
+/// Whether everybody gets the same from both.
+fn is_same(one: &RoutingTable, other: &RoutingTable) -> bool {
+    let what = |table: &RoutingTable| -> BTreeSet<(String, String)> {
+        let of = |it: &Variant| (it.origin.to_string(), it.version.to_string());
+        table.variants().iter().map(of).collect()
+    };
+    what(one) == what(other)
 }
 
 /// Whether an instance's version before has to be brought back by its command.
