@@ -222,4 +222,22 @@ mod tests {
         assert_eq!(asked(1), [("a", "2"), ("previous", "0")]);
         assert_eq!(asked(2), [("b", "1"), ("a", "2"), ("previous", "0")]);
     }
+
+    #[test]
+    fn while_weights_are_shifted_who_has_none_is_not_asked_unless_it_is_stable() {
+        let table = |stable: &str| {
+            let json = format!(
+                r#"{{"schema": 1, "environment": "production", "revision": 7, "release": "rel-7",
+                    "updated_at": "2026-01-31T12:00:00Z", "stable": "{stable}",
+                    "affinity": {{"by": "cookie", "salt": "s"}}, "lease": {{"expires_at": "2026-01-31T12:05:00Z"}},
+                    "variants": [
+                        {{"name": "a", "origin": "https://a.example", "version": "2", "weight": 10000}},
+                        {{"name": "b", "origin": "https://b.example", "version": "1", "weight": 0}}]}}"#
+            );
+            RoutingTable::parse(json.as_bytes()).unwrap()
+        };
+        // A drained instance may be half way between two versions; stable at 0 % is where pages of before came from.
+        assert_eq!(places(&table("a"), &table("a").variants()[0]), []);
+        assert_eq!(places(&table("b"), &table("b").variants()[0]).len(), 1);
+    }
 }

@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-use crossfade_core::Timestamp;
 use crossfade_core::rollout::{Saved, Stage};
 use crossfade_core::table::{Environment, Owner, ReleaseId};
+use crossfade_core::{RoutingTable, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -88,6 +88,9 @@ pub struct Record {
     /// The fleet of a rolling release.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub instances: Vec<InstanceRecord>,
+    /// The table that a fleet's release has replaced, for the way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<RoutingTable>,
     /// What happened, in the history only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Value>,
@@ -181,6 +184,7 @@ impl Record {
             heard: None,
             answered: None,
             instances: Vec::new(),
+            before: None,
             evidence: Vec::new(),
         }
     }
