@@ -47,8 +47,8 @@ const TYPOS: &[(&str, &str, &[&str])] = &[
     ),
     (
         "[rollout]",
-        "[rollout]\nsteps = [{ weight = \"0%\", hold = \"1m\" }]",
-        &["`rollout.steps[0].weight` is 0 %", "such as 5%"],
+        "[rollout]\nsteps = [{ weight = \"0%\", hold = \"1m\" }, { weight = \"0%\", hold = \"1m\" }]",
+        &["`rollout.steps[1].weight` is 0 %", "only the first step may be 0 %"],
     ),
     ("[rollout]", "[rollout]\nmeasure_every = \"0s\"", &["`rollout.measure_every` is 0 s"]),
     ("json = \"/version\"", "json = \"version\"", &["`version.json` is `version`", "such as /version"]),
