@@ -7,7 +7,7 @@
 //! one.
 
 use crate::RoutingTable;
-use crate::table::{Origin, Variant};
+use crate::table::{Origin, Variant, Weight};
 
 /// The length of the shortest fingerprint in use: 8 characters of Vite's, esbuild's and webpack's default names
 /// (<https://rollupjs.org/configuration-options/#output-assetfilenames>).
@@ -94,7 +94,11 @@ fn is_html(content_type: &str) -> bool {
 /// the asked variant's own version still counts, because the same commit built twice need not give the same files.
 pub fn places<'a>(table: &'a RoutingTable, asked: &Variant) -> Vec<Place<'a>> {
     let mut places: Vec<Place<'a>> = Vec::new();
-    for variant in [table.stable()].into_iter().chain(table.variants()) {
+    // While weights are shifted, who has none may be on the way to another version: a rolling release's instances.
+    let visited = |variant: &&Variant| {
+        table.lease().is_none() || variant.weight > Weight::ZERO || variant.name == table.stable().name
+    };
+    for variant in [table.stable()].into_iter().chain(table.variants()).filter(visited) {
         let (name, version) = (variant.name.as_str(), variant.version.as_str());
         if variant.origin != asked.origin && places.iter().all(|place| place.version != version) {
             places.push(Place { name, origin: &variant.origin, version });

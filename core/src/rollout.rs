@@ -70,6 +70,7 @@ mod tables;
 mod tests;
 
 pub use event::{Answer, Broken, Confirmation, Deployed, Effect, Event, Found, Order, Verdict, WriteFailure};
+pub use machine::Stage;
 pub use outcome::{Outcome, Reason, Traffic};
 pub use plan::{
     Batch, Draft, Gate, HookGate, Limits, OnDeadline, OnFailure, OnInconclusive, OnTimeout, OnTrouble, Plan,
@@ -180,6 +181,23 @@ impl Rollout {
     pub fn share(&self, step: usize) -> crate::table::Weight {
         let step = self.plan.steps().get(step);
         step.map_or(crate::table::Weight::TOTAL, |step| self.tables.share(step.shift))
+    }
+
+    /// What the table that is being written does; `None` for one that goes home, shelters, settles or renews.
+    pub fn shift_written(&self) -> Option<Shift> {
+        let machine::State::Writing(machine::Write { goal: machine::Goal::Step(step), .. }) = &self.state
+        else {
+            return None;
+        };
+        self.plan.steps().get(*step).map(|step| step.shift)
+    }
+
+    /// The instances of a batch.
+    pub fn instances(&self, batch: Batch) -> &[Instance] {
+        match &self.tables {
+            Tables::Fleet(fleet) => fleet.crew.instances.get(batch.range()).unwrap_or_default(),
+            Tables::Pair(_) => &[],
+        }
     }
 
     /// Which process drives it.

@@ -85,10 +85,25 @@ impl Global {
 pub(crate) enum Command {
     /// Release a new version: build, upload, health checks, smoke tests, switch, verify, settle.
     Deploy(Deploy),
+    /// Release a version that is already deployed somewhere: the same without build and upload.
+    Rollout(Rollout),
+    /// Take the release in flight further now: past its hold, an approval, or a verdict that paused it; with nothing in flight,
+    /// forward again after a rollback.
+    Promote(Promote),
+    /// Bring visitors of the release in flight back to the version before.
+    Abort(Say),
+    /// Keep the release in flight from going any further; it goes on being measured.
+    Pause(Say),
+    /// Let a paused release go on; take one over whose runner has died.
+    Resume(Say),
+    /// Let the step begin that waits for an approval.
+    Approve(Say),
+    /// Release the last version once more that did not make it, without building or uploading it again.
+    Retry,
     /// Bring all visitors back to the version before, or to any release of the history, with one write.
     Rollback(Rollback),
     /// Show what serves visitors, what is in flight and what the edge says.
-    Status,
+    Status(Status),
     /// List the releases that ended, newest first.
     History(History),
     /// Set the weights by hand, with the same invariants as a release.
@@ -119,6 +134,37 @@ pub(crate) struct Deploy {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Rollout {
+    /// Where the new version is: scheme and host.
+    #[arg(long, value_name = "URL")]
+    pub(crate) origin: String,
+    /// What it is called.
+    #[arg(long = "as", env = "CROSSFADE_VERSION", value_name = "VERSION")]
+    pub(crate) version: String,
+}
+
+/// Something that is said to the release in flight.
+#[derive(Debug, Args)]
+pub(crate) struct Say {
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: Option<String>,
+    /// Take the release over at once, without waiting until its runner counts as dead. A runner that is alive after all stops
+    /// by itself.
+    #[arg(long)]
+    pub(crate) runner_is_dead: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Promote {
+    /// Straight to the last step, without the holds and gates between; a measurement must pass there.
+    #[arg(long)]
+    pub(crate) full: bool,
+    #[command(flatten)]
+    pub(crate) say: Say,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Rollback {
     /// The release (`rel-…`) or version to go to, back or forward; `crossfade history` lists them. Default: the version before.
     #[arg(long, value_name = "RELEASE|VERSION", conflicts_with = "abandoned")]
@@ -129,6 +175,13 @@ pub(crate) struct Rollback {
     /// Only when a release that this workflow run began was cut off with weights shifted; otherwise do nothing.
     #[arg(long, conflicts_with = "force")]
     pub(crate) abandoned: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Status {
+    /// Show it again whenever it changes, until the release in flight has ended.
+    #[arg(short, long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Clone, Debug, Args)]

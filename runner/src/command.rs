@@ -3,12 +3,14 @@
 use crate::cli::{Command, Global};
 use crate::config::Config;
 use crate::error::Error;
+use crate::orders::Word;
 use crate::report::{Mode, counted, now};
 
 mod back;
 mod check;
 mod deploy;
 mod history;
+mod order;
 mod question;
 mod rollback;
 mod session;
@@ -21,8 +23,22 @@ pub use session::Session;
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
     match command {
         Command::Deploy(arguments) => deploy::run(&Session::open(global)?, arguments),
+        Command::Rollout(arguments) => deploy::rollout(&Session::open(global)?, arguments),
+        Command::Promote(arguments) => order::promote(Session::open(global)?, arguments),
+        Command::Abort(say) => order::run(Session::open(global)?, Word::Abort, say),
+        Command::Pause(say) => order::run(Session::open(global)?, Word::Pause, say),
+        Command::Resume(say) => order::run(Session::open(global)?, Word::Resume, say),
+        Command::Approve(say) => order::run(Session::open(global)?, Word::Approve, say),
+        Command::Retry => order::retry(&Session::open(global)?),
         Command::Rollback(arguments) => rollback::run(&Session::open(global)?, arguments),
-        Command::Status => ask(Session::open(global)?, status::run),
+        Command::Status(arguments) => {
+            let (arguments, watch) = (arguments.clone(), arguments.watch);
+            match ask(Session::open(global)?, move |session| status::run(session, &arguments)) {
+                // It is how one stops watching.
+                Err(Error::Interrupted(_)) if watch => Ok(()),
+                result => result,
+            }
+        }
         Command::History(arguments) => {
             let arguments = arguments.clone();
             ask(Session::open(global)?, move |session| history::run(session, &arguments))

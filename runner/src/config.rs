@@ -14,6 +14,7 @@ use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
 
 mod hooks;
+mod instances;
 mod requests;
 mod rollout;
 mod router;
@@ -21,6 +22,7 @@ mod value;
 
 pub use crossfade_core::Span;
 pub use hooks::{Action, Command, Hook, Hooks, Webhook};
+pub use instances::{Commands, InstanceConfig, Place};
 pub use rollout::{HookGates, RolloutConfig, Second, StepConfig, Strategy};
 pub use router::RouterConfig;
 pub use value::{Percent, check_site_url, check_url};
@@ -49,6 +51,9 @@ pub struct Config {
     /// How traffic is shifted.
     #[serde(default)]
     pub rollout: RolloutConfig,
+    /// The fleet that is replaced a few at a time with `strategy = "rolling"`, at most 16.
+    #[serde(default)]
+    pub instances: Vec<InstanceConfig>,
     /// How visitors are recognised, and what the router does beyond splitting them.
     #[serde(default)]
     pub router: RouterConfig,
@@ -78,6 +83,9 @@ pub struct EnvironmentConfig {
     /// with production's variables and bindings.
     #[serde(default)]
     pub branch: Option<String>,
+    /// The fleet of this environment, when it is not the file's.
+    #[serde(default)]
+    pub instances: Option<Vec<InstanceConfig>>,
 }
 
 /// How a deployment tells which version it is.
@@ -124,9 +132,18 @@ impl Config {
     /// # Errors
     /// When it cannot be read, is not TOML, has a field that is unknown, or a value that makes no sense.
     pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::read_text(path).map(|(config, _)| config)
+    }
+
+    /// The same, and the file's text.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn read_text(path: &Path) -> Result<(Self, String), Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| Error::ConfigUnreadable { path: path.into(), source })?;
-        Self::parse(&text).map_err(|why| Error::Config { path: path.into(), why })
+        let config = Self::parse(&text).map_err(|why| Error::Config { path: path.into(), why })?;
+        Ok((config, text))
     }
 
     /// Reads a text. The error says line, column, field and value.
@@ -170,7 +187,9 @@ impl Config {
         if one == other {
             return Err(format!("`rollout.slots` names `{one}` twice: the two slots need different names"));
         }
-        self.router.parts(&self.rollout.slots)?;
+        if self.rollout.strategy != Strategy::Rolling {
+            self.router.parts(&self.rollout.slots)?;
+        }
         let mut names: Vec<&str> = Vec::new();
         for (list, name) in (self.health.iter().map(|check| ("health", check.name.as_str())))
             .chain(self.smoke.iter().map(|test| ("smoke", test.name.as_str())))
@@ -187,20 +206,28 @@ impl Config {
             version.check()?;
         }
         self.rollout.check()?;
-        self.plan(false).map_err(|error| format!("`rollout`: {error}"))?;
+        self.check_instances()?;
+        for environment in self.environments.values() {
+            let instances = self.instances(environment).len();
+            self.plan(instances, false).map_err(|error| format!("`rollout`: {error}"))?;
+        }
         Ok(())
     }
 
-    /// What a release is going to do.
+    /// What a release is going to do, for so many instances when they are replaced one after the other.
     ///
     /// # Errors
     /// When the settings make no plan.
-    pub fn plan(&self, first_release: bool) -> Result<crossfade_core::rollout::Plan, PlanError> {
+    pub fn plan(
+        &self,
+        instances: usize,
+        first_release: bool,
+    ) -> Result<crossfade_core::rollout::Plan, PlanError> {
         let hooks = HookGates {
             traffic_increase: !self.hooks.confirm_traffic_increase.is_empty(),
             promotion: !self.hooks.confirm_promotion.is_empty(),
         };
-        self.rollout.plan(hooks, 0, first_release)
+        self.rollout.plan(hooks, instances, first_release)
     }
 
     /// The JSON Schema of the file.
@@ -215,6 +242,10 @@ fn default_directory() -> std::path::PathBuf {
 
 fn default_pointer() -> String {
     "/version".into()
+}
+
+const fn ten_minutes() -> Span {
+    Span(Duration::from_secs(600))
 }
 
 const fn two_minutes() -> Span {

@@ -88,6 +88,7 @@ pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
     let clock = Clock::start();
     let mut cancel_told = false;
     let mut said = Said::new(world.reporter);
+    let mut stage = None;
     let mut event = match world.cancel.reason() {
         Some(reason) => Event::Cancelled(reason),
         None => Event::Started,
@@ -97,6 +98,12 @@ pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
         for (order, reply) in rollout.replies() {
             said.order(order, &reply);
             world.inbox.reply(order, reply);
+        }
+        let now = Some(rollout.stage());
+        if now != stage {
+            let (told, steps) = (now.clone(), rollout.plan().steps().len());
+            world.heartbeat.tell(|record| (record.stage, record.steps) = (told, Some(steps)));
+            stage = now;
         }
         said.before(&effect, &rollout);
         if let Effect::Finish(outcome) = effect {

@@ -38,6 +38,8 @@ pub use gate::{Cancelled, Gate, Judgement, during_measurement, hold};
 pub use moment::{Ending, Moment};
 pub use phase::Phase;
 
+pub(crate) use command::ask as run_command;
+
 /// How long to wait when *wait* comes without a time.
 const WAIT_DEFAULT: Duration = Duration::from_secs(10);
 

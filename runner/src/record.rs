@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
-use crossfade_core::rollout::Saved;
+use crossfade_core::rollout::{Saved, Stage};
 use crossfade_core::table::{Environment, Owner, ReleaseId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,11 +16,12 @@ use serde_json::Value;
 use crate::cancel::Cancel;
 use crate::cloudflare::kv::Namespace;
 use crate::error::Error;
+use crate::orders::Word;
 use crate::report;
 
 mod heartbeat;
 
-pub use heartbeat::Heartbeat;
+pub use heartbeat::{Ear, Heartbeat, Notes};
 
 /// How long a record counts without being renewed.
 pub const EXPIRES_AFTER: Duration = Duration::from_secs(180);
@@ -66,12 +67,73 @@ pub struct Record {
     /// Which process is in charge of it.
     #[serde(default)]
     pub owner: Option<Owner>,
+    /// What it does while traffic moves, in words that `status` shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// How many steps its plan has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
     /// Where it is, so that another runner can go on from there; absent before traffic moves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saved: Option<Saved>,
+    /// The configuration as it was when the release began; it has no secrets. Whoever goes on with the release goes on by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// The last order that was heard: its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<String>,
+    /// The last order that was done or refused, and what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Answered>,
+    /// The fleet of a rolling release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<InstanceRecord>,
     /// What happened, in the history only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Value>,
+}
+
+/// One instance of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceRecord {
+    /// Its name in the table.
+    pub name: String,
+    /// Where the new version is; absent while it has not got it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// The Pages project that it was uploaded to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
+    /// Its deployment there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment_id: Option<String>,
+}
+
+/// A Pages deployment that a release made.
+#[derive(Clone, Debug)]
+pub struct Uploaded<'a> {
+    /// Whose; the environment's own project when absent.
+    pub project: Option<&'a str>,
+    /// Its id.
+    pub id: &'a str,
+    /// Where it is.
+    pub origin: Option<&'a str>,
+}
+
+/// An order, and what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Answered {
+    /// Which.
+    pub id: String,
+    /// What was said.
+    pub order: Word,
+    /// By whom, and why.
+    pub by: String,
+    /// Why not; absent when it was obeyed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How a release ended.
@@ -112,9 +174,29 @@ impl Record {
             expires_at: now.plus(EXPIRES_AFTER),
             ended: None,
             owner: None,
+            stage: None,
+            steps: None,
             saved: None,
+            config: None,
+            heard: None,
+            answered: None,
+            instances: Vec::new(),
             evidence: Vec::new(),
         }
+    }
+
+    /// The deployments that it made and that are still there.
+    pub fn uploaded(&self) -> Vec<Uploaded<'_>> {
+        let one = self.deployment_id.as_deref().map(|id| Uploaded {
+            project: None,
+            id,
+            origin: self.origin.as_deref(),
+        });
+        let fleet = self.instances.iter().filter_map(|instance| {
+            let (project, origin) = (instance.project.as_deref(), instance.origin.as_deref());
+            Some(Uploaded { project, id: instance.deployment_id.as_deref()?, origin })
+        });
+        one.into_iter().chain(fleet).collect()
     }
 
     /// That nobody else can begin, until when at most, and what that means for whoever tried.
@@ -128,6 +210,12 @@ impl Record {
             ),
             until: *expires_at,
         }
+    }
+
+    /// The same, heard of now.
+    #[must_use]
+    pub fn renewed(self, now: Timestamp) -> Self {
+        Self { updated_at: now, expires_at: now.plus(EXPIRES_AFTER), ..self }
     }
 
     /// Whether its runner is still in charge, as far as the record tells.
@@ -176,10 +264,25 @@ impl Ledger {
             Some(other) => self.bury(&other)?,
             None => {}
         }
+        self.write_and_see(record, cancel)
+    }
+
+    /// Takes charge of a release whose runner is dead, as the next generation of it.
+    ///
+    /// # Errors
+    /// [`Error::InCharge`] when somebody else took it over at the same moment and won.
+    pub fn take_charge(&self, record: &Record, cancel: &Cancel) -> Result<(), Error> {
+        self.write_and_see(record, cancel)
+    }
+
+    /// Writes a claim, and reads it back after a moment: of two that claim at once, the one whose write was overwritten stops.
+    fn write_and_see(&self, record: &Record, cancel: &Cancel) -> Result<(), Error> {
         self.write(&self.key(), record)?;
         cancel.wait(SETTLE);
         match self.current()? {
-            Some(other) if other.id != record.id => Err(refuse(&other)),
+            Some(other) if other.id != record.id || other.owner != record.owner => {
+                Err(other.refusal("nothing was changed"))
+            }
             Some(_) => Ok(()),
             None => Err(Error::Record { key: self.key(), why: "it vanished after it was written".into() }),
         }
@@ -193,6 +296,11 @@ impl Ledger {
         match self.read_within(&self.key(), within) {
             Ok(Some(other)) if other.id != record.id => {
                 Err(Error::Superseded(format!("release {}", other.id)))
+            }
+            Ok(Some(Record { owner: Some(other), .. }))
+                if record.owner.as_ref().is_some_and(|ours| is_fenced(ours, &other)) =>
+            {
+                Err(Error::Superseded(format!("runner {} of this release", other.runner)))
             }
             // A damaged record is nobody's.
             Ok(_) | Err(Error::Record { .. }) => self.write_within(&self.key(), record, within),
@@ -240,6 +348,12 @@ impl Ledger {
     pub fn close_ours(&self, record: &Record) -> Result<(), Error> {
         match self.current() {
             Ok(Some(other)) if other.id != record.id => self.archive(record),
+            // Whoever has taken this release over tells its end.
+            Ok(Some(Record { owner: Some(other), .. }))
+                if record.owner.as_ref().is_some_and(|ours| is_fenced(ours, &other)) =>
+            {
+                Ok(())
+            }
             Ok(_) | Err(Error::Record { .. }) => self.close(record),
             Err(error) => Err(error),
         }
@@ -275,12 +389,17 @@ impl Ledger {
         Ok(keys)
     }
 
-    /// Notes in the history that a release's deployment is gone.
+    /// Notes in the history that a release's deployments are gone.
     ///
     /// # Errors
     /// When KV cannot be written.
     pub fn forget_deployment(&self, record: &Record) -> Result<(), Error> {
-        self.write(&self.history_key(&record.id), &Record { deployment_id: None, ..record.clone() })
+        let mut instances = record.instances.clone();
+        instances.iter_mut().for_each(|instance| instance.deployment_id = None);
+        self.write(
+            &self.history_key(&record.id),
+            &Record { deployment_id: None, instances, ..record.clone() },
+        )
     }
 
     fn read(&self, key: &str) -> Result<Option<Record>, Error> {
@@ -313,6 +432,11 @@ impl Ledger {
             .map_err(|error| Error::Record { key: key.to_owned(), why: error.to_string() })?;
         self.namespace.write(key, &json, within).map_err(Error::cloudflare(format!("write `{key}` to KV")))
     }
+}
+
+/// Whether somebody else has taken this very release over since.
+fn is_fenced(ours: &Owner, other: &Owner) -> bool {
+    other.runner != ours.runner && other.generation >= ours.generation
 }
 
 /// The workflow run's URL inside GitHub Actions

@@ -161,6 +161,28 @@ struct Asset {
     key: String,
 }
 
+/// A build's output, read and hashed.
+#[derive(Debug)]
+pub struct Output {
+    assets: Vec<Asset>,
+    extras: files::Extras,
+}
+
+impl Output {
+    /// Reads a directory.
+    ///
+    /// # Errors
+    /// [`Error::Files`].
+    pub fn read(directory: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Self, Error> {
+        let site = files::scan(directory)?;
+        progress(Progress::Scanned {
+            files: site.assets.len(),
+            bytes: site.assets.iter().map(|asset| asset.size).sum(),
+        });
+        Ok(Self { assets: hash::keys(site.assets)?, extras: site.extras })
+    }
+}
+
 /// Refuses a directory that could not be uploaded. Nothing is sent.
 ///
 /// # Errors
@@ -180,12 +202,22 @@ pub fn deploy(
     cancelled: &(dyn Fn() -> bool + Sync),
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Deployment, Error> {
-    let site = files::scan(upload.directory)?;
-    progress(Progress::Scanned {
-        files: site.assets.len(),
-        bytes: site.assets.iter().map(|asset| asset.size).sum(),
-    });
-    let assets = hash::keys(site.assets)?;
+    let output = Output::read(upload.directory, progress)?;
+    deploy_output(client, &output, upload, cancelled, progress)
+}
+
+/// Uploads what was read before: to several projects, it is read and hashed once.
+///
+/// # Errors
+/// See [`Error`].
+pub fn deploy_output(
+    client: &Cloudflare,
+    output: &Output,
+    upload: &Upload<'_>,
+    cancelled: &(dyn Fn() -> bool + Sync),
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Deployment, Error> {
+    let Output { assets, extras } = output;
     let within = Policy::within(CALL_WITHIN);
     let ask = |left| client.project(upload.project, left);
     retry(within, cancelled, ask).map_err(Error::doing("read the Pages project"))?;
@@ -194,11 +226,11 @@ pub fn deploy(
     if cancelled() {
         return Err(Error::Cancelled);
     }
-    store(client, &assets, &token, cancelled, progress)?;
+    store(client, assets, &token, cancelled, progress)?;
     if cancelled() {
         return Err(Error::Cancelled);
     }
-    create(client, upload, &assets, &site.extras, cancelled)
+    create(client, upload, assets, extras, cancelled)
 }
 
 /// Puts all assets into the asset store.

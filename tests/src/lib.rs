@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
+mod fleet;
 pub mod origin;
 mod reference;
 mod run;
@@ -19,6 +20,7 @@ mod signature;
 mod site;
 mod upload;
 
+pub use fleet::{Fleet, Instance, Visit, Visitors};
 pub use reference::reference;
 pub use run::{Ended, Running};
 pub use signature::{hmac_sha256, signed};

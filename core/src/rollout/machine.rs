@@ -10,8 +10,11 @@ mod gate;
 mod home;
 mod obey;
 mod replace;
+mod stage;
 mod watch;
 mod write;
+
+pub use stage::Stage;
 
 pub(super) use watch::{Pause, Watch};
 

@@ -12,7 +12,7 @@ use super::standing::foreign;
 use super::tables::Tables;
 use super::tables::fleet::{Crew, Fleet, Instance, Member};
 use super::tables::pair::{Canary, Pair};
-use super::{CannotStart, Plan, Reason, Rollout, Writer};
+use super::{CannotStart, Plan, Reason, Rollout, Subject, Writer};
 
 /// What is saved of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,27 @@ impl Saved {
 }
 
 impl Rollout {
+    /// The step that it is at: an index into the plan's steps.
+    pub fn step(&self) -> usize {
+        match at(&self.state, self.plan.steps().len() - 1) {
+            At::Step(step) | At::Undoing(step) => step,
+            At::Home(_) => 0,
+        }
+    }
+
+    /// What it brings.
+    pub fn subject(&self) -> Subject {
+        match &self.tables {
+            Tables::Pair(pair) => Subject::Canary(pair.canary.clone()),
+            Tables::Fleet(fleet) => Subject::Fleet(fleet.crew.clone()),
+        }
+    }
+
+    /// The table that it started from.
+    pub const fn base(&self) -> Option<&RoutingTable> {
+        self.tables.base()
+    }
+
     /// What another runner needs to go on.
     pub fn saved(&self) -> Saved {
         Saved {

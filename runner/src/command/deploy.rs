@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use crossfade_core::table::Version;
+use crossfade_core::table::{Origin, Version};
 
 use super::Session;
-use crate::cli::Deploy;
+use crate::cli::{Deploy, Rollout};
 use crate::error::Error;
-use crate::release::{self, Request};
+use crate::release::{self, Request, Source};
 use crate::upload;
 
 pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
@@ -22,11 +22,23 @@ pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
     };
     let version = Version::new("--as", version)
         .map_err(|error| Error::Usage(format!("the version is {}: {}", error.value, error.problem)))?;
-    if session.config.hooks.build.is_none() {
+    if session.config.hooks.build.is_none() && release::uploads(session) {
         // Nothing is going to make it: known before a hook has touched the database.
         upload::check(&directory)?;
     }
-    release::deploy(session, &Request { directory, version, message: arguments.message.clone() })
+    let source = Source::Directory { path: directory, message: arguments.message.clone() };
+    release::deploy(session, &Request { source, version })
+}
+
+/// `crossfade rollout`.
+pub(super) fn rollout(session: &Session, arguments: &Rollout) -> Result<(), Error> {
+    let wrong = |what: &str, error: crossfade_core::table::TableError| {
+        Error::Usage(format!("{what} is {}: {}", error.value, error.problem))
+    };
+    let version = Version::new("--as", arguments.version.as_str()).map_err(|error| wrong("--as", error))?;
+    let origin = Origin::new("--origin", &arguments.origin).map_err(|error| wrong("--origin", error))?;
+    let source = Source::Origin { origin, deployment_id: None, command: "rollout" };
+    release::deploy(session, &Request { source, version })
 }
 
 /// What the sources call themselves.

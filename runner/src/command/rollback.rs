@@ -30,24 +30,51 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
         refuse_while_in_charge(session, arguments.force)?;
     }
     let release = new_release_id();
-    let home = match &arguments.to {
+    let target = match &arguments.to {
         Some(wanted) => back::to(session, &table, wanted, &release, arguments.force)?,
         None => version_before(&table, &release)?,
     };
+    write(session, &edge, &table, &target, &release)
+}
+
+/// `crossfade promote` with nothing in flight: the other version that the table lists, which a rollback has left there.
+pub(super) fn forward(session: &Session) -> Result<(), Error> {
+    let edge = session.edge()?;
+    let table = table_in_force(session)?
+        .ok_or_else(|| Error::Usage("there is no routing table yet, so nothing to promote".into()))?;
+    let last = session.ledger.current()?;
+    if last.is_none_or(|record| record.command != "rollback") {
+        return Err(Error::Usage(
+            "nothing is in flight, and the last thing that happened was no rollback: there is nothing to promote".into(),
+        ));
+    }
+    let release = new_release_id();
+    let target = version_before(&table, &release)?;
+    write(session, &edge, &table, &target, &release)
+}
+
+/// Writes the table, waits until the edge serves it, and puts it into the history.
+fn write(
+    session: &Session,
+    edge: &Edge,
+    table: &RoutingTable,
+    home: &RoutingTable,
+    release: &ReleaseId,
+) -> Result<(), Error> {
     let to = home.stable();
     let mut record =
-        Record::begin(&release, &session.environment, "rollback", to.version.as_str(), to.name.as_str());
+        Record::begin(release, &session.environment, "rollback", to.version.as_str(), to.name.as_str());
     record.stable_version = Some(table.stable().version.to_string());
     record.origin = Some(to.origin.to_string());
 
     let phase = session.reporter.phase("home");
-    let written = format!("revision {}: {}", home.revision(), shares(&home));
+    let written = format!("revision {}: {}", home.revision(), shares(home));
     phase.progress(written.clone());
-    if let Err(error) = write_table(session, &home) {
+    if let Err(error) = write_table(session, home) {
         phase.failed_because("", &error.in_one_line());
         return Err(error);
     }
-    let seen = wait_until_served(session, &edge, &home, &release);
+    let seen = wait_until_served(session, edge, home, release);
     let text = format!("{} {} serves everybody (revision {})", to.name, to.version, home.revision());
     match &seen {
         Ok(()) => phase.done(format!("{written}, served at the edge")),

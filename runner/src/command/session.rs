@@ -22,6 +22,8 @@ use crate::signing::Signer;
 pub struct Session {
     /// The configuration.
     pub config: Config,
+    /// The file that it was read from, word for word.
+    pub config_text: String,
     /// The configuration's directory: hooks run there, paths begin there.
     pub root: PathBuf,
     /// Whose traffic.
@@ -51,7 +53,7 @@ impl Session {
     /// # Errors
     /// When the configuration is wrong, the environment unknown or a secret missing.
     pub(crate) fn open(global: &Global) -> Result<Self, Error> {
-        let config = Config::read(&global.config)?;
+        let (config, config_text) = Config::read_text(&global.config)?;
         let of_environment = environment(&config, global)?.clone();
         let environment = Environment::new("--environment", global.environment.as_str())
             .map_err(|error| Error::Usage(format!("--environment is {}: {}", error.value, error.problem)))?;
@@ -64,6 +66,7 @@ impl Session {
             root: root(&global.config),
             ledger: Ledger::new(namespace.clone(), environment.clone()),
             config,
+            config_text,
             environment,
             settings: of_environment,
             client,

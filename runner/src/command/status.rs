@@ -4,36 +4,81 @@
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
+use crossfade_core::rollout::Stage;
 use serde_json::json;
 
 use super::{Session, print};
+use crate::cli::Status;
 use crate::edge::EdgeStatus;
 use crate::error::Error;
 use crate::record::Record;
 use crate::release::table_in_force;
 use crate::report::{self, Mode};
 
-pub(super) fn run(session: &Session) -> Result<(), Error> {
-    const ASK_WITHIN: Duration = Duration::from_secs(5);
-    let table = table_in_force(session);
-    let record = session.ledger.current();
-    let edge = session.edge().map_err(|error| error.to_string());
-    let edge = edge.and_then(|edge| edge.status(ASK_WITHIN).map_err(|error| error.to_string()));
-    match session.reporter.mode() {
-        Mode::Json => print(&as_json(session, &table, &record, &edge)),
-        Mode::Lines => print(&as_lines(session, &table, &record, &edge)),
-    }
-    table?;
-    record?;
-    Ok(())
+/// The most that one question to the edge may take.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
+/// How often it is looked at again.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
+/// What was found.
+struct Found {
+    table: Result<Option<RoutingTable>, Error>,
+    record: Result<Option<Record>, Error>,
+    edge: Result<EdgeStatus, String>,
 }
 
-fn as_json(
-    session: &Session,
-    table: &Result<Option<RoutingTable>, Error>,
-    record: &Result<Option<Record>, Error>,
-    edge: &Result<EdgeStatus, String>,
-) -> String {
+pub(super) fn run(session: &Session, arguments: &Status) -> Result<(), Error> {
+    let mut shown = String::new();
+    loop {
+        let found = Found::look(session);
+        let (lines, json) = (as_lines(session, &found), session.reporter.mode() == Mode::Json);
+        // What a person reads decides what is news.
+        if lines != shown {
+            if json {
+                print(&as_json(session, &found));
+            } else {
+                show(&shown, &lines);
+            }
+            shown = lines;
+        }
+        let in_flight = matches!(&found.record, Ok(Some(record)) if record.ended.is_none());
+        if !arguments.watch || (found.record.is_ok() && !in_flight) {
+            found.table?;
+            found.record?;
+            return Ok(());
+        }
+        if session.cancel.wait(WATCH_EVERY) {
+            return Ok(());
+        }
+    }
+}
+
+/// Shows it in the place of what was there before, on a terminal; below it elsewhere.
+fn show(before: &str, lines: &str) {
+    use std::io::IsTerminal as _;
+    if !before.is_empty() {
+        if std::io::stdout().is_terminal() {
+            // Up to the first line again, and from there everything is erased (ECMA-48 CPL and ED).
+            print(&format!("\u{1b}[{}F\u{1b}[0J{lines}", before.lines().count()));
+            return;
+        }
+        print("");
+    }
+    print(lines);
+}
+
+impl Found {
+    fn look(session: &Session) -> Self {
+        let edge = session.edge().map_err(|error| error.to_string());
+        Self {
+            table: table_in_force(session),
+            record: session.ledger.current(),
+            edge: edge.and_then(|edge| edge.status(ASK_WITHIN).map_err(|error| error.to_string())),
+        }
+    }
+}
+
+fn as_json(session: &Session, Found { table, record, edge }: &Found) -> String {
     let edge = match edge {
         Ok(edge) => json!({
             "revision": edge.revision, "release": edge.release, "colo": edge.colo, "lapsed": edge.lapsed,
@@ -55,12 +100,7 @@ fn or_error<T: serde::Serialize>(found: &Result<T, Error>) -> serde_json::Value 
     }
 }
 
-fn as_lines(
-    session: &Session,
-    table: &Result<Option<RoutingTable>, Error>,
-    record: &Result<Option<Record>, Error>,
-    edge: &Result<EdgeStatus, String>,
-) -> String {
+fn as_lines(session: &Session, Found { table, record, edge }: &Found) -> String {
     let now = report::now();
     let mut lines = vec![format!("{} at {}", session.environment, session.settings.url)];
     match table {
@@ -112,17 +152,45 @@ fn as_lines(
 }
 
 fn describe(record: &Record, now: crossfade_core::Timestamp) -> String {
-    match &record.ended {
-        Some(ended) if record.command == "weights" => {
-            format!("  last: {} {} ({})", ended.outcome, ended.text, record.id)
-        }
-        Some(ended) => format!("  last: {} {} ({})", ended.outcome, record.version, record.id),
-        None if record.in_charge(now) => {
-            format!("  in charge: {} of {}, {} ({})", record.id, record.version, record.phase, record.runner)
-        }
-        None => format!(
-            "  {} of {} stopped without ending ({}, last heard of {})",
-            record.id, record.version, record.phase, record.updated_at
-        ),
+    let Record { id, version, .. } = record;
+    let Some(ended) = &record.ended else { return in_flight(record, now) };
+    match record.command.as_str() {
+        "weights" => format!("  last: {} {} ({id})", ended.outcome, ended.text),
+        _ => format!("  last: {} {version} ({id})", ended.outcome),
     }
+}
+
+/// A release that has not ended: what it does, who runs it, and what one can do.
+fn in_flight(record: &Record, now: crossfade_core::Timestamp) -> String {
+    let Record { id, version, phase, runner, .. } = record;
+    let mut lines = Vec::new();
+    if record.in_charge(now) {
+        lines.push(format!("  in charge: {id} of {version}, {phase} ({runner})"));
+    } else {
+        lines.push(format!(
+            "  {id} of {version} stopped without ending ({phase}, last heard of {})",
+            record.updated_at
+        ));
+    }
+    if let Some(stage) = &record.stage {
+        let of = record.steps.map_or_else(String::new, |steps| format!(" (of {steps})"));
+        lines.push(format!("  {stage}{of}"));
+    }
+    if let Some(answered) = &record.answered {
+        let refused = answered.refused.as_ref().map_or_else(String::new, |why| format!(": refused, {why}"));
+        lines.push(format!("  last told to {} {}{refused}", answered.order.command(), answered.by));
+    }
+    let commands: &[&str] = match (&record.stage, record.in_charge(now)) {
+        (_, false) => &["resume", "abort"],
+        (Some(Stage::Waiting { gate, .. }), true) if gate == "approval" => &["approve", "pause", "abort"],
+        (Some(Stage::Paused { .. }), true) => &["resume", "promote", "abort"],
+        (Some(Stage::Watching { .. } | Stage::Waiting { .. }), true) => &["promote", "pause", "abort"],
+        (Some(Stage::GoingHome { .. } | Stage::Settling), true) => &[],
+        (_, true) => &["abort"],
+    };
+    if !commands.is_empty() {
+        let commands: Vec<String> = commands.iter().map(|it| format!("`crossfade {it}`")).collect();
+        lines.push(format!("  now: {}", commands.join(", ")));
+    }
+    lines.join("\n")
 }

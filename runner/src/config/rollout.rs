@@ -105,12 +105,15 @@ pub enum Second {
 pub struct RollingConfig {
     /// How many instances are replaced at the same time. Default: 2.
     pub batch: usize,
-    /// How long requests in flight may take to end on an instance that gets no more visitors. Default: `10s`.
+    /// How long requests in flight may take to end on an instance that gets no more visitors, counted from `propagation` after
+    /// the write that drained it: only then every router knows. Default: `10s`.
     pub drain: Span,
     /// How long a batch is watched when it has its visitors again. Default: `5m`.
     pub watch: Span,
     /// The time between two batches. Default: `1m`.
     pub between: Span,
+    /// The share of a batch's health checks that may fail in one measurement; when more do, the batch goes back. Default: 5 %.
+    pub error_rate_max: Percent,
     /// The share of a batch that must be well after it was deployed, else the batch goes back. Default: 90 %.
     pub healthy_min: Percent,
     /// The share of all instances that may fail; when more do, the whole release goes back. Default: 10 %.
@@ -119,12 +122,14 @@ pub struct RollingConfig {
 
 impl Default for RollingConfig {
     fn default() -> Self {
+        const ERROR_RATE_MAX: Weight = Weight::new(500).expect("5 % is a weight");
         let limits = Limits::default();
         Self {
             batch: 2,
             drain: Span(Duration::from_secs(10)),
             watch: Span(Duration::from_secs(300)),
             between: Span(Duration::from_secs(60)),
+            error_rate_max: Percent(ERROR_RATE_MAX),
             healthy_min: Percent(limits.healthy_min),
             failed_max: Percent(limits.failed_max),
         }

@@ -8,7 +8,7 @@ use crossfade_core::table::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Percent;
+use super::{InstanceConfig, Percent};
 
 /// How visitors are recognised, and what the router does beyond splitting them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -144,7 +144,7 @@ impl RouterConfig {
     ///
     /// # Errors
     /// The field that makes no sense, its value, and what would be right.
-    pub fn parts(&self, slots: &[String; 2]) -> Result<(AffinityBy, Policy), String> {
+    pub fn parts(&self, slots: &[String]) -> Result<(AffinityBy, Policy), String> {
         let affinity = self.affinity.to_table();
         affinity.check().map_err(wrong)?;
         let mirror = self.mirror.map(|share| share.0).filter(|weight| *weight > Weight::ZERO);
@@ -166,6 +166,29 @@ impl RouterConfig {
         };
         policy.check(exists).map_err(wrong)?;
         Ok((affinity, policy))
+    }
+
+    /// The same for a fleet, in which there is no canary.
+    ///
+    /// # Errors
+    /// As [`RouterConfig::parts`].
+    pub fn fleet_parts(&self, instances: &[InstanceConfig]) -> Result<(AffinityBy, Policy), String> {
+        if let Some(mirror) = self.mirror {
+            return Err(format!(
+                "`router.mirror` is {}: with strategy = \"rolling\" there is no canary to repeat requests on; leave it out",
+                mirror.0
+            ));
+        }
+        let names: Vec<String> = instances.iter().map(|instance| instance.name.clone()).collect();
+        for (at, rule) in self.rules.iter().enumerate() {
+            if rule.to != "stable" && !names.contains(&rule.to) {
+                return Err(format!(
+                    "`router.rules[{at}].to` is `{}`: with strategy = \"rolling\" it must be `stable` or one of [[instances]]",
+                    rule.to
+                ));
+            }
+        }
+        self.parts(&names)
     }
 }
 

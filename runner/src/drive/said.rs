@@ -1,7 +1,7 @@
 //! What people follow while traffic moves: the machine's effects and their answers as phases.
 
 use crossfade_core::rollout::{
-    Answer, Broken, Confirmation, Effect, Event, Order, Outcome, Rollout, Verdict, WriteFailure,
+    Answer, Batch, Broken, Confirmation, Effect, Event, Order, Outcome, Rollout, Shift, Verdict, WriteFailure,
 };
 
 use crossfade_core::Span;
@@ -29,14 +29,22 @@ impl<'a> Said<'a> {
     pub(super) fn before(&mut self, effect: &Effect, rollout: &Rollout) {
         match effect {
             Effect::Publish { table, urgent, .. } => {
+                let shares = shares(table);
                 // The first release of all has no lease: there is no other version that could take over.
-                let name = match (urgent, table.lease()) {
-                    (true, _) => "home",
-                    (false, None) if self.published.is_some() => "settle",
-                    (false, Some(_) | None) => "switch",
+                let name = match (urgent, rollout.shift_written(), table.lease()) {
+                    (true, _, _) => "home",
+                    (false, Some(Shift::Canary(_)), _) => "switch",
+                    (false, Some(Shift::Replace(_)), _) => "drain",
+                    (false, Some(Shift::Restore(_)), _) => "restore",
+                    (false, None, None) => "settle",
+                    (false, None, Some(_)) => match &self.published {
+                        // A renewal of the lease: no news.
+                        Some((_, same)) if *same == shares => return,
+                        Some(_) | None => "shelter",
+                    },
                 };
-                // The same again is another try, or a renewal of the lease: no news.
-                let published = (name, shares(table));
+                // The same again is another try: no news.
+                let published = (name, shares);
                 if self.published.as_ref() == Some(&published) {
                     return;
                 }
@@ -44,7 +52,12 @@ impl<'a> Said<'a> {
                     let trouble = std::mem::take(&mut self.trouble);
                     self.failed(&trouble);
                 }
-                self.begin(name, format!("revision {}: {}", table.revision(), published.1));
+                let what = match rollout.shift_written() {
+                    Some(Shift::Replace(batch)) => format!("without {}", batch_of(rollout, batch)),
+                    Some(Shift::Restore(batch)) => format!("with {}", batch_of(rollout, batch)),
+                    Some(Shift::Canary(_)) | None => published.1.clone(),
+                };
+                self.begin(name, format!("revision {}: {what}", table.revision()));
                 self.published = Some(published);
             }
             Effect::Confirm(revision) => {
@@ -54,7 +67,13 @@ impl<'a> Said<'a> {
                 let first = self.phase.as_ref().is_none_or(|(phase, _)| phase.name() != "verify");
                 if first {
                     let of = rollout.plan().steps().len();
-                    self.begin("verify", format!("step {} of {of}, {weight}", step + 1));
+                    let whom = match rollout.plan().steps().get(*step).map(|step| step.shift) {
+                        Some(Shift::Replace(batch) | Shift::Restore(batch)) => {
+                            format!("{}, ", batch_of(rollout, batch))
+                        }
+                        Some(Shift::Canary(_)) | None => String::new(),
+                    };
+                    self.begin("verify", format!("{whom}step {} of {of}, {weight}", step + 1));
                 }
             }
             Effect::LookUp => self.progress("looking up whether the write happened"),
@@ -183,4 +202,10 @@ impl<'a> Said<'a> {
             Outcome::Stuck { traffic, .. } => self.failed(&traffic.to_string()),
         }
     }
+}
+
+/// The names of a batch.
+fn batch_of(rollout: &Rollout, batch: Batch) -> String {
+    let names: Vec<&str> = rollout.instances(batch).iter().map(|instance| instance.name.as_str()).collect();
+    names.join(", ")
 }

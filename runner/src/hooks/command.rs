@@ -24,7 +24,7 @@ const EX_TEMPFAIL: i32 = 75;
 
 /// Runs a command to its end; what it answered, and the end of what it printed. That goes to our standard error as it comes,
 /// so that standard output stays ours. When there is no answer, nothing of the command is left running.
-pub(super) fn ask(
+pub(crate) fn ask(
     hook: &config::Command,
     timeout: Duration,
     directory: &Path,

@@ -1,40 +1,73 @@
-//! Tells other runners, again and again, that a release is still in charge.
+//! Tells other runners, again and again, that a release is still in charge, and listens to what people say to it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{EXPIRES_AFTER, Ledger, Record, WITHIN};
+use super::{Answered, EXPIRES_AFTER, Ledger, Record, WITHIN};
 use crate::cancel::Cancel;
 use crate::error::Error;
+use crate::orders::{Inbox, Letter, Mailbox};
 use crate::report;
 
 /// How often a record is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(45);
+/// How soon news are told: KV takes one write a second to a key
+/// (<https://developers.cloudflare.com/kv/platform/limits/>).
+const NEWS_EVERY: Duration = Duration::from_secs(2);
+/// How soon what became of an order is told.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The most that one look for orders may take.
+const LISTEN_WITHIN: Duration = Duration::from_secs(5);
 
 /// Keeps a release in charge while it works, whatever it waits for.
 pub struct Heartbeat {
     record: Arc<Mutex<Record>>,
+    news: Arc<AtomicBool>,
     ledger: Ledger,
     stop: Cancel,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+/// Changes a release's record from another thread.
+#[derive(Clone)]
+pub struct Notes(Arc<Mutex<Record>>);
+
+impl Notes {
+    /// Changes the record; the next renewal writes it.
+    pub fn note(&self, change: impl FnOnce(&mut Record)) {
+        change(&mut lock(&self.0));
+    }
+}
+
+/// Where a release hears what people say.
+pub struct Ear {
+    /// Where it lies.
+    pub mailbox: Mailbox,
+    /// Where the release takes it from.
+    pub inbox: Inbox,
+    /// How often it looks.
+    pub every: Duration,
+}
+
 impl Heartbeat {
-    /// Renews `record` until it is ended or dropped. When another release is found in charge, `cancel` is told.
-    pub fn start(ledger: Ledger, record: Record, cancel: Cancel) -> Self {
+    /// Renews `record` until it is ended or dropped. When another release is found in charge, or somebody wants this one
+    /// aborted, `cancel` is told.
+    pub fn start(ledger: Ledger, record: Record, cancel: Cancel, ear: Ear) -> Self {
         let record = Arc::new(Mutex::new(record));
-        let stop = Cancel::default();
-        let (shared, stopped, its_ledger) = (Arc::clone(&record), stop.clone(), ledger.clone());
-        let thread = std::thread::spawn(move || {
-            while !stopped.wait(RENEW_EVERY) {
-                // A renewal that fails is tried again next time; the record outlives four of them.
-                if let Err(Error::Superseded(by)) = its_ledger.renew(&renewed(&shared), WITHIN) {
-                    cancel.cancel(&format!("{by} took charge"));
-                    return;
-                }
-            }
-        });
-        Self { record, ledger, stop, thread: Some(thread) }
+        let (stop, news) = (Cancel::default(), Arc::new(AtomicBool::new(false)));
+        let beat = Beat {
+            record: Arc::clone(&record),
+            news: Arc::clone(&news),
+            ledger: ledger.clone(),
+            cancel,
+            ear,
+            waiting: None,
+            last: lock(&record).heard.clone(),
+        };
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || beat.run(&stopped));
+        Self { record, news, ledger, stop, thread: Some(thread) }
     }
 
     /// Changes the record and writes it: what a release is about to do is known before it does it. Each of the two calls
@@ -50,6 +83,17 @@ impl Heartbeat {
     /// Changes the record; the next renewal writes it.
     pub fn note(&self, change: impl FnOnce(&mut Record)) {
         change(&mut lock(&self.record));
+    }
+
+    /// Changes the record, and has it written soon.
+    pub fn tell(&self, change: impl FnOnce(&mut Record)) {
+        change(&mut lock(&self.record));
+        self.news.store(true, Ordering::Relaxed);
+    }
+
+    /// The same for another thread.
+    pub fn notes(&self) -> Notes {
+        Notes(Arc::clone(&self.record))
     }
 
     /// The record as it is.
@@ -69,6 +113,86 @@ impl Heartbeat {
 impl Drop for Heartbeat {
     fn drop(&mut self) {
         self.stop.cancel("stop");
+    }
+}
+
+/// The thread's own.
+struct Beat {
+    record: Arc<Mutex<Record>>,
+    news: Arc<AtomicBool>,
+    ledger: Ledger,
+    cancel: Cancel,
+    ear: Ear,
+    /// What the release has been told and has not answered yet.
+    waiting: Option<Letter>,
+    /// The last order that was heard.
+    last: Option<String>,
+}
+
+impl Beat {
+    fn run(mut self, stopped: &Cancel) {
+        let (mut renewed_at, mut listened_at) = (Instant::now(), None::<Instant>);
+        while !stopped.wait(LOOK_EVERY) {
+            let mut due = renewed_at.elapsed() >= RENEW_EVERY;
+            due |= self.hear_answer();
+            due |= renewed_at.elapsed() >= NEWS_EVERY && self.news.swap(false, Ordering::Relaxed);
+            if listened_at.is_none_or(|at| at.elapsed() >= self.ear.every) {
+                listened_at = Some(Instant::now());
+                due |= self.listen();
+            }
+            if due {
+                renewed_at = Instant::now();
+                // A renewal that fails is tried again next time; the record outlives four of them.
+                if let Err(Error::Superseded(by)) = self.ledger.renew(&renewed(&self.record), WITHIN) {
+                    self.cancel.cancel(&format!("{by} took charge"));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether something was said; that it was heard is told at once.
+    fn listen(&mut self) -> bool {
+        if self.waiting.is_some() {
+            return false;
+        }
+        let ours = |letter: &Letter| letter.release == lock(&self.record).id;
+        let Some(letter) = self.ear.mailbox.look(LISTEN_WITHIN).filter(ours) else { return false };
+        if self.last.as_ref() == Some(&letter.id) {
+            return false;
+        }
+        self.last = Some(letter.id.clone());
+        lock(&self.record).heard = Some(letter.id.clone());
+        match letter.order.order() {
+            Some(order) => {
+                self.ear.inbox.put(order);
+                self.waiting = Some(letter);
+            }
+            None => {
+                self.answer(&letter, Ok(()));
+                self.cancel.cancel(&format!("aborted {}", letter.whose()));
+            }
+        }
+        true
+    }
+
+    /// Whether the release has answered what it was told.
+    fn hear_answer(&mut self) -> bool {
+        let Some(letter) = &self.waiting else { return false };
+        let Some(reply) = letter.order.order().and_then(|order| self.ear.inbox.reply_to(order)) else {
+            return false;
+        };
+        if let Some(letter) = self.waiting.take() {
+            self.answer(&letter, reply);
+        }
+        true
+    }
+
+    fn answer(&self, letter: &Letter, reply: Result<(), String>) {
+        let Letter { id, order, .. } = letter.clone();
+        let (by, refused) = (letter.whose(), reply.err());
+        let answered = Answered { id, order, by, refused, at: report::now() };
+        lock(&self.record).answered = Some(answered);
     }
 }
 

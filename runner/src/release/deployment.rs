@@ -1,15 +1,15 @@
 //! The upload, as a phase that people follow and can leave: one call to the API may carry forty megabytes.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crossfade_core::table::ReleaseId;
+use crossfade_core::table::{ReleaseId, Version};
 
 use crate::beside::{Beside, Waited};
 use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::error::Error;
-use crate::release::Request;
 use crate::upload::{self, Deployment, Progress, Upload};
 
 /// How often progress is shown.
@@ -18,10 +18,17 @@ const SHOW_EVERY: Duration = Duration::from_millis(200);
 const LEAVE_AFTER: Duration = Duration::from_secs(2);
 
 /// Uploads the directory and makes a deployment of it.
-pub(super) fn upload(session: &Session, request: &Request, release: &ReleaseId) -> Result<Deployment, Error> {
+pub(super) fn upload(
+    session: &Session,
+    directory: &Path,
+    message: Option<&str>,
+    version: &Version,
+    release: &ReleaseId,
+) -> Result<Deployment, Error> {
     let phase = session.reporter.phase("upload");
     let notes = Arc::new(Mutex::new(Vec::new()));
-    let uploading = start(session, request, release, &notes);
+    let message = format!("{} ({release})", message.unwrap_or(version.as_str()));
+    let uploading = start(session, directory, message, &notes);
     let mut stored = String::new();
     let result = loop {
         let waited = uploading.wait(&session.cancel, Some(SHOW_EVERY));
@@ -56,15 +63,13 @@ pub(super) fn upload(session: &Session, request: &Request, release: &ReleaseId) 
 
 fn start(
     session: &Session,
-    request: &Request,
-    release: &ReleaseId,
+    directory: &Path,
+    message: String,
     notes: &Arc<Mutex<Vec<Progress>>>,
 ) -> Beside<Result<Deployment, upload::Error>> {
     let (client, cancel, notes) = (session.client.clone(), session.cancel.clone(), Arc::clone(notes));
-    let directory = request.directory.clone();
+    let directory = directory.to_owned();
     let (project, branch) = (session.project().to_owned(), session.settings.branch.clone());
-    let text = request.message.as_deref().unwrap_or(request.version.as_str());
-    let message = format!("{text} ({release})");
     Beside::start(move || {
         let upload =
             Upload { directory: &directory, project: &project, branch: branch.as_deref(), message: &message };

@@ -2,7 +2,9 @@
 
 use crossfade_core::rollout::{Outcome, Reason, Traffic};
 
-use super::{Request, hooks, settle};
+use crossfade_core::table::Version;
+
+use super::{hooks, settle};
 use crate::command::Session;
 use crate::error::Error;
 use crate::hooks::{Asker, Moment, Phase};
@@ -54,7 +56,7 @@ pub(super) fn close(session: &Session, ledger: &Ledger, record: Record, outcome:
         session.reporter.entries().iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
     let at = report::now();
     let ended = Some(Ended { at, outcome: outcome.into(), text });
-    let record = Record { ended, evidence, updated_at: at, phase: outcome.into(), ..record };
+    let record = Record { ended, evidence, updated_at: at, phase: outcome.into(), stage: None, ..record };
     if let Err(error) = ledger.close_ours(&record) {
         session.reporter.warn(format!("the history could not be written: {error}"));
     }
@@ -75,8 +77,7 @@ pub(super) fn after(session: &Session, asker: &Asker, moment: &Moment, result: &
     }
 }
 
-pub(super) fn failed_outcome(error: &Error, request: &Request) -> (&'static str, String) {
-    let version = &request.version;
+pub(super) fn failed_outcome(error: &Error, version: &Version) -> (&'static str, String) {
     match error {
         Error::RolledBack(why) => ("rolled-back", format!("rolled back {version}: {why}")),
         Error::Superseded(why) | Error::InCharge { text: why, .. } => {

@@ -20,7 +20,12 @@ pub fn target(url: &str) -> Target {
 }
 
 /// Waits until the deployment is live and says that it is the new version.
-pub(super) fn live(session: &Session, request: &Request, id: &str, origin: &Origin) -> Result<(), Error> {
+pub(super) fn live(
+    session: &Session,
+    request: &Request,
+    id: Option<&str>,
+    origin: &Origin,
+) -> Result<(), Error> {
     let phase = session.reporter.phase("live");
     let within = session
         .config
@@ -30,9 +35,10 @@ pub(super) fn live(session: &Session, request: &Request, id: &str, origin: &Orig
     let cancel = &session.cancel;
     phase.progress(format!("waiting for {origin}"));
     let deadline = std::time::Instant::now() + within;
-    let waited =
-        upload::wait_until_live(&session.client, session.project(), id, within, &|time| cancel.wait(time));
-    if let Err(error) = waited {
+    let wait = |id| {
+        upload::wait_until_live(&session.client, session.project(), id, within, &|time| cancel.wait(time))
+    };
+    if let Some(Err(error)) = id.map(wait) {
         let error = cancelled_or(cancel, error.into());
         phase.failed_because(origin.as_str(), &error.in_one_line());
         return Err(error);
@@ -41,21 +47,38 @@ pub(super) fn live(session: &Session, request: &Request, id: &str, origin: &Orig
         phase.done(format!("{origin} is live"));
         return Ok(());
     };
+    let progress = |seen: &str| phase.progress(seen.to_owned());
+    match named(version, origin, request.version.as_str(), deadline, cancel, &progress) {
+        Ok(()) => {
+            phase.done(format!("{origin} serves {}", request.version));
+            Ok(())
+        }
+        Err(why) => {
+            phase.failed_because(origin.as_str(), &why);
+            Err(cancelled_or(cancel, Error::Gate { phase: "live", why }))
+        }
+    }
+}
+
+/// Waits until an origin names a version.
+pub(super) fn named(
+    version: &VersionConfig,
+    origin: &Origin,
+    wanted: &str,
+    deadline: std::time::Instant,
+    cancel: &Cancel,
+    progress: &dyn Fn(&str),
+) -> Result<(), String> {
     let target = target(origin.as_str());
     loop {
         let seen = match served_version(version, &target) {
-            Ok(seen) if seen == request.version.as_str() => {
-                phase.done(format!("{origin} serves {seen}"));
-                return Ok(());
-            }
+            Ok(seen) if seen == wanted => return Ok(()),
             Ok(seen) => format!("it says that it is `{seen}`"),
             Err(why) => why,
         };
-        phase.progress(seen.clone());
+        progress(&seen);
         if std::time::Instant::now() >= deadline || cancel.wait(std::time::Duration::from_millis(500)) {
-            let why = format!("{origin}{} does not name version {}: {seen}", version.path, request.version);
-            phase.failed_because(origin.as_str(), &why);
-            return Err(cancelled_or(cancel, Error::Gate { phase: "live", why }));
+            return Err(format!("{origin}{} does not name version {wanted}: {seen}", version.path));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::command::Session;
 use crate::error::Error;
+use crate::record::Uploaded;
 use crate::release::takeover;
 use crate::report::counted;
 
@@ -36,22 +37,24 @@ fn remove_old(session: &Session) -> Result<usize, Error> {
     let keep = session.config.cleanup.keep;
     let mut removed = 0;
     let history = session.ledger.history(keep + LOOK_BACK)?;
-    let deployed = history.iter().filter_map(|record| Some((record, record.deployment_id.as_ref()?)));
-    for (record, id) in deployed.skip(keep) {
-        let named = record
-            .origin
-            .as_ref()
-            .is_some_and(|origin| in_use.iter().any(|used| used == origin.trim_end_matches('/')));
-        if named || removed == REMOVALS_MAX {
+    let is_used = |origin: Option<&str>| {
+        origin.is_some_and(|it| in_use.iter().any(|used| used == it.trim_end_matches('/')))
+    };
+    let deployed = history.iter().map(|record| (record, record.uploaded()));
+    for (record, uploaded) in deployed.filter(|(_, uploaded)| !uploaded.is_empty()).skip(keep) {
+        // A fleet's deployments go together: as long as one of them is needed, all of the release can be gone back to.
+        if uploaded.iter().any(|it| is_used(it.origin)) || removed >= REMOVALS_MAX {
             continue;
         }
-        session
-            .client
-            .delete_deployment(session.project(), id, true)
-            .or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
-            .map_err(Error::cloudflare(format!("remove deployment {id}")))?;
+        for Uploaded { project, id, .. } in &uploaded {
+            session
+                .client
+                .delete_deployment(project.unwrap_or_else(|| session.project()), id, true)
+                .or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
+                .map_err(Error::cloudflare(format!("remove deployment {id}")))?;
+            removed += 1;
+        }
         session.ledger.forget_deployment(record)?;
-        removed += 1;
     }
     Ok(removed)
 }

@@ -193,7 +193,7 @@ impl Rollout {
         }
     }
 
-    fn hold_ends(&self, watch: &Watch) -> Timestamp {
+    pub(super) fn hold_ends(&self, watch: &Watch) -> Timestamp {
         watch.confirmed_at.plus(self.plan.steps()[watch.step].hold)
     }
 

@@ -217,3 +217,18 @@ fn a_lease_that_cannot_be_renewed_on_the_way_home_keeps_the_reason_for_going() {
     assert!(matches!(traffic, Traffic::HomeNotWritten { lease_ends: Some(_), .. }));
     assert_eq!(scenario.publishes.len(), 0, "as often as home itself");
 }
+
+#[test]
+fn exactly_the_healthy_share_of_a_batch_is_enough() {
+    for (percent, goes_on) in [(75, true), (76, false)] {
+        let healthy_min = Weight::new(percent * 100).unwrap();
+        let failed_max = Weight::TOTAL;
+        let limits = Limits { healthy_min, failed_max, ..Limits::default() };
+        let plan = rolling(10, 4).plan(Draft { limits, ..Draft::default() }, false).unwrap();
+        let mut scenario = fleet(Some(even(10)), crew(10, |_| true), plan).unwrap();
+        scenario.deploys.push_back(results(&[(0, Ok(())), (1, Err(unhealthy())), (2, Ok(())), (3, Ok(()))]));
+        assert_eq!(scenario.run(), Outcome::Promoted);
+        let undone = if goes_on { "undo i1" } else { "undo i0 i1 i2 i3" };
+        assert!(scenario.did.contains(&undone.to_owned()), "{:?}", scenario.did);
+    }
+}

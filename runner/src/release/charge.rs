@@ -1,0 +1,138 @@
+//! Being in charge of an environment: from the claim to the release's place in the history, whoever began it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossfade_core::rollout::Rollout;
+use crossfade_core::table::{ReleaseId, Version};
+
+use super::hooks::Telling;
+use super::{end, hooks};
+use crate::command::Session;
+use crate::drive::{self, Begun, Work, World};
+use crate::edge::Edge;
+use crate::error::Error;
+use crate::hooks::{Asker, Ending, Moment, Phase};
+use crate::orders::{Inbox, Mailbox};
+use crate::record::{Ear, Heartbeat, Record, WITHIN};
+
+/// How long a smoke test that was cut short by a cancellation has to clean up, once everything else is done.
+pub const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
+
+/// A release that is in charge.
+pub(super) struct Charge<'a> {
+    pub(super) session: &'a Session,
+    pub(super) release: ReleaseId,
+    pub(super) version: Version,
+    pub(super) edge: Edge,
+    pub(super) asker: Asker,
+    pub(super) moment: Moment,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) inbox: Inbox,
+    /// Whom the new version serves, when that is not everybody.
+    pub(super) whom: Option<String>,
+    begun: Begun,
+    telling: Telling<'a>,
+}
+
+/// What is known before anybody is in charge.
+pub(super) struct Claim<'a> {
+    pub(super) session: &'a Session,
+    pub(super) release: ReleaseId,
+    pub(super) version: Version,
+    pub(super) edge: Edge,
+    pub(super) asker: Asker,
+    pub(super) moment: Moment,
+    pub(super) record: Record,
+}
+
+impl<'a> Claim<'a> {
+    /// Takes charge by `claim`, and keeps it from now on.
+    ///
+    /// # Errors
+    /// Why somebody else is in charge; people are told.
+    pub(super) fn take(
+        self,
+        announce: impl FnOnce(&Session, &Record),
+        claim: impl FnOnce(&Session, &Record) -> Result<(), Error>,
+    ) -> Result<Charge<'a>, Error> {
+        let Self { session, release, version, edge, asker, moment, record } = self;
+        let telling = Telling::start(session, &asker, &moment);
+        announce(session, &record);
+        if let Err(error) = claim(session, &record) {
+            let (outcome, text) = end::failed_outcome(&error, &version);
+            session.reporter.finished(outcome, false, text);
+            return Err(error);
+        }
+        let inbox = Inbox::default();
+        let ear = Ear {
+            mailbox: Mailbox::new(session.namespace.clone(), &session.environment),
+            inbox: inbox.clone(),
+            every: session.config.rollout.listen_every.0,
+        };
+        let heartbeat = Heartbeat::start(session.ledger.clone(), record, session.cancel.clone(), ear);
+        let begun = Begun::default();
+        let whom = None;
+        Ok(Charge { session, release, version, edge, asker, moment, heartbeat, inbox, whom, begun, telling })
+    }
+}
+
+impl Charge<'_> {
+    /// Tells other runners what comes next, unless somebody wants it undone.
+    pub(super) fn begin(&self, phase: &'static str) -> Result<(), Error> {
+        match self.session.cancel.reason() {
+            Some(reason) => Err(Error::Cancelled(reason)),
+            None => end::in_charge(self.heartbeat.update(WITHIN, |record| record.phase = phase.to_owned())),
+        }
+    }
+
+    /// Asks the hooks of a phase.
+    pub(super) fn ask(&self, phase: Phase) -> Result<(), Error> {
+        if self.session.config.hooks.of(phase).is_empty() {
+            return Ok(());
+        }
+        self.begin(phase.name())?;
+        hooks::pass(self.session, &self.asker, phase, &self.moment)
+    }
+
+    /// Moves traffic, to the end.
+    pub(super) fn drive(&self, rollout: Rollout, work: impl Work + 'static) -> Result<(), Error> {
+        let session = self.session;
+        let world = World {
+            namespace: &session.namespace,
+            signer: &session.signer,
+            environment: &session.environment,
+            release: &self.release,
+            edge: &self.edge,
+            heartbeat: &self.heartbeat,
+            cancel: &session.cancel,
+            inbox: &self.inbox,
+            reporter: &session.reporter,
+            work: Arc::new(work),
+            begun: &self.begun,
+        };
+        end::ended(drive::drive(rollout, &world))
+    }
+
+    /// Lets go of the environment: what it came to is told and kept; niceties come last.
+    pub(super) fn end(mut self, result: Result<(), Error>) -> Result<(), Error> {
+        let session = self.session;
+        self.heartbeat.stop();
+        let (outcome, text) = match &result {
+            Ok(()) => {
+                let whom = self.whom.take().unwrap_or_else(|| "it serves everybody".into());
+                ("promoted", format!("promoted {}: {whom}", self.version))
+            }
+            Err(error) => end::failed_outcome(error, &self.version),
+        };
+        session.reporter.finished(outcome, result.is_ok(), text.clone());
+        let record = self.heartbeat.record();
+        let ending = Some(Ending { outcome, text: text.clone() });
+        let moment = Moment { deployment_url: record.origin.clone(), outcome: ending, ..self.moment };
+        end::close(session, &session.ledger, record, outcome, text);
+        end::after(session, &self.asker, &moment, &result);
+        self.begun.finish(CLEAN_UP_WITHIN);
+        drop(self.telling);
+        result
+    }
+}

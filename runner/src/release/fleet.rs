@@ -1,0 +1,113 @@
+//! A rolling release. In: the fleet of the configuration and the table in force. Out: every instance has the new version, or all
+//! of them have the one before.
+//!
+//! The machine says when which instances are drained, replaced, restored and watched ([`crossfade_core::rollout`]); what that
+//! means for one of them is in [`instance`], for several at once in [`work`].
+
+use std::path::{Path, PathBuf};
+
+use crossfade_core::RoutingTable;
+use crossfade_core::rollout::{Crew, Instance, Plan, Rollout, Subject};
+use crossfade_core::table::Variant;
+
+use super::charge::Charge;
+use super::takeover::table_in_force;
+use super::{Request, Source, Start};
+use crate::command::Session;
+use crate::config::{InstanceConfig, Place};
+use crate::error::Error;
+use crate::hooks::Phase;
+
+mod instance;
+mod work;
+
+pub(super) use work::FleetWork;
+
+/// What the record and the reports call the place that a rolling release goes to.
+pub(super) const SLOT: &str = "fleet";
+
+/// The fleet of this environment.
+pub(super) fn instances(session: &Session) -> &[InstanceConfig] {
+    session.config.instances(&session.settings)
+}
+
+/// Whether anything is uploaded, so that there must be a directory.
+pub(super) fn uploads(session: &Session) -> bool {
+    instances(session).iter().any(|instance| instance.project.is_some())
+}
+
+/// The plan: from a table that lists none of the instances they are replaced all at once, because nobody visits them yet.
+pub(super) fn plan(session: &Session, found: Option<&RoutingTable>) -> Result<Plan, Error> {
+    let instances = instances(session);
+    let listed = |variant: &Variant| instances.iter().any(|instance| instance.name == variant.name.as_str());
+    let first_release = !found.is_some_and(|table| table.variants().iter().any(listed));
+    Ok(session.config.plan(instances.len(), first_release)?)
+}
+
+/// The instances in the order in which they are replaced: first those that nobody visits yet, so that there are more to serve
+/// the visitors of the others.
+pub(super) fn crew(session: &Session, base: Option<&RoutingTable>) -> Result<Crew, Error> {
+    let configured = instances(session);
+    let (affinity, policy) = session.config.router.fleet_parts(configured).map_err(Error::Usage)?;
+    let mut instances = Vec::new();
+    for instance in configured {
+        let name = instance.variant().map_err(Error::Usage)?;
+        let in_place = matches!(instance.place().map_err(Error::Usage)?, Place::Origin(_));
+        instances.push(Instance { name, in_place });
+    }
+    let is_new = |instance: &Instance| base.is_none_or(|base| base.variant(&instance.name).is_none());
+    instances.sort_by_key(|instance| !is_new(instance));
+    Ok(Crew { environment: session.environment.clone(), instances, affinity, policy })
+}
+
+/// Hooks, then the rollout.
+pub(super) fn run(charge: &mut Charge<'_>, request: &Request, start: Start) -> Result<(), Error> {
+    let session = charge.session;
+    let Source::Directory { path, message } = &request.source else {
+        return Err(Error::Usage(
+            "with strategy = \"rolling\" every instance has an origin of its own: `crossfade deploy` is what there is".into(),
+        ));
+    };
+    for phase in [Phase::Build, Phase::ConfirmRollout, Phase::Prepare, Phase::Database, Phase::PreRollout] {
+        charge.ask(phase)?;
+    }
+    if let Some(reason) = session.cancel.reason() {
+        return Err(Error::Cancelled(reason));
+    }
+    let Start { owner, base, served, plan, .. } = start;
+    let crew = crew(session, base.as_ref())?;
+    let work =
+        FleetWork::new(charge, &plan, &crew, base.as_ref(), Sources { path, message: message.as_deref() })?;
+    let rollout =
+        Rollout::new(plan, base, Subject::Fleet(crew), charge.release.clone(), owner)?.above(served);
+    drive(charge, rollout, work)
+}
+
+/// Moves traffic, to the end; then says who did not take the new version.
+pub(super) fn drive(charge: &mut Charge<'_>, rollout: Rollout, work: FleetWork) -> Result<(), Error> {
+    charge.drive(rollout, work)?;
+    let Ok(Some(table)) = table_in_force(charge.session) else { return Ok(()) };
+    let kept: Vec<&Variant> = table.variants().iter().filter(|it| it.version != charge.version).collect();
+    if let Some(first) = kept.first() {
+        let (all, names) =
+            (table.variants().len(), kept.iter().map(|it| it.name.as_str()).collect::<Vec<_>>());
+        charge.whom = Some(format!(
+            "{} of {all} instances have it; {} kept {}",
+            all - kept.len(),
+            names.join(", "),
+            first.version
+        ));
+    }
+    Ok(())
+}
+
+/// What is uploaded.
+pub(super) struct Sources<'a> {
+    pub(super) path: &'a Path,
+    pub(super) message: Option<&'a str>,
+}
+
+/// Where the output of the configured build is.
+pub(super) fn directory(session: &Session) -> PathBuf {
+    session.root.join(&session.config.directory)
+}

@@ -1,0 +1,96 @@
+//! Going on with a release whose runner has died: from the step that it was at, by the configuration that it began with.
+
+use crossfade_core::rollout::{Rollout, Subject};
+use crossfade_core::table::{Owner, ReleaseId, VariantName, Version};
+
+use super::charge::Claim;
+use super::fleet::{self, FleetWork, Sources};
+use super::hooks::InFlight;
+use super::id::new_runner_id;
+use super::measure::CanaryWork;
+use super::takeover::table_in_force;
+use crate::command::Session;
+use crate::config::Config;
+use crate::error::Error;
+use crate::hooks::{Asker, Moment};
+use crate::orders::Word;
+use crate::record::{Record, runner_name};
+use crate::report;
+
+/// Takes a release over and drives it to its end; `word` is the first thing that it is told.
+///
+/// # Errors
+/// As [`super::deploy`]; and when the release cannot be gone on with.
+pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> Result<(), Error> {
+    if let Some(text) = &record.config {
+        // Later edits never touch a release that has begun.
+        session.config = Config::parse(text)
+            .map_err(|why| Error::Record { key: format!("release:{}", session.environment), why })?;
+    }
+    let session = &session;
+    let of = format!("release {} of {}", record.id, record.version);
+    let why_not = |why: &str| Error::Usage(format!("{of} {why}: deploy again"));
+    let saved = record.saved.clone().ok_or_else(|| why_not("stopped before any visitor met it"))?;
+    let damaged = |error: crossfade_core::table::TableError| Error::Record {
+        key: format!("release:{}", session.environment),
+        why: error.to_string(),
+    };
+    let release = ReleaseId::new("id", record.id.as_str()).map_err(damaged)?;
+    let version = Version::new("version", record.version.as_str()).map_err(damaged)?;
+    let slot = VariantName::new("slot", record.slot.as_str()).map_err(damaged)?;
+    let edge = session.edge()?;
+    let served = edge.check(&session.environment)?;
+    let found = table_in_force(session)?;
+    let runner = new_runner_id();
+    let rollout = Rollout::resume(saved, runner, found.as_ref())?.above(served);
+
+    let named = (&version, &release);
+    let variable = |name: &str| std::env::var(name).ok();
+    let asker = Asker::new(&session.config.hooks, &session.root, named, session.cancel.clone(), variable)?;
+    let stable_version = record.stable_version.clone();
+    let mut moment =
+        Moment::new(session.environment.clone(), release.clone(), version.clone(), slot, stable_version);
+    moment.deployment_url.clone_from(&record.origin);
+    let record = taken_over(record, rollout.owner().clone());
+    let claim = Claim { session, release, version, edge, asker, moment, record };
+    let announce = |session: &Session, record: &Record| {
+        session.reporter.warn(format!(
+            "release {} of {} is taken over from step {} on, {} {whose}",
+            record.id,
+            record.version,
+            rollout.step() + 1,
+            word.command()
+        ));
+    };
+    let mut charge =
+        claim.take(announce, |session, record| session.ledger.take_charge(record, &session.cancel))?;
+    match (word, word.order()) {
+        (Word::Abort, _) | (_, None) => session.cancel.cancel(&format!("aborted {whose}")),
+        // It is being gone on with: that is what was said.
+        (Word::Resume, _) => {}
+        (_, Some(order)) => charge.inbox.put(order),
+    }
+    let result = match rollout.subject() {
+        Subject::Canary(canary) => {
+            let stable = rollout.base().map(|table| table.stable().origin.clone());
+            let hooks = InFlight::new(session, &charge.asker, &charge.moment, rollout.plan());
+            let release = charge.release.as_str();
+            let work = CanaryWork::new(session, release, &canary, &charge.edge, stable.as_ref(), hooks);
+            charge.drive(rollout, work)
+        }
+        Subject::Fleet(crew) => {
+            let directory = fleet::directory(session);
+            let sources = Sources { path: &directory, message: None };
+            FleetWork::new(&charge, rollout.plan(), &crew, rollout.base(), sources)
+                .and_then(|work| fleet::drive(&mut charge, rollout, work.resumed(found.as_ref())))
+        }
+    };
+    charge.end(result)
+}
+
+/// The record of the same release with another runner.
+fn taken_over(record: Record, owner: Owner) -> Record {
+    let now = report::now();
+    let phase = format!("taken over by runner {}", owner.runner);
+    Record { owner: Some(owner), phase, stage: None, runner: runner_name(), ..record.renewed(now) }
+}

@@ -1,0 +1,54 @@
+//! What `status` says of a release in flight, and how it follows one.
+
+use crossfade_tests::Running;
+use rustix::process::Signal;
+
+use crate::Stage;
+
+#[test]
+fn status_says_what_a_release_does_and_what_one_can_do() {
+    let stage = Stage::new(
+        r#"steps = [{ weight = "5%", hold = "1s" }, { weight = "25%", hold = "1h", approval = true, approve_within = "10m" }]"#,
+    );
+    let status = || stage.site.run(&["status"]).expect(0).stdout;
+    let says = |texts: &[&str]| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let status = status();
+            if texts.iter().all(|text| status.contains(text)) {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{texts:?} is not in:\n{status}");
+        }
+    };
+    let mut running = stage.begin();
+    stage.until_held(&mut running, "5 %");
+    says(&["step 2 waits for approval, until 20", "else it goes home (of 3)", "now: `crossfade approve`"]);
+    let mut watching = Running::begin(stage.site.command(&["status", "--watch"]));
+    stage.site.run(&["approve"]).expect(0);
+    says(&[
+        "step 2: watched at 25 % until 20",
+        "now: `crossfade promote`, `crossfade pause`, `crossfade abort`",
+    ]);
+    watching.until("watched at 25 %");
+    stage.site.run(&["pause", "--why", "lunch"]).expect(0);
+    says(&[
+        "step 2: paused at 25 % (by order), at most until 20",
+        "last told to pause by ",
+        "lunch",
+        "`crossfade resume`",
+    ]);
+    watching.until("paused at 25 %");
+    running.signal(Signal::KILL);
+    running.end();
+    stage.site.edit("release:production", |record| record["expires_at"] = "2026-01-02T00:00:00Z".into());
+    says(&["stopped without ending", "now: `crossfade resume`, `crossfade abort`"]);
+    stage.site.run(&["abort"]).expect(4);
+    says(&["last: rolled-back 2.0.0"]);
+
+    // Who watched has seen all of it, and stops when it is over.
+    let watched = watching.end().expect(0).stdout;
+    for text in ["waits for approval", "watched at 25 %", "paused at 25 %", "last: rolled-back 2.0.0"] {
+        assert!(watched.contains(text), "`{text}` is not in:\n{watched}");
+    }
+}
