@@ -232,3 +232,18 @@ fn exactly_the_healthy_share_of_a_batch_is_enough() {
         assert!(scenario.did.contains(&undone.to_owned()), "{:?}", scenario.did);
     }
 }
+
+#[test]
+fn after_a_batch_that_failed_comes_the_next_one() {
+    let mut scenario = in_place(6, 2, 40).measured([fail()]);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(
+        did(&scenario)[2..6],
+        [
+            "i0' 1667, i1' 1667, i2 1667, i3 1667, i4 1666, i5 1666",
+            "i2 2501, i3 2501, i4 2499, i5 2499",
+            "undo i0 i1",
+            "i0 2501, i1 2501, i4 2499, i5 2499",
+        ]
+    );
+}
