@@ -24,6 +24,8 @@ fn a_plan_of_batches_follows_one_another_and_leaves_somebody() {
     assert_eq!(plan(2, 0, false), Err(PlanError::NoSteps));
     assert_eq!(plan(2, 2, false), Err(PlanError::BatchTooLarge { batch: 2, instances: 2 }));
     assert_eq!(plan(2, 2, true).map(|plan| plan.steps().len()), Ok(2));
+    let last_hold = |plan: Plan| plan.steps().last().unwrap().hold;
+    assert_eq!(last_hold(plan(3, 1, false).unwrap()), Duration::from_secs(60));
     let plan = plan(5, 2, false).unwrap();
     let batches: Vec<usize> = plan.steps().iter().filter_map(Step::batch).map(|batch| batch.count).collect();
     assert_eq!(batches, [2, 2, 1]);
