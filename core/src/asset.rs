@@ -56,13 +56,14 @@ pub fn is_missing(
     match status {
         404 | 410 => is_fingerprinted(path),
         200 if is_fingerprinted(path) => is_html(&content_type()),
-        200 => has_extension(path) && is_subresource(&dest()) && is_html(&content_type()),
+        200 => names_file(path) && is_subresource(&dest()) && is_html(&content_type()),
         _ => false,
     }
 }
 
-/// Whether a path's last part looks like a file's name. Pages seldom do, and are spared the questions.
-fn has_extension(path: &str) -> bool {
+/// Whether a path's last part looks like a file's name: only such a file may be missing. Pages seldom do, and are spared the
+/// questions.
+pub fn names_file(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|file| file.contains('.'))
 }
 
@@ -220,5 +221,23 @@ mod tests {
         assert_eq!(asked(0), [("b", "1"), ("c", "2"), ("previous", "0")]);
         assert_eq!(asked(1), [("a", "2"), ("previous", "0")]);
         assert_eq!(asked(2), [("b", "1"), ("a", "2"), ("previous", "0")]);
+    }
+
+    #[test]
+    fn while_weights_are_shifted_who_has_none_is_not_asked_unless_it_is_stable() {
+        let table = |stable: &str| {
+            let json = format!(
+                r#"{{"schema": 1, "environment": "production", "revision": 7, "release": "rel-7",
+                    "updated_at": "2026-01-31T12:00:00Z", "stable": "{stable}",
+                    "affinity": {{"by": "cookie", "salt": "s"}}, "lease": {{"expires_at": "2026-01-31T12:05:00Z"}},
+                    "variants": [
+                        {{"name": "a", "origin": "https://a.example", "version": "2", "weight": 10000}},
+                        {{"name": "b", "origin": "https://b.example", "version": "1", "weight": 0}}]}}"#
+            );
+            RoutingTable::parse(json.as_bytes()).unwrap()
+        };
+        // A drained instance may be half way between two versions; stable at 0 % is where pages of before came from.
+        assert_eq!(places(&table("a"), &table("a").variants()[0]), []);
+        assert_eq!(places(&table("b"), &table("b").variants()[0]).len(), 1);
     }
 }

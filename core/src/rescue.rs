@@ -35,6 +35,8 @@ impl Budget {
     /// Whether one more of its answers may be rescued; counts it when it may.
     pub fn rescue(&mut self, settings: &Settings, now: Timestamp) -> bool {
         self.turn(now);
+        // An answer may come in the window after its request's; it was a request all the same.
+        self.requests = self.requests.max(self.rescues.saturating_add(1));
         let share = u64::from(settings.budget.basis_points());
         let allowed = u64::from(self.requests) * share / 10_000;
         let within = share > 0 && u64::from(self.rescues) < allowed.max(ALWAYS.into());
@@ -60,6 +62,18 @@ mod tests {
 
     fn settings(basis_points: u16) -> Settings {
         Settings { budget: Weight::new(basis_points).unwrap(), ..Settings::default() }
+    }
+
+    #[test]
+    fn with_a_budget_for_all_every_failure_is_rescued_whenever_it_comes() {
+        let (mut budget, settings) = (Budget::default(), settings(10_000));
+        let window = i64::try_from(WINDOW_MILLIS).unwrap();
+        for number in 1..1_000 {
+            // One in a hundred answers comes in the window after its request's.
+            let now = Timestamp::from_millis(number * window / 100 - 1);
+            budget.request(now);
+            assert!(budget.rescue(&settings, Timestamp::from_millis(number * window / 100)), "{number}");
+        }
     }
 
     #[test]

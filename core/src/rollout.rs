@@ -97,6 +97,8 @@ pub struct Rollout {
     served: Option<Revision>,
     /// When the last table with a lease was sent.
     renewed_at: Option<Timestamp>,
+    /// When the lease runs out that was surely written last.
+    held_until: Option<Timestamp>,
     /// When it must have ended; later by each pause.
     deadline: Option<Timestamp>,
     /// What somebody said and the machine has not come to yet.
@@ -156,6 +158,7 @@ impl Rollout {
             release,
             owner,
             renewed_at: None,
+            held_until: None,
             deadline: None,
             orders: VecDeque::new(),
             full: false,

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
+mod affinity;
 mod error;
 mod name;
 mod origin;
@@ -29,16 +30,19 @@ mod owner;
 mod policy;
 mod read;
 mod rest;
+mod revision;
 mod rule;
 mod text;
 mod weight;
 
+pub use affinity::{Affinity, AffinityBy, SameSite};
 pub use error::{Problem, TableError};
 pub use name::{Environment, ReleaseId, RunnerId, VariantName, Version};
 pub use origin::{Origin, is_loopback};
 pub use owner::{Generation, Owner};
 pub use policy::{Breaker, MILLIS_MAX, Mirror, Policy, RULES_MAX, Rescue};
 pub(crate) use read::manners;
+pub use revision::Revision;
 pub use rule::{Facts, Named, Rule};
 pub use text::TextMatch;
 pub use weight::Weight;
@@ -98,38 +102,6 @@ pub struct Draft {
     pub policy: Policy,
 }
 
-/// The number of a write: 1, 2, 3, …
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Revision(u64);
-
-impl Revision {
-    /// The number of the first write.
-    pub const FIRST: Self = Self(1);
-
-    /// A revision by its number; `None` for 0, which no write has.
-    pub const fn new(number: u64) -> Option<Self> {
-        if number == 0 { None } else { Some(Self(number)) }
-    }
-
-    /// The number.
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-
-    /// The revision of the write after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-}
-
-impl std::fmt::Display for Revision {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// One destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variant {
@@ -157,79 +129,6 @@ pub struct Previous {
     pub origin: Origin,
     /// What it was.
     pub version: Version,
-}
-
-/// How visitors are recognised and spread.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Affinity {
-    /// What recognises a visitor.
-    #[serde(flatten)]
-    pub by: AffinityBy,
-    /// Changes who is among the first; a new one with every release.
-    pub salt: String,
-}
-
-/// What recognises a visitor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "by")]
-pub enum AffinityBy {
-    /// A cookie with an opaque id; before the first answer, the client's address and browser.
-    Cookie {
-        /// Which of the visitor's requests carry it. Default: `lax`.
-        #[serde(skip_serializing_if = "is_lax")]
-        same_site: SameSite,
-        /// Below which path. Default: `/`. Another one rules out the `__Host-` prefix.
-        #[serde(skip_serializing_if = "is_root")]
-        path: String,
-    },
-    /// A request header, such as one with a user's id; requests without it count by address and browser.
-    Header {
-        /// Its name, in lower case.
-        header: String,
-    },
-    /// The client's address and browser alone; no cookie is ever set.
-    Address,
-}
-
-/// A cookie's `SameSite` (<https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#samesitesamesite-value>).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SameSite {
-    /// Sent when somebody follows a link from elsewhere, not with what other sites embed.
-    #[default]
-    Lax,
-    /// Only from the site itself.
-    Strict,
-    /// Also with what other sites embed; browsers then want `Secure`.
-    None,
-}
-
-impl Default for AffinityBy {
-    fn default() -> Self {
-        Self::Cookie { same_site: SameSite::Lax, path: "/".into() }
-    }
-}
-
-impl AffinityBy {
-    /// The invariants.
-    ///
-    /// # Errors
-    /// The field that breaks one, with its value.
-    pub fn check(&self) -> Result<(), TableError> {
-        match self {
-            Self::Cookie { path, .. } => name::check_cookie_path("affinity.path", path),
-            Self::Header { header } => name::check_header("affinity.header", header),
-            Self::Address => Ok(()),
-        }
-    }
-}
-
-fn is_lax(same_site: &SameSite) -> bool {
-    *same_site == SameSite::Lax
-}
-
-fn is_root(path: &str) -> bool {
-    path == "/"
 }
 
 impl RoutingTable {

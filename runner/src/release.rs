@@ -42,6 +42,7 @@ mod settle;
 mod takeover;
 
 pub use charge::CLEAN_UP_WITHIN;
+pub use fleet::{Back, back, is_settled_fleet};
 pub use gates::{check_health, check_smoke, target};
 pub use id::new_release_id;
 pub use resume::resume;
@@ -75,6 +76,11 @@ pub enum Source {
         /// Which command brings it.
         command: &'static str,
     },
+    /// It is what a fleet had before, which its rollback commands bring back.
+    Before {
+        /// The table of then.
+        table: Box<RoutingTable>,
+    },
 }
 
 impl Source {
@@ -82,6 +88,7 @@ impl Source {
         match self {
             Self::Directory { .. } => "deploy",
             Self::Origin { command, .. } => command,
+            Self::Before { .. } => "rollback",
         }
     }
 }
@@ -100,7 +107,11 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     second::wait_for_the_first(session, &release)?;
     let found = takeover::table_in_force(session)?;
     let slot = if rolling { fleet_slot()? } else { idle_slot(session, found.as_ref())? };
-    let plan = if rolling { fleet::plan(session, found.as_ref())? } else { session.config.plan(0, false)? };
+    let plan = if rolling {
+        fleet::plan(session, found.as_ref(), &request.source)?
+    } else {
+        session.config.plan(0, false)?
+    };
     if let Some(table) = &found {
         takeover::refuse_while_leased(table)?;
         if table.lease().is_none() && !rolling {
@@ -206,6 +217,7 @@ fn bring(charge: &mut Charge<'_>, request: &Request) -> Result<Origin, Error> {
             (deployment.url, Some(deployment.id))
         }
         Source::Origin { origin, deployment_id, .. } => (origin.to_string(), deployment_id.clone()),
+        Source::Before { table } => (table.stable().origin.to_string(), None),
     };
     charge.moment.deployment_url = Some(url.clone());
     end::in_charge(charge.heartbeat.update(WITHIN, |record| {

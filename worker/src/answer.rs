@@ -38,8 +38,11 @@ pub(crate) fn finish(
     origin: &Origin,
     name: Option<&str>,
 ) -> JsValue {
-    let name = name.map_or_else(|| ready.name(route.index, route.lapsed), JsString::from);
-    let how = How { name: &name, cookie: route.cookie.clone(), unindex: ready.unindexes(route.index) };
+    let other = name.map(JsString::from);
+    let Some(name) = other.as_ref().or_else(|| ready.name(route.index, route.lapsed)) else {
+        return no_table();
+    };
+    let how = How { name, cookie: route.cookie.as_ref(), unindex: ready.unindexes(route.index) };
     match named(call, response, origin, how) {
         Ok(response) => {
             if route.private {
@@ -70,7 +73,7 @@ pub(crate) async fn without_table(call: &Call) -> JsValue {
 /// What is put on an answer.
 struct How<'a> {
     name: &'a JsString,
-    cookie: Option<String>,
+    cookie: Option<&'a JsString>,
     unindex: bool,
 }
 
@@ -112,7 +115,7 @@ pub(crate) fn unreachable(ready: &Ready, route: &Route, error: &JsValue) -> JsVa
     let Some(variant) = ready.variant(route.index) else { return no_table() };
     console_error!("crossfade: variant {} at {}: {error:?}", variant.name, variant.origin);
     let text = format!("Crossfade: version {} did not answer. Please try again shortly.", variant.version);
-    retry_later(502, &text, Some(&ready.name(route.index, route.lapsed)))
+    retry_later(502, &text, ready.name(route.index, route.lapsed))
 }
 
 /// The override asks for a variant that is not there.
@@ -122,8 +125,7 @@ pub(crate) fn unknown_variant(name: &str, table: &RoutingTable) -> JsValue {
 }
 
 /// The request makes no sense.
-pub(crate) fn bad_request(error: &JsValue) -> JsValue {
-    console_error!("crossfade: a request that cannot be read: {error:?}");
+pub(crate) fn bad_request() -> JsValue {
     text(400, "Crossfade: the request cannot be read", &[])
 }
 

@@ -1,4 +1,4 @@
-//! What a request says of itself. In: the lines of [`crate::glue::facts`]. Out: method, target, cookies, and the override.
+//! What a request says of itself. In: the lines of [`crate::glue::facts`]. Out: URL, cookies, and the override.
 
 use crossfade_core::cookie;
 use crossfade_core::table::{Facts, RoutingTable};
@@ -12,17 +12,12 @@ use crate::settings::Settings;
 pub(crate) const OVERRIDE_COOKIE: &str = "crossfade-override";
 
 /// A request, as far as decisions need it.
-#[derive(Clone, Copy)]
-pub(crate) struct Ask<'a> {
-    /// `GET`, …
-    pub(crate) method: &'a str,
-    /// The whole URL.
-    pub(crate) url: &'a str,
-    /// The cookies; empty too when nobody needs them.
-    pub(crate) cookies: &'a str,
-    /// The override's header, when one of its two headers is there.
-    token: Option<&'a str>,
-    variant: &'a str,
+pub(crate) struct Ask {
+    lines: String,
+    /// Where the lines end.
+    ends: [usize; 3],
+    /// Whether a cookie may ask for a variant.
+    has_cookie: bool,
 }
 
 /// Whether somebody who holds the secret asks for a variant.
@@ -35,26 +30,42 @@ pub(crate) enum Override {
     Unknown(String),
 }
 
-impl<'a> Ask<'a> {
+impl Ask {
     /// Takes the lines apart.
-    pub(crate) fn parse(lines: &'a str) -> Self {
-        let mut lines = lines.split('\n');
-        let mut next = || lines.next().unwrap_or_default();
-        let (method, url, cookies) = (next(), next(), next());
-        let token = lines.next();
-        Self { method, url, cookies, token, variant: lines.next().unwrap_or_default() }
+    pub(crate) fn parse(lines: String) -> Self {
+        let mut ends = [lines.len(); 3];
+        let breaks = lines.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        for (end, (at, _)) in ends.iter_mut().zip(breaks) {
+            *end = at;
+        }
+        let mut ask = Self { lines, ends, has_cookie: false };
+        ask.has_cookie = cookie::find(ask.cookies(), OVERRIDE_COOKIE).is_some();
+        ask
     }
 
-    /// Whether the request changes nothing.
-    pub(crate) fn is_safe(&self) -> bool {
-        matches!(self.method, "GET" | "HEAD")
+    /// The whole URL.
+    pub(crate) fn url(&self) -> &str {
+        let [url, ..] = self.ends;
+        self.lines.get(..url).unwrap_or_default()
+    }
+
+    /// The cookies; empty too when nobody needs them.
+    pub(crate) fn cookies(&self) -> &str {
+        let [url, cookies, _] = self.ends;
+        self.lines.get(url + 1..cookies).unwrap_or_default()
+    }
+
+    /// The override's headers, variant and token, when one of them is there.
+    fn secrets(&self) -> Option<(&str, &str)> {
+        let [_, cookies, token] = self.ends;
+        Some((self.lines.get(token + 1..)?, self.lines.get(cookies + 1..token)?))
     }
 
     /// Who is asked for by header or cookie. The time it takes does not depend on where a wrong secret differs.
     pub(crate) fn override_to(&self, settings: &Settings, table: &RoutingTable) -> Override {
         let Some(secret) = &settings.token else { return Override::No };
-        let by_cookie = || cookie::find(self.cookies, OVERRIDE_COOKIE)?.split_once(':');
-        let by_header = self.token.filter(|token| !token.is_empty()).map(|token| (self.variant, token));
+        let by_cookie = || cookie::find(self.cookies(), OVERRIDE_COOKIE)?.split_once(':');
+        let by_header = self.secrets().filter(|(_, token)| !token.is_empty());
         let Some((name, token)) = by_header.or_else(by_cookie) else { return Override::No };
         if !bool::from(token.as_bytes().ct_eq(secret.as_bytes())) {
             return Override::No;
@@ -66,13 +77,13 @@ impl<'a> Ask<'a> {
     }
 
     /// Whether the override's headers are there, right or wrong.
-    pub(crate) const fn has_secrets(&self) -> bool {
-        self.token.is_some()
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.secrets().is_some()
     }
 
     /// The cookies without the override's, when it is among them: the origin must not see the secret.
     pub(crate) fn cookies_for_origin(&self) -> Option<String> {
-        cookie::find(self.cookies, OVERRIDE_COOKIE).map(|_| cookie::without(self.cookies, OVERRIDE_COOKIE))
+        self.has_cookie.then(|| cookie::without(self.cookies(), OVERRIDE_COOKIE))
     }
 }
 

@@ -1,85 +1,97 @@
 //! One request on its way, and how it is sent to an origin.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crossfade_core::table::Origin;
 use futures_util::future::{Either, select};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::{AbortController, AbortSignal, Request, Response};
 use worker::js_sys::futures::JsFuture;
 use worker::js_sys::{JsString, Promise};
 use worker::{Context, Delay};
 
 use crate::ask::Ask;
-use crate::glue;
+use crate::glue::{self, Incoming};
 use crate::settings::Settings;
-use crate::target::{self, Target};
+use crate::target::Target;
 
-thread_local! {
-    /// Made once: a text that crosses the border is copied every time.
-    static PROTOCOLS: [JsString; 2] = [JsString::from("http"), JsString::from("https")];
-}
-
-/// A request and what it says of itself.
+/// A request and what it says of itself, which is asked when somebody wants to know.
 pub(crate) struct Call {
-    /// The request as it came.
-    pub(crate) request: Request,
+    /// The request as the entry hands it over.
+    pub(crate) incoming: Incoming,
     /// The Worker's settings.
     pub(crate) settings: Rc<Settings>,
-    /// The request's context, for what is done after the answer.
-    pub(crate) context: Context,
-    lines: String,
-    /// The URL with its path resolved, when it was not.
-    resolved: Option<String>,
+    /// Whether somebody is going to look at its cookies.
+    cookies: bool,
+    said: OnceCell<(Ask, Target)>,
 }
 
 impl Call {
-    /// Asks a request what it is. `cookies` when somebody is going to look at them.
-    pub(crate) fn new(
-        request: Request,
-        cookies: bool,
-        settings: Rc<Settings>,
-        context: Context,
-    ) -> Result<Self, JsValue> {
-        let lines = glue::facts(&request, cookies, settings.token.is_some())?;
-        let url = Ask::parse(&lines).url;
-        let resolved = target::resolved(url);
-        let call = Self { request, settings, context, lines, resolved };
-        match Target::parse(call.url()) {
-            Some(_) => Ok(call),
-            None => Err("the request's URL is not one".into()),
-        }
+    /// Of a request that comes. `cookies` when somebody is going to look at them.
+    pub(crate) const fn new(incoming: Incoming, cookies: bool, settings: Rc<Settings>) -> Self {
+        Self { incoming, settings, cookies, said: OnceCell::new() }
+    }
+
+    /// The request; its headers say more than it came with once it was sent.
+    pub(crate) fn request(&self) -> Request {
+        self.incoming.request()
+    }
+
+    /// Has something done after the answer.
+    pub(crate) fn afterwards(&self, work: impl Future<Output = ()> + 'static) {
+        Context::new(self.incoming.context()).wait_until(work);
     }
 
     /// What it says of itself.
-    pub(crate) fn ask(&self) -> Ask<'_> {
-        Ask::parse(&self.lines)
+    pub(crate) fn ask(&self) -> &Ask {
+        &self.said().0
     }
 
-    /// Where it goes.
-    pub(crate) fn target(&self) -> Target<'_> {
-        // `new` has seen that it is one.
-        Target::parse(self.url()).unwrap_or_default()
+    /// Where it goes; nowhere when its URL is not one.
+    pub(crate) fn target(&self) -> &Target {
+        &self.said().1
     }
 
-    fn url(&self) -> &str {
-        self.resolved.as_deref().unwrap_or_else(|| self.ask().url)
+    fn said(&self) -> &(Ask, Target) {
+        self.said.get_or_init(|| {
+            let ask = Ask::parse(glue::facts(&self.incoming, self.cookies));
+            let target = Target::of(ask.url()).unwrap_or_default();
+            (ask, target)
+        })
+    }
+
+    /// Whether the request changes nothing.
+    pub(crate) fn is_safe(&self) -> bool {
+        matches!(self.request().method().as_str(), "GET" | "HEAD")
     }
 
     /// Whether it can be sent twice: it changes nothing, and has no body that would be gone by then.
     pub(crate) fn can_repeat(&self) -> bool {
-        self.ask().is_safe() && self.request.body().is_none()
+        self.is_safe() && self.request().body().is_none()
     }
 
-    /// Sends it to an origin; the promise is of the answer.
-    pub(crate) fn send(&self, origin: &Origin, signal: Option<&AbortSignal>) -> Result<Promise, JsValue> {
-        let (target, protocol) = (self.target(), self.protocol());
-        let ask = self.ask();
-        let method = (ask.method != "GET").then_some(ask.method);
-        let (cookie, secrets) = (ask.cookies_for_origin(), ask.has_secrets());
-        let url = target.at(origin);
-        glue::send(&self.request, &url, target.host(), &protocol, method, cookie, secrets, signal)
+    /// Sends it to an origin and lets the answer be finished by `table` ([`crate::stable::Held::answered`]).
+    pub(crate) fn exchange(
+        &self,
+        origin: &JsString,
+        table: &JsValue,
+        marks: u32,
+        set_cookie: Option<&JsString>,
+    ) -> Promise {
+        let (ask, target) = (self.ask(), self.target());
+        glue::exchange(
+            &self.incoming,
+            origin,
+            target.respelled(),
+            target.path_begin(),
+            ask.cookies_for_origin(),
+            ask.has_secrets(),
+            table,
+            marks,
+            set_cookie,
+        )
     }
 
     /// Sends it to an origin and waits for the answer's beginning.
@@ -88,8 +100,17 @@ impl Call {
         origin: &Origin,
         signal: Option<&AbortSignal>,
     ) -> Result<Response, JsValue> {
-        use wasm_bindgen::JsCast as _;
-        JsFuture::from(self.send(origin, signal)?).await?.dyn_into()
+        let (ask, target) = (self.ask(), self.target());
+        let sent = glue::send(
+            &self.incoming,
+            &origin.as_str().into(),
+            target.respelled(),
+            target.path_begin(),
+            ask.cookies_for_origin(),
+            ask.has_secrets(),
+            signal,
+        );
+        JsFuture::from(sent?).await?.dyn_into()
     }
 
     /// The same, at most until the deadline; then the request is given up.
@@ -114,11 +135,6 @@ impl Call {
     /// Sends a copy without credentials to an origin; the promise is of nothing, once its answer was thrown away.
     pub(crate) fn mirror(&self, origin: &Origin) -> Promise {
         let target = self.target();
-        glue::mirror(&self.request, &target.at(origin), target.host(), &self.protocol())
-    }
-
-    fn protocol(&self) -> JsString {
-        let secure = self.target().secure();
-        PROTOCOLS.with(|[http, https]| if secure { https.clone() } else { http.clone() })
+        glue::mirror(&self.incoming, &origin.as_str().into(), target.respelled(), target.path_begin())
     }
 }

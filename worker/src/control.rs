@@ -29,7 +29,7 @@ pub(crate) fn answer(call: &Call, now: Timestamp) -> JsValue {
             &[("www-authenticate", "Bearer")],
         );
     }
-    match (call.target().path().strip_prefix(PREFIX), call.ask().method) {
+    match (call.target().path().strip_prefix(PREFIX), call.request().method().as_str()) {
         (Some("/status"), "GET" | "HEAD") => answer::json(200, &status(call, now)),
         (Some("/status"), _) => answer::text(405, "GET only", &[("allow", "GET, HEAD")]),
         (_, _) => answer::text(404, "there is `/__crossfade/status`", &[]),
@@ -40,7 +40,7 @@ pub(crate) fn answer(call: &Call, now: Timestamp) -> JsValue {
 /// everything is wrong.
 fn authorised(call: &Call) -> bool {
     let Some(token) = &call.settings.token else { return false };
-    let header = call.request.headers().get("authorization").ok().flatten().unwrap_or_default();
+    let header = call.request().headers().get("authorization").ok().flatten().unwrap_or_default();
     let given = match header.split_once(' ') {
         Some((scheme, given)) if scheme.eq_ignore_ascii_case("bearer") => given.trim(),
         Some(_) | None => "",
@@ -59,7 +59,7 @@ fn status(call: &Call, now: Timestamp) -> Value {
         json!({
             "environment": call.settings.environment,
             "now": now,
-            "colo": cf(&call.request, "colo"),
+            "colo": cf(&call.request(), "colo"),
             "revision": table.map(|table| table.revision()),
             "release": table.map(|table| table.release()),
             "lease_expires_at": table.and_then(|table| table.lease()).map(|lease| lease.expires_at),

@@ -1,35 +1,43 @@
 // Calls of the platform that always come together, bundled so that the border between JavaScript and wasm is crossed once for
 // a request rather than once for each header. Nothing is decided here.
 
+/** What the entry (`shim.js`) knows of failures of the router itself. */
+export const entry = {
+  /** How often it has failed; a request that began before the last time says nothing about the one that runs now. */
+  failures: 0,
+  /** Answers a request in its place: the entry puts it here. */
+  failed: undefined,
+};
+
+// A call is what the entry makes of a request: `{ request, context, url, headers }`, because each look at a property of the
+// platform's costs as much as a crossing.
+
 /** The cookie of the override, see `ask.rs`. */
 const OVERRIDE = 'crossfade-override=';
 
 /**
- * What the router decides by, a line each: method, URL, cookies, and the override's two headers. URLs and header values hold
- * no line breaks. Cookies are left out when nobody would look at them.
+ * What the router decides by, a line each: URL, cookies, and the override's two headers when one of them is there. URLs and
+ * header values hold no line breaks. Cookies are left out when nobody would look at them: each character that crosses is copied.
  */
-export function facts(request, cookies, secrets) {
-  const { headers } = request;
-  let cookie = cookies || secrets ? (headers.get('cookie') ?? '') : '';
-  if (!cookies && !cookie.includes(OVERRIDE)) cookie = '';
-  const lines = `${request.method}\n${request.url}\n${cookie}`;
-  if (!headers.has('crossfade-token') && !headers.has('crossfade-variant')) return lines;
-  return `${lines}\n${headers.get('crossfade-token') ?? ''}\n${headers.get('crossfade-variant') ?? ''}`;
+export function facts({ url, headers }, cookies) {
+  const token = headers.get('crossfade-token');
+  const variant = headers.get('crossfade-variant');
+  const cookie = headers.get('cookie');
+  const lines = cookie !== null && (cookies || cookie.includes(OVERRIDE)) ? `${url}\n${cookie}` : url;
+  if (token === null && variant === null) return lines;
+  return `${lines === url ? `${url}\n` : lines}\n${token ?? ''}\n${variant ?? ''}`;
 }
 
 /**
- * Sends a request on to `url`, body streaming, redirects left to the visitor. `host` is the public one. `method` is given when it
- * is not GET, `cookie` when it replaces the visitor's, `secrets` when the override's headers are there to be taken out.
+ * Sends a request on to `origin`, body streaming, redirects left to the visitor. Its URL is cut at `path`; `spelled`
+ * is given when it has to be spelled otherwise, `cookie` when it replaces the visitor's, `secrets` when the override's headers are
+ * there to be taken out. The request is the entry's copy, so its headers are set in place, and it may be sent again.
  *
- * Each call here is a price that every request pays: <https://github.com/cloudflare/workerd> answers them in C++, half a
- * microsecond or so each.
+ * A request in the place of a dictionary is the cheapest, and keeps what only a request can have: a body with its length, also
+ * of a GET. Each call here is a price that every request pays.
  */
-export function send(request, url, host, proto, method, cookie, secrets, signal) {
-  // A body keeps its length only inside a Request, and only there may a GET have one. Without a body that copy is saved.
-  const whole = request.body === null ? undefined : new Request(url, request);
-  const headers = whole === undefined ? new Headers(request.headers) : whole.headers;
-  headers.set('x-forwarded-host', host);
-  headers.set('x-forwarded-proto', proto);
+export function send({ request, url, headers }, origin, spelled, path, cookie, secrets, signal) {
+  const target = origin + forwarded(headers, spelled ?? url, path);
   const client = headers.get('cf-connecting-ip');
   if (client !== null) headers.set('x-forwarded-for', client);
   if (secrets) {
@@ -40,32 +48,56 @@ export function send(request, url, host, proto, method, cookie, secrets, signal)
     if (cookie === '') headers.delete('cookie');
     else headers.set('cookie', cookie);
   }
-  return whole === undefined ? fetch(url, { method, headers, redirect: 'manual', signal }) : fetch(whole);
+  return signal === undefined ? fetch(target, request) : fetch(new Request(target, request), { signal });
+}
+
+/** Says by which name and over what the visitor came, and returns the path. */
+function forwarded(headers, url, path) {
+  const colon = url.indexOf(':');
+  headers.set('x-forwarded-host', url.slice(colon + 3, path));
+  headers.set('x-forwarded-proto', url.slice(0, colon));
+  return url.slice(path);
+}
+
+/**
+ * Sends a request on and lets the router finish its answer; `table` and `marks` are the router's own, kept for it meanwhile. All
+ * in one function that waits, because each promise more is a turn of the event loop more.
+ */
+export async function exchange(call, origin, spelled, path, cookie, secrets, table, marks, setCookie) {
+  const begun = entry.failures;
+  let answer;
+  let status = 0;
+  try {
+    answer = await send(call, origin, spelled, path, cookie, secrets);
+    status = answer.status;
+  } catch (error) {
+    answer = error;
+  }
+  try {
+    return table.answered(call, answer, status, marks, setCookie);
+  } catch (error) {
+    return entry.failed(error, begun, call.request);
+  }
 }
 
 /** Sends a copy of a GET without anything that says who asked, and reads none of the answer. A socket is nothing to repeat. */
-export async function mirror(request, url, host, proto) {
-  const headers = new Headers(request.headers);
+export async function mirror({ url, headers: all }, origin, spelled, path) {
+  const headers = new Headers(all);
   if (headers.has('upgrade')) return;
   for (const name of ['cookie', 'authorization', 'proxy-authorization', 'crossfade-token', 'crossfade-variant']) headers.delete(name);
-  headers.set('x-forwarded-host', host);
-  headers.set('x-forwarded-proto', proto);
+  const target = origin + forwarded(headers, spelled ?? url, path);
   headers.set('crossfade-mirror', '1');
-  const answer = await fetch(url, { headers, redirect: 'manual' });
+  const answer = await fetch(target, { headers, redirect: 'manual' });
   await answer.body?.cancel();
-}
-
-/** Calls back with the answer, or with what went wrong. */
-export function when(promise, callback) {
-  return promise.then(callback, callback);
 }
 
 /** What rejects the promises that a router still has to keep. */
 const waiting = new Set();
 
-/** The same promise; it also ends when the router that was to keep it has failed. */
-export function kept(promise) {
-  return new Promise((resolve, reject) => {
+/** The same promise; when the router that was to keep it has failed, the entry answers the request. */
+export function kept(promise, { request }) {
+  const begun = entry.failures;
+  const ours = new Promise((resolve, reject) => {
     waiting.add(reject);
     const ended = (settle) => (value) => {
       waiting.delete(reject);
@@ -73,6 +105,8 @@ export function kept(promise) {
     };
     promise.then(ended(resolve), ended(reject));
   });
+  // A step of its own: what rejects the promise may be another request, whose I/O is not ours to use.
+  return ours.catch((error) => entry.failed(error, begun, request));
 }
 
 /** The router has failed, and keeps no promise any more. */

@@ -3,41 +3,62 @@
 use wasm_bindgen::prelude::*;
 use web_sys::{AbortSignal, Request, Response};
 use worker::js_sys::{JsString, Promise};
+use worker::worker_sys::Context;
 
 #[wasm_bindgen(module = "/src/glue.js")]
 extern "C" {
-    /// Method, URL, cookies, token, variant: a line each, the last two only when one of them is there.
-    #[wasm_bindgen(catch)]
-    pub(crate) fn facts(request: &Request, cookies: bool, secrets: bool) -> Result<String, JsValue>;
+    /// A request as the entry hands it over, with what is always asked of it.
+    #[wasm_bindgen(js_name = Object)]
+    #[derive(Clone)]
+    pub type Incoming;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn request(this: &Incoming) -> Request;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn context(this: &Incoming) -> Context;
+
+    /// URL, cookies, token, variant: a line each, the last two only when one of them is there.
+    pub(crate) fn facts(call: &Incoming, cookies: bool) -> String;
 
     /// Sends a request on; the promise is of its answer.
     #[wasm_bindgen(catch)]
     pub(crate) fn send(
-        request: &Request,
-        url: &str,
-        host: &str,
-        proto: &JsString,
-        method: Option<&str>,
+        call: &Incoming,
+        origin: &JsString,
+        spelled: Option<&str>,
+        path: u32,
         cookie: Option<String>,
         secrets: bool,
         signal: Option<&AbortSignal>,
     ) -> Result<Promise, JsValue>;
 
+    /// Sends a request on and gives what comes back to `table` ([`crate::stable::Held`]), with `marks` and `set_cookie` as they
+    /// are; the promise is of what that makes of it.
+    pub(crate) fn exchange(
+        call: &Incoming,
+        origin: &JsString,
+        spelled: Option<&str>,
+        path: u32,
+        cookie: Option<String>,
+        secrets: bool,
+        table: &JsValue,
+        marks: u32,
+        set_cookie: Option<&JsString>,
+    ) -> Promise;
+
     /// Sends a copy without credentials and discards its answer.
-    pub(crate) fn mirror(request: &Request, url: &str, host: &str, proto: &JsString) -> Promise;
+    pub(crate) fn mirror(call: &Incoming, origin: &JsString, spelled: Option<&str>, path: u32) -> Promise;
 
-    /// Calls back with the answer, or with what went wrong.
-    pub(crate) fn when(promise: &Promise, callback: &JsValue) -> Promise;
-
-    /// The same promise; it also ends when this instance has failed.
-    pub(crate) fn kept(promise: &Promise) -> Promise;
+    /// The same promise; when this instance fails, its visitor is answered by the entry.
+    pub(crate) fn kept(promise: &Promise, call: &Incoming) -> Promise;
 
     /// The same answer with our header, perhaps a cookie, and without the preview hosts' `noindex`.
     #[wasm_bindgen(catch)]
     pub(crate) fn named(
         response: &Response,
         name: &JsString,
-        cookie: Option<String>,
+        cookie: Option<&JsString>,
         unindex: bool,
     ) -> Result<Response, JsValue>;
 

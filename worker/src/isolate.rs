@@ -9,13 +9,15 @@ use crossfade_core::breaker::Breaker;
 use crossfade_core::rescue::Budget;
 use crossfade_core::table::{Origin, Variant};
 use crossfade_core::{RoutingTable, Timestamp};
+use wasm_bindgen::JsValue;
 use worker::js_sys::JsString;
 
 use crate::settings::Settings;
+use crate::stable::Held;
 
 thread_local! {
     static ISOLATE: RefCell<Isolate> = const {
-        RefCell::new(Isolate { table: None, checked_at: None, trouble: None, tallies: Vec::new() })
+        RefCell::new(Isolate { table: None, held: None, checked_at: None, trouble: None, tallies: Vec::new() })
     };
 }
 
@@ -23,6 +25,8 @@ thread_local! {
 pub(crate) struct Isolate {
     /// The newest table that was ever seen and made sense.
     pub(crate) table: Option<Rc<Ready>>,
+    /// The same, as JavaScript holds it while answers are under way.
+    held: Option<JsValue>,
     /// When KV was last asked. A time and not a flag: a read whose request was cancelled never comes back to clear one.
     pub(crate) checked_at: Option<Timestamp>,
     /// Why the last read gave no table.
@@ -55,6 +59,10 @@ pub(crate) struct Ready {
     pub(crate) stable: usize,
     /// What the header says, for each variant: in the ordinary case, and when the lease has run out.
     names: Vec<(JsString, JsString)>,
+    /// The variants' origins.
+    origins: Vec<JsString>,
+    /// What the Worker was deployed with.
+    settings: Rc<Settings>,
     /// Whether to take preview hosts' `noindex` away, for each variant.
     unindex: Vec<bool>,
 }
@@ -73,10 +81,21 @@ pub(crate) fn with_tally<T>(
     with(|isolate| isolate.tally(ready, index).map(look))
 }
 
+/// A table as JavaScript holds it: made once for the one in force.
+pub(crate) fn held(ready: &Rc<Ready>) -> JsValue {
+    with(|isolate| {
+        let new = || JsValue::from(Held(Rc::clone(ready)));
+        match &isolate.table {
+            Some(table) if Rc::ptr_eq(table, ready) => isolate.held.get_or_insert_with(new).clone(),
+            Some(_) | None => new(),
+        }
+    })
+}
+
 impl Isolate {
     /// Puts a table in force unless a newer one already is: KV may answer with an older copy than before. What is known of
     /// the origins that stay is kept.
-    pub(crate) fn take_over(&mut self, table: RoutingTable, settings: &Settings) {
+    pub(crate) fn take_over(&mut self, table: RoutingTable, settings: &Rc<Settings>) {
         self.trouble = None;
         let known = self.table.as_ref().map(|ready| ready.table().revision());
         if known.is_some_and(|known| known >= table.revision()) {
@@ -87,7 +106,8 @@ impl Isolate {
             known.cloned().unwrap_or_else(|| Tally::new(variant.origin.clone()))
         });
         self.tallies = tallies.collect();
-        self.table = Some(Rc::new(Ready::new(table, settings)));
+        self.table = Some(Rc::new(Ready::new(table, Rc::clone(settings))));
+        self.held = None;
     }
 
     /// How a variant has answered here. `None` when another table came into force meanwhile that does not have its origin.
@@ -108,14 +128,15 @@ impl Tally {
 }
 
 impl Ready {
-    fn new(table: RoutingTable, settings: &Settings) -> Self {
+    fn new(table: RoutingTable, settings: Rc<Settings>) -> Self {
         let name = |variant: &Variant, lapsed| {
             JsString::from(header(variant.name.as_str(), variant.version.as_str(), &table, lapsed, ""))
         };
         let names = table.variants().iter().map(|it| (name(it, false), name(it, true))).collect();
+        let origins = table.variants().iter().map(|it| it.origin.as_str().into()).collect();
         let unindex = table.variants().iter().map(|it| settings.unindexes(&it.origin)).collect();
         let stable = table.variants().iter().position(|it| it.name == table.stable().name).unwrap_or(0);
-        Self { names, unindex, stable, assignment: Assignment::new(table) }
+        Self { names, origins, unindex, stable, assignment: Assignment::new(table), settings }
     }
 
     /// The table.
@@ -128,13 +149,20 @@ impl Ready {
         self.table().variants().get(index)
     }
 
+    /// What the Worker was deployed with.
+    pub(crate) const fn settings(&self) -> &Rc<Settings> {
+        &self.settings
+    }
+
+    /// A variant's origin.
+    pub(crate) fn origin(&self, index: usize) -> Option<&JsString> {
+        self.origins.get(index)
+    }
+
     /// What the header says of a variant's answer.
-    pub(crate) fn name(&self, index: usize, lapsed: bool) -> JsString {
-        let names = self.names.get(index);
-        names.map_or_else(
-            || JsString::from(""),
-            |(plain, late)| if lapsed { late.clone() } else { plain.clone() },
-        )
+    pub(crate) fn name(&self, index: usize, lapsed: bool) -> Option<&JsString> {
+        let (plain, late) = self.names.get(index)?;
+        Some(if lapsed { late } else { plain })
     }
 
     /// Whether a preview host's `noindex` is taken away from a variant's answers.

@@ -39,10 +39,10 @@ use std::rc::Rc;
 
 use crossfade_core::Timestamp;
 use wasm_bindgen::prelude::*;
-use web_sys::Request;
-use worker::{Context, Env, js_sys, worker_sys};
+use worker::{Env, js_sys};
 
 use call::Call;
+use glue::Incoming;
 use isolate::Ready;
 use settings::Settings;
 
@@ -55,21 +55,23 @@ fn start() {
 /// Answers one request: with a response, or the promise of one. Most go their whole way without a Rust future, which would
 /// cost each of them several turns of JavaScript's event loop.
 #[wasm_bindgen]
-pub fn fetch(request: Request, env: Env, context: worker_sys::Context) -> JsValue {
+pub fn fetch(incoming: Incoming, env: Env) -> JsValue {
     let now = now();
     let settings = Settings::of(&env);
-    let context = Context::new(context);
-    let ready = table::current(&env, &settings, &context, now);
+    let ready = table::current();
     let cookies = ready.as_ref().is_none_or(|ready| ready.assignment.is_split());
-    let call = match Call::new(request, cookies, Rc::clone(&settings), context) {
-        Ok(call) => call,
-        Err(error) => return answer::bad_request(&error),
-    };
+    let call = Call::new(incoming, cookies, Rc::clone(&settings));
+    if ready.is_some() {
+        table::refresh_when_due(&env, &call, now);
+    }
+    if call.target().path().is_empty() {
+        return answer::bad_request();
+    }
     let is_control = control::owns(call.target().path());
     match ready {
         Some(_) if is_control => control::answer(&call, now),
         Some(ready) => dispatch(call, ready, now),
-        None => promise(async move {
+        None => promise(call, async move |call| {
             let ready = table::first(&env, &settings, now).await;
             match ready {
                 _ if is_control => control::answer(&call, now),
@@ -83,16 +85,18 @@ pub fn fetch(request: Request, env: Env, context: worker_sys::Context) -> JsValu
 /// Sends a request on its way.
 fn dispatch(call: Call, ready: Rc<Ready>, now: Timestamp) -> JsValue {
     match route::route(&call, &ready, now) {
-        Ok(route) if route.index == ready.stable => stable::answer(call, ready, route),
-        Ok(route) => promise(canary::answer(call, ready, route, now)),
+        Ok(route) if route.index == ready.stable => stable::answer(&call, &ready, &route),
+        Ok(route) => promise(call, |call| canary::answer(call, ready, route, now)),
         Err(unknown) => answer::unknown_variant(&unknown, ready.table()),
     }
 }
 
-/// The promise of what a future comes to.
-fn promise(future: impl Future<Output = JsValue> + 'static) -> JsValue {
+/// The promise of what a request's future comes to.
+fn promise<F: Future<Output = JsValue> + 'static>(call: Call, answer: impl FnOnce(Call) -> F) -> JsValue {
+    let incoming = call.incoming.clone();
+    let future = answer(call);
     let future = std::panic::AssertUnwindSafe(async { Ok(future.await) });
-    glue::kept(&js_sys::futures::future_to_promise(future)).into()
+    glue::kept(&js_sys::futures::future_to_promise(future), &incoming).into()
 }
 
 /// The Worker's clock, which stands still between I/O.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crossfade_core::Timestamp;
 use crossfade_core::assign::VisitorId;
 use crossfade_core::breaker::State;
+use worker::js_sys::JsString;
 
 use crate::ask::{Override, RequestFacts};
 use crate::call::Call;
@@ -21,7 +22,7 @@ pub(crate) struct Route {
     /// The lease has run out, so everybody goes to stable.
     pub(crate) lapsed: bool,
     /// A `Set-Cookie` for a visitor who is new.
-    pub(crate) cookie: Option<String>,
+    pub(crate) cookie: Option<JsString>,
     /// Somebody with the secret asked for this variant: the answer is theirs alone, and says nothing about visitors.
     pub(crate) private: bool,
 }
@@ -42,7 +43,7 @@ pub(crate) fn route(call: &Call, ready: &Rc<Ready>, now: Timestamp) -> Result<Ro
         Override::Unknown(name) => return Err(name),
     }
     let rule = table.policy().rules.iter().find(|rule| {
-        let facts = RequestFacts(&call.request);
+        let facts = RequestFacts(&call.request());
         rule.holds(call.target().path(), &facts)
     });
     let ruled = rule.and_then(|rule| table.variants().iter().position(|variant| variant.name == rule.to));
@@ -54,9 +55,9 @@ pub(crate) fn route(call: &Call, ready: &Rc<Ready>, now: Timestamp) -> Result<Ro
         }
         None => {
             let visitor =
-                Visitor::of(&call.request, ask.cookies, &table.affinity().by, call.target().secure());
+                Visitor::of(&call.request(), ask.cookies(), &table.affinity().by, call.target().secure());
             let choice = ready.assignment.choose(visitor.id, now);
-            Route { cookie: visitor.cookie, ..to(choice.variant) }
+            Route { cookie: visitor.cookie.map(JsString::from), ..to(choice.variant) }
         }
     };
     if route.index != ready.stable && !admits(ready, route.index, call, now) {

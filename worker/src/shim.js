@@ -8,13 +8,13 @@ $SNIPPET_JS_IMPORTS
 
 const snippets = { $SNIPPET_WASM_IMPORTS };
 const imports = { './index_bg.js': router, ...snippets };
-const { abandon } = Object.values(snippets).find((snippet) => snippet.abandon);
+const { abandon, entry } = Object.values(snippets).find((snippet) => snippet.abandon);
 // What wasm-bindgen starts an instance anew by, before the next call: the names are those of its own entries.
 Object.assign(globalThis, { wasmModule: module, wasmInstance: undefined, __wbg_get_imports: () => imports });
 const startAnew = Object.entries(router).find(([name]) => name.startsWith('__wbg___wbindgen_reinit'))[1];
 
-/** How often the router has failed; a request that began before the last time says nothing about the one that runs now. */
-let failures = 0;
+/** The bindings, the same for every request of an isolate. */
+let bindings;
 
 const instance = new WebAssembly.Instance(module, imports);
 router.__wbg_set_wasm(instance.exports);
@@ -22,42 +22,47 @@ instance.exports.__wbindgen_start();
 
 // What fails in a Rust future is nobody's promise.
 addEventListener('error', ({ error }) => {
-  if (!error?.message?.startsWith('Cannot invoke closure from previous')) fail(error, failures);
+  if (!error?.message?.startsWith('Cannot invoke closure from previous')) fail(error, entry.failures);
 });
 
+entry.failed = (error, begun, request) => {
+  fail(error, begun);
+  return lastResort(request, true);
+};
+
 export default {
-  fetch(request, env, context) {
-    const before = failures;
-    let answer;
+  fetch(original, env, context) {
+    bindings = env;
+    const begun = entry.failures;
+    // A copy, because its headers can be set. Nobody looks at the original's, which would be one object more to make.
+    const request = new Request(original);
     try {
-      answer = router.fetch(request, env, context);
+      const { url, headers } = request;
+      return router.fetch({ request, context, url, headers }, env);
     } catch (error) {
-      fail(error, before);
-      return lastResort(request, env, false);
+      fail(error, begun);
+      return lastResort(request, false);
     }
-    if (!(answer instanceof Promise)) return answer;
-    return answer.then(undefined, (error) => {
-      fail(error, before);
-      return lastResort(request, env, true);
-    });
   },
 };
 
-function fail(error, before) {
-  if (before !== failures) return;
-  failures += 1;
+function fail(error, begun) {
+  if (begun !== entry.failures) return;
+  entry.failures += 1;
   console.error('crossfade: the router failed and starts anew:', error?.stack ?? error);
   startAnew();
+  // At once: what belongs to the instance before must find the new one in its place, to be refused by it.
+  router.start();
   abandon(error);
 }
 
 /** Answers without the router. What may have reached an origin is not sent again unless that changes nothing. */
-async function lastResort(request, env, sent) {
+async function lastResort(request, sent) {
   const { protocol, host, pathname, search } = new URL(request.url);
   const isSafe = request.method === 'GET' || request.method === 'HEAD';
   const isOurs = /^\/__crossfade(\/|$)/.test(pathname);
-  if (env.DEFAULT_ORIGIN && !isOurs && !request.bodyUsed && (isSafe || !sent)) {
-    const copy = new Request(env.DEFAULT_ORIGIN.replace(/\/$/, '') + pathname + search, request);
+  if (bindings.DEFAULT_ORIGIN && !isOurs && !request.bodyUsed && (isSafe || !sent)) {
+    const copy = new Request(bindings.DEFAULT_ORIGIN.replace(/\/$/, '') + pathname + search, request);
     const { headers } = copy;
     headers.set('x-forwarded-host', host);
     headers.set('x-forwarded-proto', protocol.slice(0, -1));

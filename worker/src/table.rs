@@ -10,8 +10,9 @@ use crossfade_core::signature::{self, Signed};
 use crossfade_core::{RoutingTable, Timestamp};
 use futures_util::future::{Either, select};
 use worker::js_sys::futures::JsFuture;
-use worker::{Context, Delay, Env, KvStore, console_error};
+use worker::{Delay, Env, KvStore, console_error};
 
+use crate::call::Call;
 use crate::glue;
 use crate::isolate::{self, Ready};
 use crate::settings::Settings;
@@ -21,25 +22,24 @@ const FIRST_READ_MAX: Duration = Duration::from_secs(3);
 /// The least time between two reads while there is no table.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
-/// The table in force now, without waiting; begins a refresh when it is due. `None` while this isolate has never seen one.
-pub(crate) fn current(
-    env: &Env,
-    settings: &Rc<Settings>,
-    context: &Context,
-    now: Timestamp,
-) -> Option<Rc<Ready>> {
-    let (table, due) = isolate::with(|isolate| {
-        let table = isolate.table.clone()?;
+/// The table in force now, without waiting. `None` while this isolate has never seen one.
+pub(crate) fn current() -> Option<Rc<Ready>> {
+    isolate::with(|isolate| isolate.table.clone())
+}
+
+/// Begins to read the table anew, after this call's answer, when the one in force is old enough.
+pub(crate) fn refresh_when_due(env: &Env, call: &Call, now: Timestamp) {
+    let settings = &call.settings;
+    let due = isolate::with(|isolate| {
         let due = isolate.checked_at.is_none_or(|checked| now.since(checked) >= settings.refresh);
         if due {
             isolate.checked_at = Some(now);
         }
-        Some((table, due))
-    })?;
+        due
+    });
     if due && let Some(store) = store(env) {
-        context.wait_until(refresh(store, Rc::clone(settings)));
+        call.afterwards(refresh(store, Rc::clone(settings)));
     }
-    Some(table)
 }
 
 /// Waits for this isolate's first table. `None` when there is none, or KV does not answer.
@@ -59,7 +59,7 @@ pub(crate) async fn first(env: &Env, settings: &Rc<Settings>, now: Timestamp) ->
             note_trouble(format!("KV did not answer within {} s", FIRST_READ_MAX.as_secs()));
         }
     }
-    isolate::with(|isolate| isolate.table.clone())
+    current()
 }
 
 fn store(env: &Env) -> Option<KvStore> {

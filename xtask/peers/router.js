@@ -1,5 +1,8 @@
 // The router one would write by hand, with care: the common part of what Crossfade's does, and nothing more. The table comes
-// from KV into the isolate and is refreshed in the background; visitors stick to a variant by a cookie; the answer names it.
+// from KV into the isolate and is refreshed in the background; visitors stick to a variant by a cookie; who holds the secret
+// may ask for one; the origin learns by which name and from where it was asked; the answer names its variant. What it leaves
+// out: leases, rules, rescue, breaker, mirror, asset fallback, redirects and cookies led home, control endpoints, and what
+// happens when KV or an origin is down.
 const REFRESH = 30_000;
 let table;
 let checkedAt = 0;
@@ -12,11 +15,30 @@ export default {
       checkedAt = now;
       context.waitUntil(refresh(env));
     }
-    const url = request.url;
-    const known = cookie(request.headers.get('cookie'));
+    const asked = request.headers;
+    const token = asked.get('crossfade-token');
+    const known = cookie(asked.get('cookie'));
     const id = known ?? crypto.randomUUID();
-    const variant = choose(id);
-    const answer = await fetch(variant.origin + url.slice(url.indexOf('/', 8)), request);
+    const chosen = token === null ? undefined : override(token, asked.get('crossfade-variant'), env);
+    const variant = chosen ?? choose(id);
+
+    // A copy has the method, the body and the redirects that are left to the visitor, and headers that can be set.
+    const { url } = request;
+    const path = url.indexOf('/', 8);
+    const colon = url.indexOf(':');
+    const sent = new Request(variant.origin + url.slice(path), request);
+    const { headers } = sent;
+    headers.set('x-forwarded-host', url.slice(colon + 3, path));
+    headers.set('x-forwarded-proto', url.slice(0, colon));
+    const client = headers.get('cf-connecting-ip');
+    if (client !== null) headers.set('x-forwarded-for', client);
+    if (token !== null) {
+      headers.delete('crossfade-token');
+      headers.delete('crossfade-variant');
+    }
+    const answer = await fetch(sent);
+
+    if (answer.status === 101) return answer;
     const response = new Response(answer.body, answer);
     response.headers.set('crossfade', variant.header);
     if (known === undefined) response.headers.append('set-cookie', `crossfade=${id}; Path=/; HttpOnly; SameSite=Lax`);
@@ -31,11 +53,19 @@ async function refresh(env) {
   table = {
     salt: document.affinity.salt,
     variants: document.variants.map(({ name, origin, version, weight }) => ({
+      name,
       origin,
       end: (end += weight),
       header: `variant="${name}", version="${version}", revision=${document.revision}`,
     })),
   };
+}
+
+/** The variant that somebody with the secret asks for; the comparison takes as long whatever a wrong one is like. */
+function override(token, name, env) {
+  const [given, secret] = [token, env.CROSSFADE_TOKEN].map((text) => new TextEncoder().encode(text));
+  const isRight = given.length === secret.length && crypto.subtle.timingSafeEqual(given, secret);
+  return isRight ? table.variants.find((variant) => variant.name === name) : undefined;
 }
 
 function cookie(header) {

@@ -178,6 +178,7 @@ impl Rollout {
             release,
             owner: Owner { runner, generation },
             renewed_at: None,
+            held_until: None,
             deadline: None,
             orders: std::collections::VecDeque::new(),
             full,

@@ -73,7 +73,7 @@ const FLOORS_OF: &[(&str, &str, u64)] = &[
     ("rolled back", "refused", 40),
     ("rolled back", "too many failed", 250),
     ("rolled back", "too slow", 50),
-    ("rolled back", "write failed", 300),
+    ("rolled back", "write failed", 80),
     ("stuck", "home not confirmed", 5),
     ("stuck", "home not written", 120),
     ("stuck", "instances not undone", 15),

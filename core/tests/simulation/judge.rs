@@ -60,8 +60,9 @@ impl World {
         // Each order may end a pause, and a pause for being late grants the whole once more.
         let paused = (orders + 1) * (limits.paused_max + plan.deadline());
         let write = limits.write_every + Duration::from_secs(6);
-        let home =
-            (limits.home_attempts_max + 2 * limits.write_attempts_max) * write + 4 * limits.confirm_within;
+        let home = (limits.home_attempts_max + 2 * limits.write_attempts_max) * write + 4 * limits.confirm_within
+                // A write is repeated for as long as the lease holds.
+                + (steps + 1) * limits.lease;
         let work = (steps + 2) * (self.origins.deploying() + self.origins.measuring() + limits.propagation);
         let slept = self.faults.sleep.map_or(Duration::ZERO, |(_, so_long)| so_long);
         plan.deadline() + paused + gates + home + work + slept

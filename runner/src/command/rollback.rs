@@ -14,7 +14,7 @@ use crate::drive::shares;
 use crate::edge::Edge;
 use crate::error::Error;
 use crate::record::{Ended, Record, runner_name};
-use crate::release::{new_release_id, table_in_force, write_table};
+use crate::release::{self, Back, is_settled_fleet, new_release_id, table_in_force, write_table};
 use crate::report;
 
 pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> {
@@ -31,6 +31,14 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
     }
     let release = new_release_id();
     let target = match &arguments.to {
+        Some(wanted) if is_settled_fleet(session, &table) => {
+            return Err(Error::Usage(format!(
+                "`--to {wanted}` leads everybody to one origin, and this is a fleet: deploy that version again"
+            )));
+        }
+        None if is_settled_fleet(session, &table) => {
+            return fleet_back(session, &edge, &table, &release, arguments.force);
+        }
         Some(wanted) => back::to(session, &table, wanted, &release, arguments.force)?,
         None => version_before(&table, &release)?,
     };
@@ -49,8 +57,25 @@ pub(super) fn forward(session: &Session) -> Result<(), Error> {
         ));
     }
     let release = new_release_id();
+    if is_settled_fleet(session, &table) {
+        return fleet_back(session, &edge, &table, &release, false);
+    }
     let target = version_before(&table, &release)?;
     write(session, &edge, &table, &target, &release)
+}
+
+/// Brings a fleet to what it was before its last release: in one write when nothing was overwritten, else by a rolling release.
+fn fleet_back(
+    session: &Session,
+    edge: &Edge,
+    table: &RoutingTable,
+    release: &ReleaseId,
+    force: bool,
+) -> Result<(), Error> {
+    match release::back(session, table, release, force)? {
+        Back::Table(home) => write(session, edge, table, &home, release),
+        Back::Release(request) => release::deploy(session, &request),
+    }
 }
 
 /// Writes the table, waits until the edge serves it, and puts it into the history.
@@ -66,6 +91,8 @@ fn write(
         Record::begin(release, &session.environment, "rollback", to.version.as_str(), to.name.as_str());
     record.stable_version = Some(table.stable().version.to_string());
     record.origin = Some(to.origin.to_string());
+    let fleet = is_settled_fleet(session, table);
+    record.before = fleet.then(|| table.clone());
 
     let phase = session.reporter.phase("home");
     let written = format!("revision {}: {}", home.revision(), shares(home));
@@ -75,7 +102,11 @@ fn write(
         return Err(error);
     }
     let seen = wait_until_served(session, edge, home, release);
-    let text = format!("{} {} serves everybody (revision {})", to.name, to.version, home.revision());
+    let text = if fleet {
+        format!("{} serves everybody on every instance (revision {})", to.version, home.revision())
+    } else {
+        format!("{} {} serves everybody (revision {})", to.name, to.version, home.revision())
+    };
     match &seen {
         Ok(()) => phase.done(format!("{written}, served at the edge")),
         Err(why) => phase.failed_because(&format!("{written} is written"), why),

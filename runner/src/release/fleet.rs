@@ -2,26 +2,30 @@
 //! of them have the one before.
 //!
 //! The machine says when which instances are drained, replaced, restored and watched ([`crossfade_core::rollout`]); what that
-//! means for one of them is in [`instance`], for several at once in [`work`].
+//! means for one of them is in [`instance`], for several at once in [`work`]; the way back of a release that has settled in [`back`](mod@back).
 
 use std::path::{Path, PathBuf};
 
 use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Crew, Instance, Plan, Rollout, Subject};
-use crossfade_core::table::Variant;
+use crossfade_core::table::{Variant, VariantName};
 
 use super::charge::Charge;
 use super::takeover::table_in_force;
 use super::{Request, Source, Start};
 use crate::command::Session;
-use crate::config::{InstanceConfig, Place};
+use crate::config::InstanceConfig;
 use crate::error::Error;
 use crate::hooks::Phase;
 
+mod back;
 mod instance;
 mod work;
 
+pub use back::{Back, back, is_settled_fleet};
 pub(super) use work::FleetWork;
+
+use instance::Way;
 
 /// What the record and the reports call the place that a rolling release goes to.
 pub(super) const SLOT: &str = "fleet";
@@ -37,47 +41,52 @@ pub(super) fn uploads(session: &Session) -> bool {
 }
 
 /// The plan: from a table that lists none of the instances they are replaced all at once, because nobody visits them yet.
-pub(super) fn plan(session: &Session, found: Option<&RoutingTable>) -> Result<Plan, Error> {
+pub(super) fn plan(session: &Session, found: Option<&RoutingTable>, source: &Source) -> Result<Plan, Error> {
+    if let Source::Before { table } = source {
+        return Ok(session.config.plan(table.variants().len(), false)?);
+    }
     let instances = instances(session);
     let listed = |variant: &Variant| instances.iter().any(|instance| instance.name == variant.name.as_str());
     let first_release = !found.is_some_and(|table| table.variants().iter().any(listed));
     Ok(session.config.plan(instances.len(), first_release)?)
 }
 
-/// The instances in the order in which they are replaced: first those that nobody visits yet, so that there are more to serve
-/// the visitors of the others.
-pub(super) fn crew(session: &Session, base: Option<&RoutingTable>) -> Result<Crew, Error> {
-    let configured = instances(session);
-    let (affinity, policy) = session.config.router.fleet_parts(configured).map_err(Error::Usage)?;
-    let mut instances = Vec::new();
-    for instance in configured {
-        let name = instance.variant().map_err(Error::Usage)?;
-        let in_place = matches!(instance.place().map_err(Error::Usage)?, Place::Origin(_));
-        instances.push(Instance { name, in_place });
-    }
-    let is_new = |instance: &Instance| base.is_none_or(|base| base.variant(&instance.name).is_none());
-    instances.sort_by_key(|instance| !is_new(instance));
-    Ok(Crew { environment: session.environment.clone(), instances, affinity, policy })
+/// Where the release's version comes from.
+pub(super) struct Sources<'a> {
+    /// What is uploaded.
+    pub(super) path: &'a Path,
+    pub(super) message: Option<&'a str>,
+    /// The table that is gone back to.
+    pub(super) back: Option<&'a RoutingTable>,
 }
 
 /// Hooks, then the rollout.
 pub(super) fn run(charge: &mut Charge<'_>, request: &Request, start: Start) -> Result<(), Error> {
     let session = charge.session;
-    let Source::Directory { path, message } = &request.source else {
-        return Err(Error::Usage(
-            "with strategy = \"rolling\" every instance has an origin of its own: `crossfade deploy` is what there is".into(),
-        ));
+    let directory = directory(session);
+    let sources = match &request.source {
+        Source::Directory { path, message } => Sources { path, message: message.as_deref(), back: None },
+        Source::Before { table } => Sources { path: &directory, message: None, back: Some(table) },
+        Source::Origin { .. } => {
+            return Err(Error::Usage(
+                "with strategy = \"rolling\" every instance has an origin of its own: `crossfade deploy` is what there is"
+                    .into(),
+            ));
+        }
     };
-    for phase in [Phase::Build, Phase::ConfirmRollout, Phase::Prepare, Phase::Database, Phase::PreRollout] {
-        charge.ask(phase)?;
+    if sources.back.is_none() {
+        for phase in [Phase::Build, Phase::ConfirmRollout, Phase::Prepare, Phase::Database, Phase::PreRollout]
+        {
+            charge.ask(phase)?;
+        }
     }
     if let Some(reason) = session.cancel.reason() {
         return Err(Error::Cancelled(reason));
     }
     let Start { owner, base, served, plan, .. } = start;
-    let crew = crew(session, base.as_ref())?;
-    let work =
-        FleetWork::new(charge, &plan, &crew, base.as_ref(), Sources { path, message: message.as_deref() })?;
+    charge.heartbeat.note(|record| record.before.clone_from(&base));
+    let crew = crew(session, base.as_ref(), sources.back)?;
+    let work = FleetWork::new(charge, &plan, &crew, base.as_ref(), sources)?;
     let rollout =
         Rollout::new(plan, base, Subject::Fleet(crew), charge.release.clone(), owner)?.above(served);
     drive(charge, rollout, work)
@@ -89,8 +98,8 @@ pub(super) fn drive(charge: &mut Charge<'_>, rollout: Rollout, work: FleetWork) 
     let Ok(Some(table)) = table_in_force(charge.session) else { return Ok(()) };
     let kept: Vec<&Variant> = table.variants().iter().filter(|it| it.version != charge.version).collect();
     if let Some(first) = kept.first() {
-        let (all, names) =
-            (table.variants().len(), kept.iter().map(|it| it.name.as_str()).collect::<Vec<_>>());
+        let names: Vec<&str> = kept.iter().map(|it| it.name.as_str()).collect();
+        let all = table.variants().len();
         charge.whom = Some(format!(
             "{} of {all} instances have it; {} kept {}",
             all - kept.len(),
@@ -101,10 +110,41 @@ pub(super) fn drive(charge: &mut Charge<'_>, rollout: Rollout, work: FleetWork) 
     Ok(())
 }
 
-/// What is uploaded.
-pub(super) struct Sources<'a> {
-    pub(super) path: &'a Path,
-    pub(super) message: Option<&'a str>,
+/// The instances in the order in which they are replaced: first those that nobody visits yet, so that there are more to serve
+/// the visitors of the others.
+fn crew(session: &Session, base: Option<&RoutingTable>, back: Option<&RoutingTable>) -> Result<Crew, Error> {
+    let configured = instances(session);
+    let (affinity, policy) = session.config.router.fleet_parts(configured).map_err(Error::Usage)?;
+    let names = match back {
+        Some(table) => table.variants().iter().map(|variant| variant.name.clone()).collect(),
+        None => configured
+            .iter()
+            .map(InstanceConfig::variant)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(Error::Usage)?,
+    };
+    let mut instances = Vec::new();
+    for name in names {
+        let in_place = way(session, &name, back)?.is_in_place();
+        instances.push(Instance { name, in_place });
+    }
+    let is_new = |instance: &Instance| base.is_none_or(|base| base.variant(&instance.name).is_none());
+    instances.sort_by_key(|instance| !is_new(instance));
+    Ok(Crew { environment: session.environment.clone(), instances, affinity, policy })
+}
+
+/// How an instance gets the version that is released, or that of the table which is gone back to.
+fn way(session: &Session, name: &VariantName, back: Option<&RoutingTable>) -> Result<Way, Error> {
+    let place = instances(session).iter().find(|it| it.name == name.as_str()).map(InstanceConfig::place);
+    let place = place.transpose().map_err(Error::Usage)?;
+    match (place, back.and_then(|table| table.variant(name))) {
+        (Some(place), None) => Ok(place.into()),
+        (Some(place), Some(before)) => Ok(Way::back(place, &before.origin)),
+        (None, Some(before)) => Ok(Way::There(before.origin.clone())),
+        (None, None) => {
+            Err(Error::Usage(format!("[[instances]] has no `{name}`, which the release is about")))
+        }
+    }
 }
 
 /// Where the output of the configured build is.

@@ -80,7 +80,7 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
         }
         Subject::Fleet(crew) => {
             let directory = fleet::directory(session);
-            let sources = Sources { path: &directory, message: None };
+            let sources = Sources { path: &directory, message: None, back: None };
             FleetWork::new(&charge, rollout.plan(), &crew, rollout.base(), sources)
                 .and_then(|work| fleet::drive(&mut charge, rollout, work.resumed(found.as_ref())))
         }

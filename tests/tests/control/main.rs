@@ -9,6 +9,10 @@ mod orders;
 mod second;
 mod status;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
 use crossfade_core::RoutingTable;
 use crossfade_sandbox::NAMESPACE_ID;
 use crossfade_tests::{Running, Site, origin::Origin};
@@ -18,17 +22,36 @@ use serde_json::Value;
 pub(crate) struct Stage {
     pub(crate) site: Site,
     new: Origin,
+    health: Arc<AtomicU8>,
     _others: Vec<Origin>,
+}
+
+/// How the new version is.
+#[derive(Clone, Copy)]
+pub(crate) enum Health {
+    /// As it should be.
+    Well,
+    /// Each request fails.
+    Failing,
+    /// Each answer takes longer than it may.
+    Slow,
 }
 
 impl Stage {
     /// `rollout` are the lines of `[rollout]` beside those that make it quick.
     pub(crate) fn new(rollout: &str) -> Self {
-        let (site, mut origins) = Site::serving(&[("blue", "1.0.0"), ("green", "0.9.0"), ("later", "2.0.0")]);
-        site.edit("routing:production", |table| {
-            table["variants"].as_array_mut().unwrap().truncate(2);
+        let (site, others) = Site::serving(&[("blue", "1.0.0"), ("green", "0.9.0")]);
+        let health = Arc::new(AtomicU8::new(Health::Well as u8));
+        let its = Arc::clone(&health);
+        let new = Origin::new(move |_, wire| {
+            let is = its.load(Ordering::Relaxed);
+            if is == Health::Slow as u8 {
+                std::thread::sleep(Duration::from_millis(1_500));
+            }
+            let status = if is == Health::Failing as u8 { "500 Internal Server Error" } else { "200 OK" };
+            let body = r#"{"version":"2.0.0","status":"ok"}"#;
+            wire.answer(status, &[("content-type", "application/json")], body);
         });
-        let new = origins.pop().unwrap();
         let url = site.sandbox.public_url().unwrap();
         site.write(
             "crossfade.toml",
@@ -55,12 +78,17 @@ listen_every = "300ms"
 [[health]]
 name = "basic"
 path = "/api/health/basic"
-expect = {{ json = {{ "/status" = "ok" }} }}
+expect = {{ json = {{ "/status" = "ok" }}, latency = "1s" }}
 "#
             ),
         );
         let _ = site.sandbox.take_exchanges();
-        Self { site, new, _others: origins }
+        Self { site, new, health, _others: others }
+    }
+
+    /// The new version is like this from now on.
+    pub(crate) fn is(&self, health: Health) {
+        self.health.store(health as u8, Ordering::Relaxed);
     }
 
     /// Begins to release 2.0.0.

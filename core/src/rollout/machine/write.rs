@@ -74,6 +74,7 @@ impl Rollout {
     fn written(&mut self, now: Timestamp, write: Write) -> Effect {
         let revision = write.table.revision();
         self.revision = Some(revision);
+        self.held_until = write.table.lease().map(|lease| lease.expires_at);
         match write.goal {
             Goal::Renew(interrupted) => self.go_on(now, *interrupted),
             goal @ (Goal::Step(_) | Goal::Shelter(_) | Goal::Settle | Goal::Home(_)) => {
@@ -137,7 +138,10 @@ impl Rollout {
         let limits = self.plan.limits();
         let attempts_max =
             if write.goal.is_way_home() { limits.home_attempts_max } else { limits.write_attempts_max };
-        if write.attempt >= attempts_max {
+        // Home could not be written either now. As long as the lease holds there is time for KV to come back.
+        let next = now.plus(limits.write_every + limits.propagation);
+        let held = !write.goal.is_way_home() && self.held_until.is_some_and(|until| next < until);
+        if write.attempt >= attempts_max && !held {
             return self.give_up(now, write);
         }
         let until = now.plus(limits.write_every);

@@ -30,7 +30,7 @@ pub struct Limits {
     pub measure_every: Duration,
     /// Measurements in a row that may fail to be taken.
     pub errors_max: u32,
-    /// Tries of one write, look-ups included.
+    /// Tries of one write, look-ups included; while a lease is held, as many as fit before it has to be renewed everywhere.
     pub write_attempts_max: u32,
     /// Tries of the write that brings traffic home.
     pub home_attempts_max: u32,

@@ -32,10 +32,29 @@ fn the_lease_is_renewed_while_one_measurement_takes_longer_than_it() {
     let mut scenario = Scenario::new(&[(100, 0)]).published([Ok(())]);
     scenario.measures.push_back(Event::Busy);
     let busy = || Event::Published(Err(WriteFailure::NotWritten("no route to host".into())));
-    scenario.publishes.extend((0..5).map(|_| busy()));
+    scenario.publishes.extend((0..130).map(|_| busy()));
     let Outcome::RolledBack(Reason::WriteFailed(_)) = scenario.run() else {
         panic!("a lease that cannot be renewed brings traffic home although something is still measured")
     };
+    let home = scenario.tables.iter().find(|table| table.lease().is_none()).unwrap();
+    let held_until = scenario.tables[0].lease().unwrap().expires_at;
+    assert!(home.updated_at().plus(limits.propagation) <= held_until, "there is time left for it to be seen");
+}
+
+#[test]
+fn kv_may_be_away_for_as_long_as_the_lease_holds() {
+    let busy = || Event::Published(Err(WriteFailure::NotWritten("503".into())));
+    // Away at the first renewal, at the next step, and when it settles.
+    for before in [1, 6, 7] {
+        let mut scenario = Scenario::new(&[(50, 300), (100, 0)]);
+        scenario.publishes.extend(std::iter::repeat_n(Event::Published(Ok(())), before));
+        scenario.publishes.extend((0..20).map(|_| busy()));
+        assert_eq!(scenario.run(), Outcome::Promoted, "after {before} writes");
+    }
+    let mut scenario = Scenario::new(&[(50, 300), (100, 0)]);
+    scenario.publishes.extend((0..20).map(|_| busy()));
+    assert!(matches!(scenario.run(), Outcome::NotStarted(_)), "nothing is held yet");
+    assert_eq!(scenario.sent.len(), 5);
 }
 
 #[test]

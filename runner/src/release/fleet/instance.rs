@@ -22,13 +22,50 @@ const LIVE_WITHIN: Duration = Duration::from_secs(120);
 /// One instance of the fleet.
 pub(super) struct Member {
     pub(super) name: VariantName,
-    pub(super) place: Place,
+    pub(super) way: Way,
     /// What it was before the release.
     pub(super) before: Option<Variant>,
     /// Held while something is done to it, so that what was cancelled has ended before the next begins.
     busy: Mutex<()>,
     /// Where it has the new version.
     after: Mutex<Option<Origin>>,
+}
+
+/// How an instance gets the release's version.
+pub(super) enum Way {
+    /// By an upload to a Pages project.
+    Upload(String),
+    /// By a command; the other one brings the version before back.
+    Commands(Box<Commands>),
+    /// It is there already.
+    There(Origin),
+}
+
+impl From<Place> for Way {
+    fn from(place: Place) -> Self {
+        match place {
+            Place::Project(project) => Self::Upload(project),
+            Place::Origin(commands) => Self::Commands(commands),
+        }
+    }
+}
+
+impl Way {
+    /// The way back: the two commands have changed places.
+    pub(super) fn back(place: Place, before: &Origin) -> Self {
+        match place {
+            Place::Origin(commands) if commands.origin == *before => {
+                let Commands { origin, deploy, rollback, timeout } = *commands;
+                Self::Commands(Box::new(Commands { origin, deploy: rollback, rollback: deploy, timeout }))
+            }
+            Place::Origin(_) | Place::Project(_) => Self::There(before.clone()),
+        }
+    }
+
+    /// Whether what is there is overwritten.
+    pub(super) const fn is_in_place(&self) -> bool {
+        matches!(self, Self::Commands(_))
+    }
 }
 
 /// What all instances have in common.
@@ -52,8 +89,8 @@ pub(super) struct Means {
 }
 
 impl Member {
-    pub(super) const fn new(name: VariantName, place: Place, before: Option<Variant>) -> Self {
-        Self { name, place, before, busy: Mutex::new(()), after: Mutex::new(None) }
+    pub(super) const fn new(name: VariantName, way: Way, before: Option<Variant>) -> Self {
+        Self { name, way, before, busy: Mutex::new(()), after: Mutex::new(None) }
     }
 
     /// Where it has the new version; `None` while it has not.
@@ -73,9 +110,10 @@ impl Member {
     pub(super) fn bring(&self, means: &Means) -> Result<Origin, String> {
         let _busy = lock(&self.busy);
         self.has(None);
-        let origin = match &self.place {
-            Place::Project(project) => self.upload(project, means)?,
-            Place::Origin(commands) => {
+        let origin = match &self.way {
+            Way::Upload(project) => self.upload(project, means)?,
+            Way::There(origin) => origin.clone(),
+            Way::Commands(commands) => {
                 self.run(&commands.deploy, commands, &means.version, means, &means.cancel)?;
                 let origin = commands.origin.clone();
                 (means.record)(self.entry(&origin, None));
@@ -92,7 +130,7 @@ impl Member {
     /// What stood in the way.
     pub(super) fn bring_back(&self, means: &Means) -> Result<(), String> {
         let _busy = lock(&self.busy);
-        let (Some(before), Place::Origin(commands)) = (&self.before, &self.place) else { return Ok(()) };
+        let (Some(before), Way::Commands(commands)) = (&self.before, &self.way) else { return Ok(()) };
         self.has(None);
         let (version, never) = (before.version.as_str(), Cancel::default());
         self.run(&commands.rollback, commands, version, means, &never)?;

@@ -48,15 +48,12 @@ impl FleetWork {
         sources: Sources<'_>,
     ) -> Result<Self, Error> {
         let session = charge.session;
-        let (config, configured) = (&session.config, super::instances(session));
+        let config = &session.config;
         let mut members = Vec::new();
         for instance in &crew.instances {
             let name = instance.name.clone();
-            let config = configured.iter().find(|it| it.name == name.as_str()).ok_or_else(|| {
-                Error::Usage(format!("[[instances]] has no `{name}`, which the release is about"))
-            })?;
             let before = base.and_then(|base| base.variant(&name).cloned());
-            members.push(Member::new(name, config.place().map_err(Error::Usage)?, before));
+            members.push(Member::new(name.clone(), super::way(session, &name, sources.back)?, before));
         }
         let stays = |variant: &&Variant| members.iter().any(|member| member.name == variant.name);
         let leaving = base.iter().flat_map(|base| base.variants()).filter(|it| !stays(it)).cloned().collect();
