@@ -12,6 +12,7 @@ mod canary;
 mod fleet;
 mod gates;
 mod lease;
+mod look;
 mod orders;
 mod pause;
 mod property;

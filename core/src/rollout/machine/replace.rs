@@ -2,7 +2,7 @@
 
 use crate::Timestamp;
 use crate::rollout::tables::Tables;
-use crate::rollout::{Batch, Broken, Deployed, Effect, Order, Outcome, Reason, Rollout, Shift, Traffic};
+use crate::rollout::{Batch, Broken, Deployed, Effect, Outcome, Reason, Rollout, Shift, Traffic};
 use crate::table::VariantName;
 
 use super::{Goal, State, Then};
@@ -131,10 +131,7 @@ impl Rollout {
                     fleet.put_back(matches!(then, Then::Home(_)));
                 }
                 match then {
-                    Then::Step(step) if self.paused.is_some() || self.orders.contains(&Order::Pause) => {
-                        self.stand_by(now, step - 1)
-                    }
-                    Then::Step(step) => self.go_to(now, step),
+                    Then::Step(step) => self.stand_by(now, step.saturating_sub(1)),
                     Then::Home(reason) => self.go_home(now, reason),
                 }
             }

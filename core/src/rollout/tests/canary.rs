@@ -52,6 +52,15 @@ fn what_could_not_be_measured_is_neither_pass_nor_fail() {
 
     let mut scenario = Scenario::new(&[(100, 0)]).measured((0..5).map(|_| error()));
     let Outcome::RolledBack(Reason::CouldNotMeasure { times: 5, .. }) = scenario.run() else { panic!() };
+
+    let undecided = Verdict::Inconclusive("too few".into());
+    let twice = [error(), error(), error(), error(), undecided, error(), error()];
+    let mut scenario = Scenario::new(&[(100, 0)]).measured(twice);
+    assert_eq!(
+        scenario.run(),
+        Outcome::Promoted,
+        "what could be measured is no error, though it is undecided"
+    );
 }
 
 #[test]

@@ -173,3 +173,38 @@ fn a_plan_says_where_an_approval_is_missing_or_comes_too_early() {
     let first = Step { gates: yes.to_vec(), ..step(100, 0) };
     assert_eq!(Plan::new(Draft { steps: vec![first], ..Draft::default() }), Err(PlanError::GateBeforeFirst));
 }
+
+#[test]
+fn a_hook_is_not_asked_while_the_verdict_is_undecided() {
+    let undecided = std::iter::repeat_with(|| Verdict::Inconclusive("too few".into())).take(10);
+    let verdicts = std::iter::once(Verdict::Pass).chain(undecided);
+    let wait = Answer::Wait(Duration::from_secs(45));
+    let mut scenario = gated(&[HOOK]).measured(verdicts).answered([wait]);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    let asked = scenario.did.iter().filter(|did| did.starts_with("ask")).count();
+    assert_eq!(asked, 2, "before, and after");
+    assert!(scenario.sent_at(10_000) >= Duration::from_secs(11 * 30));
+}
+
+#[test]
+fn what_was_undecided_and_has_passed_since_only_waits_for_the_gate() {
+    let trouble = OnTrouble { inconclusive: OnInconclusive::Abort, ..OnTrouble::default() };
+    let undecided = Verdict::Inconclusive("too few".into());
+    let gate = approval(600, OnTimeout::Abort);
+    let mut scenario = gated_with(&[gate], Limits::default(), trouble).ordered(300, Order::Approve);
+    // The hold is over after 10 s; what is measured at once is undecided, and passes 30 s later.
+    scenario.measures.push_back(Event::Measured(undecided));
+    assert!(
+        matches!(scenario.run(), Outcome::RolledBack(Reason::Inconclusive { .. })),
+        "it is over undecided"
+    );
+
+    let draft = Draft {
+        steps: vec![step(5, 60), Step { gates: vec![gate], ..step(100, 0) }],
+        trouble,
+        ..Draft::default()
+    };
+    let mut scenario = Scenario::from(rollout(Plan::new(draft).unwrap(), Some(base())));
+    scenario = scenario.measured([Verdict::Inconclusive("too few".into())]).ordered(300, Order::Approve);
+    assert_eq!(scenario.run(), Outcome::Promoted, "it was undecided within the hold only");
+}

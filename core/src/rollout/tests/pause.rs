@@ -87,6 +87,17 @@ fn an_undecided_step_is_held_longer_paused_or_aborted() {
 }
 
 #[test]
+fn resuming_what_was_undecided_measures_anew() {
+    let mut scenario = inconclusive(OnInconclusive::Pause).measured(undecided(2)).ordered(200, Order::Resume);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert!(
+        (200..205).contains(&scenario.sent_at(10_000).as_secs()),
+        "at once: {:?}",
+        scenario.sent_at(10_000)
+    );
+}
+
+#[test]
 fn undecided_within_the_hold_is_no_trouble() {
     let mut scenario = inconclusive(OnInconclusive::Abort).measured(undecided(1));
     assert_eq!(scenario.run(), Outcome::Promoted);

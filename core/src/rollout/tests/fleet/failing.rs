@@ -217,3 +217,33 @@ fn a_lease_that_cannot_be_renewed_on_the_way_home_keeps_the_reason_for_going() {
     assert!(matches!(traffic, Traffic::HomeNotWritten { lease_ends: Some(_), .. }));
     assert_eq!(scenario.publishes.len(), 0, "as often as home itself");
 }
+
+#[test]
+fn exactly_the_healthy_share_of_a_batch_is_enough() {
+    for (percent, goes_on) in [(75, true), (76, false)] {
+        let healthy_min = Weight::new(percent * 100).unwrap();
+        let failed_max = Weight::TOTAL;
+        let limits = Limits { healthy_min, failed_max, ..Limits::default() };
+        let plan = rolling(10, 4).plan(Draft { limits, ..Draft::default() }, false).unwrap();
+        let mut scenario = fleet(Some(even(10)), crew(10, |_| true), plan).unwrap();
+        scenario.deploys.push_back(results(&[(0, Ok(())), (1, Err(unhealthy())), (2, Ok(())), (3, Ok(()))]));
+        assert_eq!(scenario.run(), Outcome::Promoted);
+        let undone = if goes_on { "undo i1" } else { "undo i0 i1 i2 i3" };
+        assert!(scenario.did.contains(&undone.to_owned()), "{:?}", scenario.did);
+    }
+}
+
+#[test]
+fn after_a_batch_that_failed_comes_the_next_one() {
+    let mut scenario = in_place(6, 2, 40).measured([fail()]);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(
+        did(&scenario)[2..6],
+        [
+            "i0' 1667, i1' 1667, i2 1667, i3 1667, i4 1666, i5 1666",
+            "i2 2501, i3 2501, i4 2499, i5 2499",
+            "undo i0 i1",
+            "i0 2501, i1 2501, i4 2499, i5 2499",
+        ]
+    );
+}

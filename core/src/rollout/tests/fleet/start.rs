@@ -24,6 +24,8 @@ fn a_plan_of_batches_follows_one_another_and_leaves_somebody() {
     assert_eq!(plan(2, 0, false), Err(PlanError::NoSteps));
     assert_eq!(plan(2, 2, false), Err(PlanError::BatchTooLarge { batch: 2, instances: 2 }));
     assert_eq!(plan(2, 2, true).map(|plan| plan.steps().len()), Ok(2));
+    let last_hold = |plan: Plan| plan.steps().last().unwrap().hold;
+    assert_eq!(last_hold(plan(3, 1, false).unwrap()), Duration::from_secs(60));
     let plan = plan(5, 2, false).unwrap();
     let batches: Vec<usize> = plan.steps().iter().filter_map(Step::batch).map(|batch| batch.count).collect();
     assert_eq!(batches, [2, 2, 1]);
@@ -69,4 +71,36 @@ fn the_first_release_ever_deploys_all_at_once_and_has_nobody_to_lead_around() {
 
     let mut scenario = fleet(None, crew(3, |_| true), plan).unwrap().measured([fail()]);
     let Outcome::Stuck { traffic: Traffic::NothingToReturnTo, .. } = scenario.run() else { panic!() };
+}
+
+#[test]
+fn instances_that_are_all_new_leave_the_visitors_to_the_one_that_goes() {
+    let old = |weight| Variant { name: VariantName::new("", "old").unwrap(), ..instance(9, weight) };
+    let begin = |base: Vec<Variant>, names: usize| {
+        let plan = rolling(names, 1).plan(fails(10), false).unwrap();
+        fleet(Some(table_of(base)), crew(names, |_| true), plan)
+    };
+    let mut scenario = begin(vec![old(10_000)], 2).unwrap();
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(did(&scenario)[..3], ["old 10000", "deploy i0", "i0' 5000, old 5000"]);
+
+    // i0 has all the visitors, and the one that goes has none to take over with.
+    let error = begin(vec![instance(0, 10_000), old(0)], 2).map(|_| ()).unwrap_err();
+    assert_eq!(error, CannotStart::NobodyLeft("i0".into()));
+    // It has some, so it takes the others', also on the way home.
+    let mut scenario = begin(vec![instance(0, 9_000), old(1_000)], 2).unwrap().measured([fail()]);
+    assert!(matches!(scenario.run(), Outcome::RolledBack(_)));
+    let home = did(&scenario).split_off(3);
+    assert_eq!(home, ["urgent old 10000", "undo i0", "urgent i0 9000, old 1000"]);
+}
+
+#[test]
+fn sixteen_instances_fit_into_a_table() {
+    let many = |count: usize| {
+        let plan = rolling(count, 2).plan(fails(10), false).unwrap();
+        let base = table_of((0..16).map(|at| instance(at, 625)).collect());
+        fleet(Some(base), crew(count, |_| true), plan).map(|_| ())
+    };
+    assert_eq!(many(16), Ok(()));
+    assert_eq!(many(17), Err(CannotStart::TooManyInstances(17)));
 }
