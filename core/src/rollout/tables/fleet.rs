@@ -230,13 +230,12 @@ impl Fleet {
         variants.iter().min_by_key(rank).expect("a fleet has an instance").name.clone()
     }
 
-    /// What an instance that is new gets: as much as the others have on average.
+    /// What an instance that is new gets: as much as the others have on average; where all are new, as those that leave.
     fn usual_share(&self) -> u32 {
-        let known = self.members.iter().filter_map(|member| member.before.as_ref());
-        let (sum, count) = known.fold((0, 0), |(sum, count), variant| {
-            (sum + u32::from(variant.weight.basis_points()), count + 1)
-        });
-        sum.checked_div(count).filter(|share| *share > 0).unwrap_or(1)
+        let before = self.base.iter().flat_map(RoutingTable::variants);
+        average(self.members.iter().filter_map(|member| member.before.as_ref()))
+            .or(average(before))
+            .unwrap_or(1)
     }
 }
 
@@ -253,8 +252,7 @@ impl Member {
             (Some((origin, version)), _) => {
                 Some(Variant { name: name.clone(), origin: origin.clone(), version: version.clone(), weight })
             }
-            (None, Some(before)) => Some(Variant { weight, ..before.clone() }),
-            (None, None) => None,
+            (None, before) => before.clone(),
         }
     }
 }
@@ -265,6 +263,14 @@ fn leaving<'a>(base: &'a RoutingTable, crew: &'a Crew) -> impl Iterator<Item = &
     base.variants().iter().filter(move |variant| !stays(variant))
 }
 
+/// What those with visitors have on average.
+fn average<'a>(variants: impl Iterator<Item = &'a Variant>) -> Option<u32> {
+    let weights =
+        variants.map(|variant| u32::from(variant.weight.basis_points())).filter(|weight| *weight > 0);
+    let (sum, count) = weights.fold((0, 0), |(sum, count), weight| (sum + weight, count + 1));
+    sum.checked_div(count)
+}
+
 /// Weights in proportion to shares, together exactly the whole: what rounding leaves goes to the largest remainders.
 fn weighed(shares: Vec<(Variant, u32)>) -> Vec<Variant> {
     let total = u32::from(Weight::TOTAL.basis_points());
@@ -273,16 +279,11 @@ fn weighed(shares: Vec<(Variant, u32)>) -> Vec<Variant> {
     let share_of = |share: u32| if sum == 0 { 1 } else { share };
     let sum = if sum == 0 { u32::try_from(shares.len()).unwrap_or(1) } else { sum };
     let parts: Vec<u32> = shares.iter().map(|(_, share)| share_of(*share) * total / sum).collect();
-    let mut left = total - parts.iter().sum::<u32>();
+    let left = usize::try_from(total - parts.iter().sum::<u32>()).unwrap_or(0);
     let mut order: Vec<usize> = (0..shares.len()).collect();
     order.sort_by_key(|index| std::cmp::Reverse(share_of(shares[*index].1) * total % sum));
     let mut extra = vec![0; shares.len()];
-    for index in order {
-        if left > 0 && share_of(shares[index].1) > 0 {
-            extra[index] = 1;
-            left -= 1;
-        }
-    }
+    order.into_iter().take(left).for_each(|index| extra[index] = 1);
     let weight = |points: u32| u16::try_from(points).ok().and_then(Weight::new).unwrap_or(Weight::TOTAL);
     shares
         .into_iter()

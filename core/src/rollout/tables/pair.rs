@@ -77,7 +77,6 @@ impl Pair {
         let before = self.base.as_ref().map(|base| Variant { weight: Weight::ZERO, ..base.stable().clone() });
         let canary = self.canary.variant(Weight::TOTAL);
         valid(RoutingTable::new(Draft {
-            stable: canary.name.clone(),
             policy: self.policy(&canary.name, None),
             variants: before.into_iter().chain([canary]).collect(),
             ..self.draft(stamp)

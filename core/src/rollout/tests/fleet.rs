@@ -211,3 +211,38 @@ fn a_rule_to_an_instance_waits_while_that_is_replaced() {
     let sheltered = &tables[tables.len() - 2];
     assert_eq!(to(sheltered), ["i3", "i2"], "i0 is given the version before back");
 }
+
+#[test]
+fn whoever_serves_everybody_when_the_lease_runs_out_has_visitors_and_the_version_before_while_there_is_one() {
+    let mut scenario = in_place(6, 2, 10);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    let mut stable: Vec<&str> = scenario.tables.iter().map(|table| table.stable().name.as_str()).collect();
+    stable.dedup();
+    assert_eq!(stable, ["i2", "i4", "i0"]);
+
+    // One without visitors does not get all of them.
+    let variants = vec![instance(0, 0), instance(1, 5_000), instance(2, 5_000)];
+    let plan = rolling(3, 1).plan(fails(10), false).unwrap();
+    let mut scenario = fleet(Some(table_of(variants)), crew(3, |_| true), plan).unwrap();
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    let idle = VariantName::new("", "i0").unwrap();
+    let leased = scenario.tables.iter().filter(|table| table.lease().is_some());
+    assert!(leased.map(RoutingTable::stable).all(|stable| stable.name != idle));
+}
+
+#[test]
+fn home_has_no_lease_even_if_the_table_before_had_one() {
+    let lease = Some(table::Lease { expires_at: Timestamp::from_millis(2_000_000) });
+    let base = RoutingTable::new(table::Draft { lease, ..even(4).draft() }).unwrap();
+    let plan = rolling(4, 2).plan(fails(10), false).unwrap();
+    let mut scenario = fleet(Some(base), crew(4, |_| true), plan).unwrap().measured([fail()]);
+    assert!(matches!(scenario.run(), Outcome::RolledBack(_)));
+    assert_eq!(scenario.tables.last().unwrap().lease(), None);
+}
+
+#[test]
+fn the_new_versions_share_grows_with_each_batch() {
+    let scenario = in_place(6, 2, 10);
+    let shares: Vec<u16> = (0..7).map(|step| scenario.rollout.share(step).basis_points()).collect();
+    assert_eq!(shares, [0, 3_333, 3_333, 6_666, 6_666, 10_000, 10_000]);
+}
