@@ -33,6 +33,8 @@ mod output;
 mod phase;
 mod webhook;
 
+/// What a hook answers; the machine is told the same.
+pub use crossfade_core::rollout::Answer;
 pub use events::Events;
 pub use gate::{Cancelled, Gate, Judgement, during_measurement, hold};
 pub use moment::{Ending, Moment};
@@ -42,17 +44,6 @@ pub(crate) use command::ask as run_command;
 
 /// How long to wait when *wait* comes without a time.
 const WAIT_DEFAULT: Duration = Duration::from_secs(10);
-
-/// What a hook answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Go on.
-    Pass,
-    /// Do not; and why.
-    Fail(String),
-    /// Not decided yet: ask again after this.
-    Wait(Duration),
-}
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crossfade_core::rollout::{self, HookGate, Plan, Shift, Verdict};
+use crossfade_core::rollout::{HookGate, Plan, Shift, Verdict};
 use crossfade_core::table::Weight;
 
 use crate::cancel::Cancel;
@@ -60,7 +60,7 @@ impl InFlight {
     }
 
     /// Whether a step may begin.
-    pub(in crate::release) fn ask(&self, gate: HookGate, step: usize) -> rollout::Answer {
+    pub(in crate::release) fn ask(&self, gate: HookGate, step: usize) -> Answer {
         let phase = match gate {
             HookGate::ConfirmTrafficIncrease => Phase::ConfirmTrafficIncrease,
             HookGate::ConfirmPromotion => Phase::ConfirmPromotion,
@@ -73,14 +73,13 @@ impl InFlight {
             Some(_) | None => Gate::new(phase, self.hooks.of(phase)),
         };
         match hooks.ask(&self.asker, &moment, &mut |asked| self.reporter.hook(asked)) {
-            Ok(Answer::Pass) => rollout::Answer::Pass,
-            Ok(Answer::Fail(why)) => rollout::Answer::Fail(why),
             Ok(Answer::Wait(after)) => {
                 *asking = Some((gate, step, hooks));
-                rollout::Answer::Wait(after)
+                Answer::Wait(after)
             }
+            Ok(answer @ (Answer::Pass | Answer::Fail(_))) => answer,
             // The driver tells the machine of the cancellation itself.
-            Err(Cancelled(reason)) => rollout::Answer::Fail(format!("cancelled: {reason}")),
+            Err(Cancelled(reason)) => Answer::Fail(format!("cancelled: {reason}")),
         }
     }
 }
