@@ -43,6 +43,8 @@ impl Child {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", directory)
+            // What they leave behind when they are killed goes with the sandbox's own directory.
+            .env("TMPDIR", directory)
             .envs([
                 ("CI", "1"),
                 ("NO_COLOR", "1"),

@@ -26,6 +26,7 @@ mod control;
 mod edge;
 mod exchange;
 mod faults;
+mod home;
 mod pages;
 mod serve;
 mod state;

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::exchange::Exchange;
 use crate::faults::{Action, Fault, KvFault};
+use crate::home;
 use crate::pages::Project;
 use crate::store::Kv;
 use crate::tools::Tools;
@@ -50,7 +51,7 @@ impl State {
         let project = Project::new(&options.project, "main");
         Ok(Self {
             tools: options.tools.clone(),
-            directory: TempDir::with_prefix("crossfade-sandbox-").map_err(Error::io("make a directory"))?,
+            directory: home::make().map_err(Error::io("make a directory"))?,
             urls: Mutex::default(),
             kv: Mutex::new(kv),
             kv_reads: AtomicU64::new(0),
