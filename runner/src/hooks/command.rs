@@ -1,4 +1,5 @@
-//! A command of the user's in, its exit out. It runs in its own process group so that a cancellation ends all of it.
+//! A command of the user's in, its exit out. It runs in its own process group so that a cancellation ends all of it, and on a
+//! leash, so that our own death does.
 
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,6 +20,9 @@ use crate::signing::SIGNING_KEY;
 /// How long what was asked to end may take to put things in order.
 pub(super) const END_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Ends the command when we are killed.
+#[cfg(unix)]
+const LEASH: &str = include_str!("leash.sh");
 /// "Temporary failure", of sysexits.h (<https://man.freebsd.org/cgi/man.cgi?query=sysexits>).
 const EX_TEMPFAIL: i32 = 75;
 
@@ -95,7 +99,6 @@ fn command(hook: &config::Command, directory: &Path, variables: &[(&str, String)
     command
         .current_dir(directory)
         .envs(variables.iter().map(|(name, value)| (*name, value.as_str())))
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command
@@ -105,14 +108,14 @@ fn command(hook: &config::Command, directory: &Path, variables: &[(&str, String)
 fn shell(run: &str) -> Command {
     use std::os::unix::process::CommandExt as _;
     let mut command = Command::new("sh");
-    command.args(["-c", run]).process_group(0);
+    command.args(["-c", LEASH, "leash", run]).stdin(Stdio::piped()).process_group(0);
     command
 }
 
 #[cfg(windows)]
 fn shell(run: &str) -> Command {
     let mut command = Command::new("cmd");
-    command.args(["/C", run]);
+    command.args(["/C", run]).stdin(Stdio::null());
     command
 }
 

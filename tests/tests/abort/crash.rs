@@ -1,5 +1,6 @@
 //! The program dies at the worst moment: all visitors are on a version that nobody has vouched for.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crossfade_tests::Site;
@@ -66,4 +67,29 @@ fn when_the_program_is_killed_the_edge_goes_home_by_itself_and_the_next_release_
         "pages that it answered still find their files"
     );
     assert_eq!(versions, ["1.0.0", "1.2.0"], "the version that nobody vouched for is gone");
+}
+
+#[test]
+fn a_hook_does_not_outlive_a_killed_program() {
+    let (site, _origins) = Site::serving(&[("blue", "1.0.0")]);
+    site.configure(
+        "[rollout]",
+        "prepare = [{ name = \"long\", run = \"trap 'echo unlocked > said; exit 1' TERM; sleep 3071 & echo $! > child; wait\" }]\n[rollout]",
+    );
+    let running = site.begin_deploy("1.1.0", &[]);
+    let read = |name: &str| std::fs::read_to_string(site.path().join(name)).unwrap_or_default();
+    let until = |what: &str, met: &dyn Fn() -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !met() {
+            assert!(Instant::now() < deadline, "{what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    until("the hook runs", &|| read("child").ends_with('\n'));
+    let child = Path::new("/proc").join(read("child").trim()).join("cmdline");
+    assert!(std::fs::read_to_string(&child).unwrap_or_default().contains("3071"));
+    running.signal(Signal::KILL);
+    running.end();
+    until("all of it ends", &|| !std::fs::read_to_string(&child).unwrap_or_default().contains("3071"));
+    assert_eq!(read("said"), "unlocked\n", "it was asked first");
 }
