@@ -59,6 +59,8 @@ pub struct World<'a> {
     pub inbox: &'a Inbox,
     /// What people and programs read.
     pub reporter: &'a Reporter,
+    /// What happened by the hands of earlier runners.
+    pub earlier: &'a [serde_json::Value],
     /// Does what takes long.
     pub work: Arc<dyn Work>,
     /// What of it is under way.
@@ -102,7 +104,10 @@ pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
         let now = Some(rollout.stage());
         if now != stage {
             let (told, steps) = (now.clone(), rollout.plan().steps().len());
-            world.heartbeat.tell(|record| (record.stage, record.steps) = (told, Some(steps)));
+            let evidence = world.reporter.evidence(world.earlier);
+            world.heartbeat.tell(|record| {
+                (record.stage, record.steps, record.evidence) = (told, Some(steps), evidence);
+            });
             stage = now;
         }
         said.before(&effect, &rollout);

@@ -91,7 +91,7 @@ pub struct Record {
     /// The table that a fleet's release has replaced, for the way back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<RoutingTable>,
-    /// What happened, in the history only.
+    /// What happened so far, also by the hands of earlier runners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Value>,
 }

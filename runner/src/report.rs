@@ -23,6 +23,8 @@ pub use event::{Entry, Event};
 /// How often a phase that takes long says so where there is no terminal.
 pub const STILL_EVERY: Duration = Duration::from_secs(15);
 
+/// The most events that a record keeps.
+const EVIDENCE_MAX: usize = 500;
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
@@ -63,6 +65,16 @@ impl Reporter {
     /// All that was said.
     pub fn entries(&self) -> Vec<Entry> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What happened, for the record: `earlier`, then everything so far but progress, the newest [`EVIDENCE_MAX`].
+    pub fn evidence(&self, earlier: &[serde_json::Value]) -> Vec<serde_json::Value> {
+        let entries = self.entries();
+        let told = entries.iter().filter_map(|entry| serde_json::to_value(entry).ok());
+        let all: Vec<_> =
+            earlier.iter().cloned().chain(told.filter(|entry| entry["type"] != "progress")).collect();
+        let skipped = all.len().saturating_sub(EVIDENCE_MAX);
+        all.into_iter().skip(skipped).collect()
     }
 
     /// Has everything told to `listener` too, from now on.

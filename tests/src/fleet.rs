@@ -159,7 +159,15 @@ impl Instance {
         let (at, visits) = (directory.clone(), Arc::clone(&met));
         let origin = Origin::new(move |request, wire| {
             let probe = request.header("user-agent").is_some_and(|agent| agent.starts_with("crossfade/"));
-            if !probe && at.join("busy").exists() {
+            // Some requests take so long that they are in flight whenever an instance is drained.
+            let busy = || !probe && at.join("busy").exists();
+            let looks = if request.target == "/slow" { 30 } else { 1 };
+            let mut met_busy = false;
+            for look in 0..looks {
+                std::thread::sleep(Duration::from_millis(if look == 0 { 0 } else { 50 }));
+                met_busy |= busy();
+            }
+            if met_busy {
                 visits.lock().unwrap().push(request.target.clone());
             }
             let version = std::fs::read_to_string(at.join("version")).unwrap_or_default();
@@ -227,8 +235,13 @@ pub struct Visit {
 impl Visitors {
     /// Lets so many come.
     pub fn of(fleet: &Fleet, count: usize) -> Self {
+        Self::asking(fleet, count, "/page")
+    }
+
+    /// The same for another path; `/slow` takes its time.
+    pub fn asking(fleet: &Fleet, count: usize, path: &str) -> Self {
         let stop = Arc::<AtomicBool>::default();
-        let url = fleet.site.sandbox.public_url().unwrap();
+        let url = format!("{}{path}", fleet.site.sandbox.public_url().unwrap());
         let threads = (0..count)
             .map(|visitor| {
                 let (url, stop) = (url.clone(), Arc::clone(&stop));
@@ -255,7 +268,7 @@ fn stay(visitor: usize, url: &str, stop: &AtomicBool) -> Vec<Visit> {
     let mut visits = Vec::new();
     let mut cookie: Option<String> = None;
     while !stop.load(Ordering::Relaxed) {
-        let mut request = agent.get(format!("{url}/page"));
+        let mut request = agent.get(url);
         if let Some(cookie) = &cookie {
             request = request.header("cookie", cookie);
         }

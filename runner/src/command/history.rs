@@ -22,7 +22,7 @@ pub(super) fn run(session: &Session, arguments: &History) -> Result<(), Error> {
             for record in &records {
                 let Some(ended) = &record.ended else { continue };
                 print(&format!(
-                    "{} {:<22} {:<8} {:<12} {:<12} {}",
+                    "{} {:<24}  {:<8} {:<12} {:<12} {}",
                     if back::is_possible(record) { '*' } else { ' ' },
                     record.started_at.to_string(),
                     record.command,

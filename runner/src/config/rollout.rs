@@ -26,6 +26,11 @@ pub struct RolloutConfig {
     /// What a canary goes through, each `{ weight = "5%", hold = "5m" }`; the last may be 100 %. Default for `canary`: 1 % 10m,
     /// 5 % 15m, 25 % 30m, 50 % 1h, 100 % 30m; for `blue-green`: none, everybody is switched at once.
     pub steps: Option<Vec<StepConfig>>,
+    /// For `blue-green`: visitors are shifted in the middle instead of switched at once, 5 % 5m, 25 % 10m, 50 % 15m, 100 % 10m.
+    /// Default: false.
+    pub shift: bool,
+    /// Whether somebody has to approve before the new version becomes stable, when it has everybody. Default: false.
+    pub settle_approval: bool,
     /// How long the new version is watched with all visitors on it before it becomes stable, unless a last step of 100 % says
     /// it. Default: `0s`, one passed verification is enough.
     pub watch: Span,
@@ -143,6 +148,8 @@ impl Default for RolloutConfig {
         Self {
             strategy: Strategy::BlueGreen,
             steps: None,
+            shift: false,
+            settle_approval: false,
             watch: Span(Duration::ZERO),
             verify_smoke: true,
             on_failure: OnFailure::default(),
@@ -188,6 +195,13 @@ impl RolloutConfig {
                 "`rollout.steps[{index}].weight` is 0 %: only the first step may be 0 %, where nothing but the override \
                  reaches the new version"
             ));
+        }
+        if self.shift && (self.strategy != Strategy::BlueGreen || self.steps.is_some()) {
+            return Err(
+                "`rollout.shift` brings the usual steps of a blue-green release: leave it out where `steps` or another strategy \
+                 says what happens"
+                    .into(),
+            );
         }
         match (self.strategy, steps.first()) {
             (Strategy::Rolling, Some(_)) => Err(

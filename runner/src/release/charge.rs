@@ -6,6 +6,8 @@ use std::time::Duration;
 use crossfade_core::rollout::Rollout;
 use crossfade_core::table::{ReleaseId, Version};
 
+use serde_json::Value;
+
 use super::hooks::Telling;
 use super::{end, hooks};
 use crate::command::Session;
@@ -31,6 +33,8 @@ pub(super) struct Charge<'a> {
     pub(super) inbox: Inbox,
     /// Whom the new version serves, when that is not everybody.
     pub(super) whom: Option<String>,
+    /// What happened by the hands of earlier runners.
+    earlier: Vec<Value>,
     begun: Begun,
     telling: Telling<'a>,
 }
@@ -64,7 +68,7 @@ impl<'a> Claim<'a> {
             session.reporter.finished(outcome, false, text);
             return Err(error);
         }
-        let inbox = Inbox::default();
+        let (inbox, earlier) = (Inbox::default(), record.evidence.clone());
         let ear = Ear {
             mailbox: Mailbox::new(session.namespace.clone(), &session.environment),
             inbox: inbox.clone(),
@@ -73,7 +77,20 @@ impl<'a> Claim<'a> {
         let heartbeat = Heartbeat::start(session.ledger.clone(), record, session.cancel.clone(), ear);
         let begun = Begun::default();
         let whom = None;
-        Ok(Charge { session, release, version, edge, asker, moment, heartbeat, inbox, whom, begun, telling })
+        Ok(Charge {
+            session,
+            release,
+            version,
+            edge,
+            asker,
+            moment,
+            heartbeat,
+            inbox,
+            whom,
+            earlier,
+            begun,
+            telling,
+        })
     }
 }
 
@@ -108,6 +125,7 @@ impl Charge<'_> {
             cancel: &session.cancel,
             inbox: &self.inbox,
             reporter: &session.reporter,
+            earlier: &self.earlier,
             work: Arc::new(work),
             begun: &self.begun,
         };
@@ -129,7 +147,7 @@ impl Charge<'_> {
         let record = self.heartbeat.record();
         let ending = Some(Ending { outcome, text: text.clone() });
         let moment = Moment { deployment_url: record.origin.clone(), outcome: ending, ..self.moment };
-        end::close(session, &session.ledger, record, outcome, text);
+        end::close(session, &session.ledger, record, &self.earlier, outcome, text);
         end::after(session, &self.asker, &moment, &result);
         self.begun.finish(CLEAN_UP_WITHIN);
         drop(self.telling);

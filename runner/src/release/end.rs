@@ -3,6 +3,7 @@
 use crossfade_core::rollout::{Outcome, Reason, Traffic};
 
 use crossfade_core::table::Version;
+use serde_json::Value;
 
 use super::{hooks, settle};
 use crate::command::Session;
@@ -51,9 +52,15 @@ pub(super) fn in_charge(renewed: Result<(), Error>) -> Result<(), Error> {
 }
 
 /// Puts the release into the history. That this fails must not change what the release came to.
-pub(super) fn close(session: &Session, ledger: &Ledger, record: Record, outcome: &'static str, text: String) {
-    let evidence =
-        session.reporter.entries().iter().filter_map(|entry| serde_json::to_value(entry).ok()).collect();
+pub(super) fn close(
+    session: &Session,
+    ledger: &Ledger,
+    record: Record,
+    earlier: &[Value],
+    outcome: &'static str,
+    text: String,
+) {
+    let evidence = session.reporter.evidence(earlier);
     let at = report::now();
     let ended = Some(Ended { at, outcome: outcome.into(), text });
     let record = Record { ended, evidence, updated_at: at, phase: outcome.into(), stage: None, ..record };

@@ -47,8 +47,18 @@ const TYPOS: &[(&str, &str, &[&str])] = &[
     ),
     (
         "[rollout]",
-        "[rollout]\nsteps = [{ weight = \"0%\", hold = \"1m\" }]",
-        &["`rollout.steps[0].weight` is 0 %", "such as 5%"],
+        "[rollout]\nsteps = [{ weight = \"5%\", hold = \"1m\" }, { weight = \"0%\", hold = \"1m\" }]",
+        &["`rollout.steps[1].weight` is 0 %", "only the first step may be 0 %"],
+    ),
+    (
+        "[rollout]",
+        "[rollout]\nshift = true\nsteps = [{ weight = \"5%\", hold = \"1m\" }]",
+        &["`rollout.shift` brings the usual steps", "leave it out"],
+    ),
+    (
+        "[rollout]",
+        "[rollout]\nsteps = [{ weight = \"5%\", hold = \"1m\", approval = \"yes\" }]",
+        &["invalid type: string \"yes\", expected a boolean"],
     ),
     ("[rollout]", "[rollout]\nmeasure_every = \"0s\"", &["`rollout.measure_every` is 0 s"]),
     ("json = \"/version\"", "json = \"version\"", &["`version.json` is `version`", "such as /version"]),

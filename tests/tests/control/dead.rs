@@ -63,6 +63,16 @@ fn whoever_resumes_goes_on_from_the_step_that_it_was_at() {
         (&2.into(), &"promoted".into())
     );
     assert_eq!(stage.site.served_version(), "2.0.0");
+    // The history tells both halves.
+    let history = stage.site.document(&format!("history:production:{}", record["id"].as_str().unwrap()));
+    let evidence = history["evidence"].as_array().unwrap();
+    let told: Vec<&str> = evidence.iter().filter_map(|event| event["type"].as_str()).collect();
+    assert_eq!((told.first(), told.last()), (Some(&"release-started"), Some(&"finished")));
+    assert!(
+        evidence
+            .iter()
+            .any(|event| event["text"].as_str().unwrap_or_default().contains("taken over from step 2"))
+    );
 }
 
 #[test]

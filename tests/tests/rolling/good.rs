@@ -7,9 +7,11 @@ use crossfade_tests::{Fleet, Visit, Visitors};
 #[test]
 fn a_fleet_is_replaced_two_at_a_time_and_its_visitors_do_not_notice() {
     let fleet = Fleet::new(6, 2);
-    let visitors = Visitors::of(&fleet, 24);
+    fleet.site.configure("drain = \"300ms\"", "drain = \"1800ms\"");
+    let (visitors, slow) = (Visitors::of(&fleet, 24), Visitors::asking(&fleet, 12, "/slow"));
     let ended = fleet.site.run(&["deploy", "--as", "1.1.0", "--json"]).expect(0);
     let visits = visitors.leave();
+    no_failures(&slow.leave());
 
     assert_eq!(fleet.versions(), ["1.1.0"; 6]);
     let table = fleet.site.table();

@@ -28,7 +28,7 @@ impl RolloutConfig {
     pub fn plan(&self, hooks: HookGates, instances: usize, first_release: bool) -> Result<Plan, PlanError> {
         let draft = Draft {
             steps: Vec::new(),
-            settle: Vec::new(),
+            settle: self.settle_approval.then(|| self.approval(None, None)).into_iter().collect(),
             limits: self.limits(),
             trouble: OnTrouble {
                 failure: self.on_failure,
@@ -75,6 +75,7 @@ impl RolloutConfig {
         let configured = match (&self.steps, self.strategy) {
             (Some(steps), _) => steps.clone(),
             (None, Strategy::Canary) => default_canary(),
+            (None, Strategy::BlueGreen) if self.shift => default_shift(),
             (None, Strategy::BlueGreen | Strategy::Rolling) => Vec::new(),
         };
         let full = configured.last().is_some_and(|step| step.weight.0 == Weight::TOTAL);
@@ -106,11 +107,64 @@ impl RolloutConfig {
 
 /// Design: 1 % 10 min, 5 % 15 min, 25 % 30 min, 50 % 1 h, 100 % 30 min.
 fn default_canary() -> Vec<StepConfig> {
-    [(1, 10), (5, 15), (25, 30), (50, 60), (100, 30)]
-        .into_iter()
-        .filter_map(|(percent, minutes)| {
+    steps(&[(1, 10), (5, 15), (25, 30), (50, 60), (100, 30)])
+}
+
+/// Design: 5 % 5 min, 25 % 10 min, 50 % 15 min, 100 % 10 min.
+fn default_shift() -> Vec<StepConfig> {
+    steps(&[(5, 5), (25, 10), (50, 15), (100, 10)])
+}
+
+/// Percent, and minutes held.
+fn steps(of: &[(u16, u64)]) -> Vec<StepConfig> {
+    of.iter()
+        .filter_map(|&(percent, minutes)| {
             let weight = Percent(Weight::new(percent * 100)?);
             Some(StepConfig::plain(weight, Span(Duration::from_secs(minutes * 60))))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (percent, minutes held, gates) of each step, and the gates of settling.
+    fn planned(toml: &str, hooks: HookGates) -> (Vec<(String, u64, usize)>, usize) {
+        let config: RolloutConfig = toml::from_str(toml).unwrap();
+        let plan = config.plan(hooks, 0, false).unwrap();
+        let steps = plan.steps().iter().map(|step| {
+            let Shift::Canary(weight) = step.shift else { panic!("{step:?}") };
+            (weight.to_string(), step.hold.as_secs() / 60, step.gates.len())
+        });
+        (steps.collect(), plan.gates(plan.steps().len()).len())
+    }
+
+    #[test]
+    fn the_strategies_have_the_steps_of_the_design() {
+        let is = |toml: &str, wanted: &[(u16, u64)]| {
+            let wanted: Vec<_> =
+                wanted.iter().map(|(share, hold)| (format!("{share} %"), *hold, 0)).collect();
+            assert_eq!(planned(toml, HookGates::default()), (wanted, 0), "{toml}");
+        };
+        is("", &[(100, 0)]);
+        is("shift = true", &[(5, 5), (25, 10), (50, 15), (100, 10)]);
+        is("strategy = \"canary\"", &[(1, 10), (5, 15), (25, 30), (50, 60), (100, 30)]);
+        is("steps = [{ weight = \"5%\", hold = \"2m\" }]\nwatch = \"3m\"", &[(5, 2), (100, 3)]);
+    }
+
+    #[test]
+    fn a_gate_before_the_first_visitor_begins_with_nobody() {
+        let both = HookGates { traffic_increase: true, promotion: true };
+        let of = |share: &str, gates| (share.to_owned(), 0, gates);
+        assert_eq!(planned("", both), (vec![of("0 %", 0), of("100 %", 2)], 0));
+        let approved = "approval_above = \"10%\"\nsettle_approval = true\n\
+                        steps = [{ weight = \"5%\", hold = \"0s\" }, { weight = \"50%\", hold = \"0s\" }]";
+        let steps = vec![of("5 %", 0), of("50 %", 1), of("100 %", 0)];
+        assert_eq!(
+            planned(approved, HookGates::default()),
+            (steps, 1),
+            "the first step above it, and settling"
+        );
+    }
 }

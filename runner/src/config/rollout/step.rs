@@ -31,10 +31,7 @@ pub struct StepConfig {
 impl StepConfig {
     /// The approval that the step waits for.
     pub(super) fn gate(&self, config: &RolloutConfig) -> Option<Gate> {
-        self.approval.then(|| Gate::Approval {
-            within: self.approve_within.unwrap_or(config.approve_within).0,
-            on_timeout: self.approve_on_timeout.unwrap_or(config.approve_on_timeout),
-        })
+        self.approval.then(|| config.approval(self.approve_within, self.approve_on_timeout))
     }
 
     /// A step that nobody has to approve.
@@ -45,5 +42,15 @@ impl StepConfig {
     /// The same one with an approval, as `[rollout]` says.
     pub(super) const fn approved(self) -> Self {
         Self { approval: true, ..self }
+    }
+}
+
+impl RolloutConfig {
+    /// An approval, as `[rollout]` says where it is not said here.
+    pub(super) fn approval(&self, within: Option<Span>, on_timeout: Option<OnTimeout>) -> Gate {
+        Gate::Approval {
+            within: within.unwrap_or(self.approve_within).0,
+            on_timeout: on_timeout.unwrap_or(self.approve_on_timeout),
+        }
     }
 }

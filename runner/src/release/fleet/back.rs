@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::table::{Draft, Previous, ReleaseId, Variant, Version};
+use crossfade_core::table::{Draft, PREVIOUS_MAX, Previous, ReleaseId, Variant, Version};
 
 use super::instances;
 use crate::command::Session;
@@ -59,14 +59,13 @@ pub fn back(
     if !force {
         before.variants().iter().try_for_each(answers)?;
     }
-    let left = table.variants().iter().cloned().map(Previous::from).collect();
     let draft = Draft {
         revision: table.revision().next(),
         release: release.clone(),
         owner: None,
         updated_at: report::now(),
         lease: None,
-        previous: left,
+        previous: left_behind(table, &before),
         ..before.draft()
     };
     RoutingTable::new(draft).map(|table| Back::Table(Box::new(table))).map_err(Error::Weights)
@@ -93,6 +92,20 @@ fn before(session: &Session, table: &RoutingTable) -> Result<RoutingTable, Error
         wrote = before.release().clone();
     }
     Err(unknown())
+}
+
+/// Where the files of pages are that the table in force has answered. One instance of a version is enough.
+fn left_behind(table: &RoutingTable, before: &RoutingTable) -> Vec<Previous> {
+    let mut left: Vec<Previous> = Vec::new();
+    let newest_first = table.variants().iter().cloned().map(Previous::from);
+    for older in newest_first.chain(before.previous().iter().cloned()) {
+        let listed = before.variants().iter().any(|variant| variant.origin == older.origin)
+            || left.iter().any(|newer| newer.version == older.version);
+        if !listed && left.len() < PREVIOUS_MAX {
+            left.push(older);
+        }
+    }
+    left
 }
 
 /// Whether everybody gets the same from both.
@@ -152,5 +165,44 @@ fn answers(variant: &Variant) -> Result<(), Error> {
         Ok(observed) if observed.status < 500 => Ok(()),
         Ok(observed) => Err(gone(format!("it answers {}", observed.status))),
         Err(error) => Err(gone(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fleet(version: &str, instances: usize) -> RoutingTable {
+        let variants: Vec<_> = (0..instances)
+            .map(|it| {
+                let weight = if it == 0 { 10_000 } else { 0 };
+                let origin = format!("https://v{}-{it}.example.com", version.len());
+                json!({ "name": format!("i{it}"), "origin": origin, "version": version, "weight": weight })
+            })
+            .collect();
+        let table = json!({
+            "schema": 1, "environment": "production", "revision": 3, "release": "rel-3", "stable": "i0",
+            "updated_at": "2026-01-01T00:00:00Z", "affinity": { "by": "cookie", "salt": "s" }, "variants": variants,
+        });
+        RoutingTable::parse(table.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_large_fleet_leaves_one_place_of_its_version_behind() {
+        let (now, before) = (fleet("1.1.0", 16), fleet("1.0", 16));
+        let left = left_behind(&now, &before);
+        let origins: Vec<&str> = left.iter().map(|it| it.origin.as_str()).collect();
+        assert_eq!(origins, ["https://v5-0.example.com"]);
+        assert_eq!(left_behind(&before, &before), []);
+    }
+
+    #[test]
+    fn tables_are_the_same_when_everybody_gets_the_same() {
+        assert!(is_same(&fleet("1.0", 3), &fleet("1.0", 3)));
+        assert!(
+            !is_same(&fleet("1.0", 3), &fleet("1.1.0", 3)) && !is_same(&fleet("1.0", 3), &fleet("1.0", 2))
+        );
     }
 }
