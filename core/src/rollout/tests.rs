@@ -1,4 +1,10 @@
 //! The machine against a scripted world; against any sequence of answers in `property`.
+//!
+//! Mutants that survive (`cargo mutants -p crossfade-core -f 'core/src/rollout/**/*.rs' -- --lib --test simulation`), and why:
+//!
+//! - in `Rollout::wake`, times to wake up at that do not matter just then: the machine looks, and waits again;
+//! - in `Rollout::deployed`, the way out for a step without a batch, which is never deployed;
+//! - in `Fleet::fall_back`, `||` for `&&`: who is spared then is being undone already.
 
 use std::time::Duration;
 

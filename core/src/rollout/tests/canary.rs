@@ -172,6 +172,15 @@ fn rules_name_stable_and_canary_or_a_slot_that_is_there() {
 }
 
 #[test]
+fn home_has_no_lease_even_if_the_table_before_had_one() {
+    let lease = Some(table::Lease { expires_at: Timestamp::from_millis(2_000_000) });
+    let base = RoutingTable::new(table::Draft { lease, ..base().draft() }).unwrap();
+    let mut scenario = Scenario::from(rollout(plan(&[(100, 0)]), Some(base))).measured([fail()]);
+    assert!(matches!(scenario.run(), Outcome::RolledBack(_)));
+    assert_eq!(scenario.sent, [(10_000, true), (0, false)]);
+}
+
+#[test]
 fn the_edge_has_until_its_time_is_over_to_serve_it() {
     let within = Limits::default().confirm_within;
     for (late, goes_home) in [(Duration::ZERO, true), (Duration::from_millis(1), false)] {

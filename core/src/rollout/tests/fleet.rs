@@ -246,3 +246,12 @@ fn the_new_versions_share_grows_with_each_batch() {
     let shares: Vec<u16> = (0..7).map(|step| scenario.rollout.share(step).basis_points()).collect();
     assert_eq!(shares, [0, 3_333, 3_333, 6_666, 6_666, 10_000, 10_000]);
 }
+
+#[test]
+fn a_new_instance_gets_as_much_as_those_with_visitors_have() {
+    let variants = vec![instance(0, 5_000), instance(1, 5_000), instance(2, 0)];
+    let plan = rolling(4, 1).plan(fails(10), false).unwrap();
+    let mut scenario = fleet(Some(table_of(variants)), crew(4, |_| true), plan).unwrap();
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(did(&scenario).last(), Some(&"i0' 3334, i1' 3333, i3' 3333"));
+}

@@ -76,7 +76,9 @@ fn one_unhealthy_instance_of_many_goes_back_and_the_release_goes_on() {
     let limits = Limits { healthy_min: Weight::new(5_000).unwrap(), ..*plan.limits() };
     let plan = rolling(10, 2).plan(Draft { limits, ..Draft::default() }, false).unwrap();
     let mut scenario = fleet(Some(even(10)), crew(10, |_| true), plan).unwrap();
-    scenario.deploys.push_back(results(&[(0, Ok(())), (1, Err(unhealthy()))]));
+    scenario
+        .deploys
+        .extend([results(&[(0, Ok(())), (1, Err(unhealthy()))]), results(&[(2, Ok(())), (3, Ok(()))])]);
     assert_eq!(scenario.run(), Outcome::Promoted);
     assert_eq!(
         did(&scenario)[1..4],
@@ -102,12 +104,13 @@ fn a_batch_below_its_healthy_share_goes_back_as_a_whole() {
     scenario.deploys.push_back(results(&[(0, Ok(())), (1, Err(unhealthy()))]));
     assert_eq!(scenario.run(), Outcome::Promoted);
     assert_eq!(
-        did(&scenario)[..4],
+        did(&scenario)[..5],
         [
             "i2 2501, i3 2501, i4 2499, i5 2499",
             "deploy i0 i1",
             "i2 2501, i3 2501, i4 2499, i5 2499",
             "undo i0 i1",
+            "i0 2501, i1 2501, i4 2499, i5 2499",
         ]
     );
 }
@@ -246,4 +249,15 @@ fn after_a_batch_that_failed_comes_the_next_one() {
             "i0 2501, i1 2501, i4 2499, i5 2499",
         ]
     );
+}
+
+#[test]
+fn the_rest_of_a_later_batch_is_restored_and_not_deployed_again() {
+    let limits = Limits { healthy_min: Weight::new(5_000).unwrap(), ..Limits::default() };
+    let plan = rolling(10, 2).plan(Draft { limits, ..Draft::default() }, false).unwrap();
+    let mut scenario = fleet(Some(even(10)), crew(10, |_| true), plan).unwrap();
+    let first = results(&[(0, Ok(())), (1, Ok(()))]);
+    scenario.deploys.extend([first, results(&[(2, Ok(())), (3, Err(unhealthy()))])]);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(scenario.did.iter().filter(|did| *did == "deploy i2 i3").count(), 1, "{:?}", scenario.did);
 }
