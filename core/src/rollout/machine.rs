@@ -54,6 +54,8 @@ pub(super) enum Begin {
     Step(usize),
     /// With giving a batch the version before back, as its runner was when it died; afterwards this step.
     Undoing(usize),
+    /// With settling once more: it had settled when its runner died, and nobody was told.
+    Settle,
     /// With going home, as its runner was when it died.
     Home(Reason),
 }
@@ -151,6 +153,7 @@ impl Rollout {
         match begin {
             Begin::Step(step) => self.go_to(now, step),
             Begin::Undoing(step) => self.write(now, Goal::Shelter(Then::Step(step))),
+            Begin::Settle => self.write(now, Goal::Settle),
             Begin::Home(reason) => self.go_home(now, reason),
         }
     }

@@ -151,6 +151,7 @@ impl Rollout {
         {
             return Err(CannotStart::Superseded(foreign(&Writer::of(found))));
         }
+        let base_is_some = base.is_some();
         let tables = match subject {
             SavedSubject::Canary(canary) => Tables::Pair(Box::new(Pair { base, canary: canary.into() })),
             SavedSubject::Fleet { crew, members } => {
@@ -165,7 +166,11 @@ impl Rollout {
         // A runner that was thought dead may have saved its own generation after another had taken over.
         let ours = found.filter(|found| *found.release() == release).and_then(RoutingTable::owner);
         let generation = generation.max(ours.map_or(generation, |owner| owner.generation)).next();
+        // Every table in flight has a lease. One of ours without any has settled, and only its end was never told.
+        let settled =
+            base_is_some && found.is_some_and(|found| *found.release() == release && found.lease().is_none());
         let begin = match at {
+            At::Step(_) | At::Undoing(_) if settled => Begin::Settle,
             At::Step(step) => Begin::Step(step.min(plan.steps().len() - 1)),
             At::Undoing(step) => Begin::Undoing(step.min(plan.steps().len())),
             At::Home(reason) => Begin::Home(reason),
@@ -206,7 +211,7 @@ fn at(state: &State, last: usize) -> At {
         }
         State::Confirming { goal, .. } => at_goal(goal, last),
         State::Measuring(watch) | State::Asking(watch) | State::Pausing(watch) => At::Step(watch.step),
-        State::Finished => At::Step(last),
+        State::Ready(Begin::Settle) | State::Finished => At::Step(last),
     }
 }
 

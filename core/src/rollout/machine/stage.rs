@@ -82,6 +82,7 @@ impl Rollout {
         match state {
             State::Ready(Begin::Step(_)) | State::Finished => Stage::Resting,
             State::Ready(Begin::Undoing(_)) => Stage::Undoing,
+            State::Ready(Begin::Settle) => Stage::Settling,
             State::Ready(Begin::Home(reason)) => Stage::GoingHome { why: reason.to_string() },
             State::Writing(write) | State::WritePause(write) | State::ReadingBack(write) => {
                 self.stage_of_goal(&write.goal)

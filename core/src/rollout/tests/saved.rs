@@ -151,3 +151,18 @@ fn whoever_takes_over_before_it_has_settled_sees_the_last_step_for_himself() {
         assert!(matches!(next.run(), Outcome::RolledBack(Reason::MeasurementFailed { step: 2, .. })));
     }
 }
+
+#[test]
+fn one_that_had_settled_is_not_shifted_once_more() {
+    let mut scenario = goes_on(
+        Scenario::new(STEPS),
+        |effect| matches!(effect, Effect::Publish { table, .. } if table.lease().is_none()),
+    );
+    // The write was applied, and its runner died before it heard so.
+    let mut first = Scenario::new(STEPS);
+    assert_eq!(first.run(), Outcome::Promoted);
+    let settled = first.tables.last();
+    scenario.rollout = Rollout::resume(stored(&scenario.rollout), other(), settled).unwrap();
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert_eq!(scenario.sent, [(10_000, false)], "it says so once more, under its own name");
+}
