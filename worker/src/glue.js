@@ -80,11 +80,14 @@ export async function exchange(call, origin, spelled, path, cookie, secrets, tab
   }
 }
 
+/** What a copy does not say. */
+const PRIVATE = ['cookie', 'authorization', 'proxy-authorization', 'x-forwarded-for', 'crossfade-token', 'crossfade-variant'];
+
 /** Sends a copy of a GET without anything that says who asked, and reads none of the answer. A socket is nothing to repeat. */
 export async function mirror({ url, headers: all }, origin, spelled, path) {
   const headers = new Headers(all);
   if (headers.has('upgrade')) return;
-  for (const name of ['cookie', 'authorization', 'proxy-authorization', 'crossfade-token', 'crossfade-variant']) headers.delete(name);
+  for (const name of PRIVATE) headers.delete(name);
   const target = origin + forwarded(headers, spelled ?? url, path);
   headers.set('crossfade-mirror', '1');
   const answer = await fetch(target, { headers, redirect: 'manual' });

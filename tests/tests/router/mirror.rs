@@ -34,6 +34,7 @@ fn a_copy_asks_the_same_and_does_not_say_for_whom() {
         ("crossfade-token", CONTROL_TOKEN),
         ("crossfade-variant", "blue"),
         ("crossfade-mirror", "0"),
+        ("cf-connecting-ip", "203.0.113.9"),
     ];
     let answer = edge.get("/a%2Fb//c?q=%20&r", &headers);
     assert_eq!((answer.status, answer.text().as_str(), answer.variant()), (200, "blue", "blue"));
@@ -42,8 +43,14 @@ fn a_copy_asks_the_same_and_does_not_say_for_whom() {
     assert_eq!((copy.method.as_str(), copy.target.as_str()), ("GET", "/a%2Fb//c?q=%20&r"));
     assert_eq!((copy.header("accept-language"), copy.header("user-agent")), (Some("de"), Some("Browser/1")));
     assert_eq!(copy.header("crossfade-mirror"), Some("1"));
-    for private in ["cookie", "authorization", "proxy-authorization", "crossfade-token", "crossfade-variant"]
-    {
+    for private in [
+        "cookie",
+        "authorization",
+        "proxy-authorization",
+        "x-forwarded-for",
+        "crossfade-token",
+        "crossfade-variant",
+    ] {
         assert_eq!(copy.header(private), None, "{private}: {copy:#?}");
     }
     let original = &blue.received()[0];
