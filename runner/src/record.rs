@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::orders::Word;
+use crate::orders::{Letter, Word};
 use crate::report;
 
 mod heartbeat;
@@ -137,6 +137,14 @@ pub struct Answered {
     pub refused: Option<String>,
     /// When.
     pub at: Timestamp,
+}
+
+impl Answered {
+    /// What became of an order: obeyed, or why not.
+    pub fn to(letter: &Letter, reply: Result<(), String>) -> Self {
+        let Letter { id, order, .. } = letter.clone();
+        Self { id, order, by: letter.whose(), refused: reply.err(), at: report::now() }
+    }
 }
 
 /// How a release ended.

@@ -49,9 +49,12 @@ fn find(history: &[Record], wanted: &str) -> Option<Previous> {
     history.iter().filter(named).find_map(destination)
 }
 
-/// Where a release is. One whose deployment was removed, or that never had any, is nowhere.
+/// Where a release is. One whose deployment was removed, or that never had any, is nowhere; what was there before its release
+/// is not ours to remove.
 fn destination(record: &Record) -> Option<Previous> {
-    record.deployment_id.as_ref()?;
+    if record.deployment_id.is_none() && record.command != "rollout" {
+        return None;
+    }
     Some(Previous {
         origin: Origin::new("origin", record.origin.as_deref()?).ok()?,
         version: Version::new("version", record.version.as_str()).ok()?,

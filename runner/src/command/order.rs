@@ -35,6 +35,8 @@ pub(super) fn promote(session: Session, arguments: &Promote) -> Result<(), Error
 pub(super) fn run(session: Session, word: Word, arguments: &Say) -> Result<(), Error> {
     match in_flight(&session)? {
         Some(record) => say(session, record, word, arguments),
+        // A release that ended stuck, or whose record is lost, has left weights that nobody brings home.
+        None if word == Word::Abort && rollback::is_shifted(&session)? => rollback::home(&session),
         None => Err(Error::Usage(match session.ledger.current()? {
             Some(Record { ended: Some(ended), id, version, .. }) => {
                 format!("nothing is in flight: release {id} of {version} has ended ({})", ended.outcome)

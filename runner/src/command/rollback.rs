@@ -45,6 +45,16 @@ pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> 
     write(session, &edge, &table, &target, &release)
 }
 
+/// Whether weights are in flight, as far as the table tells.
+pub(super) fn is_shifted(session: &Session) -> Result<bool, Error> {
+    Ok(table_in_force(session)?.is_some_and(|table| table.lease().is_some()))
+}
+
+/// `crossfade abort` with nobody in charge of the weights in flight.
+pub(super) fn home(session: &Session) -> Result<(), Error> {
+    run(session, &Rollback { to: None, force: false, abandoned: false })
+}
+
 /// `crossfade promote` with nothing in flight: the other version that the table lists, which a rollback has left there.
 pub(super) fn forward(session: &Session) -> Result<(), Error> {
     let edge = session.edge()?;

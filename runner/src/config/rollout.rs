@@ -98,7 +98,7 @@ pub enum Second {
     /// It ends with exit code 5, and nothing was changed.
     #[default]
     Refuse,
-    /// It waits for the other one to end.
+    /// It waits for the other one to end. Of several that wait, one goes on then, and the others end with exit code 5.
     Queue,
     /// The other one is told to go home; then this one begins.
     Supersede,

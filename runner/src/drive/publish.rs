@@ -30,6 +30,9 @@ pub(super) fn publish(
         Some(reason) if !urgent => Err(WriteFailure::NotWritten(format!("cancelled: {reason}"))),
         Some(_) | None => Ok(()),
     };
+    if let Some(by) = world.heartbeat.lost_to() {
+        return Err(WriteFailure::Superseded(by.to_owned()));
+    }
     let phase = format!("revision {}", table.revision());
     if urgent {
         world.heartbeat.note(|record| {

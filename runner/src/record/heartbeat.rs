@@ -1,7 +1,7 @@
 //! Tells other runners, again and again, that a release is still in charge, and listens to what people say to it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Answered, EXPIRES_AFTER, Ledger, Record, WITHIN};
@@ -24,6 +24,7 @@ const LISTEN_WITHIN: Duration = Duration::from_secs(5);
 pub struct Heartbeat {
     record: Arc<Mutex<Record>>,
     news: Arc<AtomicBool>,
+    lost_to: Arc<OnceLock<String>>,
     ledger: Ledger,
     stop: Cancel,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -56,9 +57,11 @@ impl Heartbeat {
     pub fn start(ledger: Ledger, record: Record, cancel: Cancel, ear: Ear) -> Self {
         let record = Arc::new(Mutex::new(record));
         let (stop, news) = (Cancel::default(), Arc::new(AtomicBool::new(false)));
+        let lost_to = Arc::new(OnceLock::new());
         let beat = Beat {
             record: Arc::clone(&record),
             news: Arc::clone(&news),
+            lost_to: Arc::clone(&lost_to),
             ledger: ledger.clone(),
             cancel,
             ear,
@@ -67,7 +70,7 @@ impl Heartbeat {
         };
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || beat.run(&stopped));
-        Self { record, news, ledger, stop, thread: Some(thread) }
+        Self { record, news, lost_to, ledger, stop, thread: Some(thread) }
     }
 
     /// Changes the record and writes it: what a release is about to do is known before it does it. Each of the two calls
@@ -96,6 +99,12 @@ impl Heartbeat {
         Notes(Arc::clone(&self.record))
     }
 
+    /// Who has been found in charge in the place of this one. Nothing is to be written any more, not even the way home: whoever
+    /// it is may not have written a table yet that would say so.
+    pub fn lost_to(&self) -> Option<&str> {
+        self.lost_to.get().map(String::as_str)
+    }
+
     /// The record as it is.
     pub fn record(&self) -> Record {
         lock(&self.record).clone()
@@ -120,6 +129,7 @@ impl Drop for Heartbeat {
 struct Beat {
     record: Arc<Mutex<Record>>,
     news: Arc<AtomicBool>,
+    lost_to: Arc<OnceLock<String>>,
     ledger: Ledger,
     cancel: Cancel,
     ear: Ear,
@@ -144,7 +154,9 @@ impl Beat {
                 renewed_at = Instant::now();
                 // A renewal that fails is tried again next time; the record outlives four of them.
                 if let Err(Error::Superseded(by)) = self.ledger.renew(&renewed(&self.record), WITHIN) {
-                    self.cancel.cancel(&format!("{by} took charge"));
+                    let reason = format!("{by} took charge");
+                    let _ = self.lost_to.set(by);
+                    self.cancel.cancel(&reason);
                     return;
                 }
             }
@@ -153,12 +165,13 @@ impl Beat {
 
     /// Whether something was said; that it was heard is told at once.
     fn listen(&mut self) -> bool {
-        if self.waiting.is_some() {
-            return false;
-        }
         let ours = |letter: &Letter| letter.release == lock(&self.record).id;
         let Some(letter) = self.ear.mailbox.look(LISTEN_WITHIN).filter(ours) else { return false };
         if self.last.as_ref() == Some(&letter.id) {
+            return false;
+        }
+        // Whoever wants it undone does not wait for what was said before; everybody else does.
+        if self.waiting.is_some() && letter.order.order().is_some() {
             return false;
         }
         self.last = Some(letter.id.clone());
@@ -169,6 +182,7 @@ impl Beat {
                 self.waiting = Some(letter);
             }
             None => {
+                self.waiting = None;
                 self.answer(&letter, Ok(()));
                 self.cancel.cancel(&format!("aborted {}", letter.whose()));
             }
@@ -189,10 +203,7 @@ impl Beat {
     }
 
     fn answer(&self, letter: &Letter, reply: Result<(), String>) {
-        let Letter { id, order, .. } = letter.clone();
-        let (by, refused) = (letter.whose(), reply.err());
-        let answered = Answered { id, order, by, refused, at: report::now() };
-        lock(&self.record).answered = Some(answered);
+        lock(&self.record).answered = Some(Answered::to(letter, reply));
     }
 }
 

@@ -54,11 +54,21 @@ impl Ledger {
         self.write_and_see(record, cancel)
     }
 
-    /// Takes charge of a release whose runner is dead, as the next generation of it.
+    /// Takes charge of a release whose runner, `from`, is dead, as the next generation of it.
     ///
     /// # Errors
-    /// [`Error::InCharge`] when somebody else took it over at the same moment and won.
-    pub fn take_charge(&self, record: &Record, cancel: &Cancel) -> Result<(), Error> {
+    /// [`Error::InCharge`] when somebody else took it over since, or at the same moment and won; [`Error::Usage`] when it
+    /// has ended meanwhile.
+    pub fn take_charge(&self, record: &Record, from: Option<&Owner>, cancel: &Cancel) -> Result<(), Error> {
+        if let Some(found) = self.current()? {
+            if found.id != record.id || found.owner.as_ref() != from {
+                return Err(found.refusal("nothing was changed"));
+            }
+            if let Some(ended) = found.ended {
+                let text = format!("release {} has ended meanwhile ({})", found.id, ended.outcome);
+                return Err(Error::Usage(text));
+            }
+        }
         self.write_and_see(record, cancel)
     }
 

@@ -136,6 +136,11 @@ impl Charge<'_> {
     pub(super) fn end(mut self, result: Result<(), Error>) -> Result<(), Error> {
         let session = self.session;
         self.heartbeat.stop();
+        let result = match (result, self.heartbeat.lost_to()) {
+            // It was cancelled because somebody else is in charge.
+            (Err(Error::Cancelled(_)), Some(by)) => end::in_charge(Err(Error::Superseded(by.to_owned()))),
+            (result, _) => result,
+        };
         let (outcome, text) = match &result {
             Ok(()) => {
                 let whom = self.whom.take().unwrap_or_else(|| "it serves everybody".into());

@@ -13,8 +13,8 @@ use crate::command::Session;
 use crate::config::Config;
 use crate::error::Error;
 use crate::hooks::{Asker, Moment};
-use crate::orders::Word;
-use crate::record::{Record, runner_name};
+use crate::orders::{Mailbox, Word};
+use crate::record::{Answered, Record, WITHIN, runner_name};
 use crate::report;
 
 /// Takes a release over and drives it to its end; `word` is the first thing that it is told.
@@ -26,6 +26,9 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
         // Later edits never touch a release that has begun.
         session.config = Config::parse(text)
             .map_err(|why| Error::Record { key: format!("release:{}", session.environment), why })?;
+        if let Some(settings) = session.config.environments.get(session.environment.as_str()) {
+            session.settings = settings.clone();
+        }
     }
     let session = &session;
     let of = format!("release {} of {}", record.id, record.version);
@@ -51,7 +54,8 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     let mut moment =
         Moment::new(session.environment.clone(), release.clone(), version.clone(), slot, stable_version);
     moment.deployment_url.clone_from(&record.origin);
-    let record = taken_over(record, rollout.owner().clone());
+    let from = record.owner.clone();
+    let record = taken_over(session, record, rollout.owner().clone());
     let claim = Claim { session, release, version, edge, asker, moment, record };
     let announce = |session: &Session, record: &Record| {
         session.reporter.warn(format!(
@@ -62,8 +66,9 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
             word.command()
         ));
     };
-    let mut charge =
-        claim.take(announce, |session, record| session.ledger.take_charge(record, &session.cancel))?;
+    let mut charge = claim.take(announce, |session, record| {
+        session.ledger.take_charge(record, from.as_ref(), &session.cancel)
+    })?;
     match (word, word.order()) {
         (Word::Abort, _) | (_, None) => session.cancel.cancel(&format!("aborted {whose}")),
         // It is being gone on with: that is what was said.
@@ -88,9 +93,19 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     charge.end(result)
 }
 
-/// The record of the same release with another runner.
-fn taken_over(record: Record, owner: Owner) -> Record {
+/// The record of the same release with another runner. What was said to the one before and not answered is not done by this
+/// one: whoever said it may have given up, and said something else.
+fn taken_over(session: &Session, record: Record, owner: Owner) -> Record {
     let now = report::now();
     let phase = format!("taken over by runner {}", owner.runner);
-    Record { owner: Some(owner), phase, stage: None, runner: runner_name(), ..record.renewed(now) }
+    let (mut heard, mut answered) = (record.heard.clone(), record.answered.clone());
+    let mailbox = Mailbox::new(session.namespace.clone(), &session.environment);
+    if let Some(letter) = mailbox.look(WITHIN).filter(|letter| letter.release == record.id)
+        && answered.as_ref().is_none_or(|answered| answered.id != letter.id)
+    {
+        heard = Some(letter.id.clone());
+        answered = Some(Answered::to(&letter, Err("it was taken over before it heard that".into())));
+    }
+    let (owner, runner) = (Some(owner), runner_name());
+    Record { owner, phase, stage: None, runner, heard, answered, ..record.renewed(now) }
 }

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crossfade_sandbox::{Action, ApiRequest, Fault};
 use crossfade_tests::Running;
 use rustix::process::Signal;
 
-use crate::Stage;
+use crate::{Stage, until};
 
 const STEPS: &str = r#"steps = [{ weight = "5%", hold = "1s" }, { weight = "25%", hold = "15s" }, { weight = "50%", hold = "1s" }]"#;
 
@@ -44,16 +45,20 @@ fn nobody_there_and_the_lease_brings_everybody_home() {
 #[test]
 fn whoever_resumes_goes_on_from_the_step_that_it_was_at() {
     let stage = killed_at_a_quarter(STEPS);
-    stage.site.run(&["resume"]).expect(5).says(&[
+    // What it did not hear is not obeyed by whoever goes on with it: somebody has been told that it was not heard.
+    stage.site.run(&["abort"]).expect(5).says(&[
         "does not hear",
         "counts as alive until ",
         "--runner-is-dead",
     ]);
     // Later edits do not touch it.
     let config = std::fs::read_to_string(stage.site.path().join("crossfade.toml")).unwrap();
-    stage
-        .site
-        .write("crossfade.toml", &config.replace("/api/health/basic", "/gone/by/now\"\ntimeout = \"1s"));
+    stage.site.write(
+        "crossfade.toml",
+        &config
+            .replace("/api/health/basic", "/gone/by/now\"\ntimeout = \"1s")
+            .replace(&stage.site.sandbox.public_url().unwrap(), "http://127.0.0.1:9"),
+    );
     let resumed = stage.site.run(&["resume", "--json", "--runner-is-dead"]).expect(0);
     assert!(resumed.stdout.contains("taken over from step 2 on"), "{}", resumed.stdout);
     assert_eq!(stage.written(), [(2_500, true), (5_000, true), (10_000, true), (10_000, false)]);
@@ -85,6 +90,57 @@ fn of_two_that_resume_at_once_one_drives() {
     assert_eq!(codes, [0, 5], "{both:?}");
     assert_eq!(stage.written(), [(2_500, true), (5_000, true), (10_000, true), (10_000, false)]);
     assert_eq!(stage.record()["owner"]["generation"], 2);
+}
+
+#[test]
+fn whoever_resumes_late_finds_that_another_one_drives() {
+    let stage = killed_at_a_quarter(STEPS);
+    // Between its look at the record and its claim, another one claims the release and begins to drive.
+    let later = Action::Latency { ms: 5_000 };
+    stage.site.sandbox.fault(Fault::new("GET", "values/routing", later).times(1));
+    let resume = || Running::begin(stage.site.command(&["resume", "--json", "--runner-is-dead"]));
+    let looks = |request: &ApiRequest| request.method == "GET" && request.path.contains("values/release");
+    let looked = || stage.site.sandbox.requests().iter().filter(|request| looks(request)).count();
+    let before = looked();
+    let late = resume();
+    until("it has looked at the record", || looked() > before);
+    let [first, late] = [resume(), late].map(Running::end);
+    assert_eq!((first.code, late.code), (0, 5), "{first:?}\n{late:?}");
+    assert!(late.stderr.contains("nothing was changed"), "{late:?}");
+    assert_eq!(stage.written(), [(2_500, true), (5_000, true), (10_000, true), (10_000, false)]);
+    assert_eq!(stage.record()["owner"]["generation"], 2);
+}
+
+#[test]
+fn a_runner_that_wakes_up_before_its_heir_has_written_a_table_writes_none_either() {
+    let stage = Stage::new(STEPS);
+    let mut sleeper = stage.begin();
+    stage.until_held(&mut sleeper, "25 %");
+    sleeper.signal(Signal::STOP);
+    assert_eq!(stage.written(), [(500, true), (2_500, true)]);
+    // What is said to it makes it look at its record as soon as it is awake.
+    let said = Running::begin(stage.site.command(&["pause"]));
+    until("it is said", || stage.site.sandbox.kv("order:production").is_some());
+    let heir = Running::begin(stage.site.command(&["resume", "--json", "--runner-is-dead"]));
+    until("it is claimed", || stage.record()["owner"]["generation"] == 2);
+    sleeper.signal(Signal::CONT);
+    sleeper.end().expect(5).says(&["took over; this release wrote nothing more"]);
+    said.end().expect(2).says(&["did not pause: ", "taken over"]);
+    heir.end().expect(0);
+    assert_eq!(stage.written(), [(2_500, true), (5_000, true), (10_000, true), (10_000, false)]);
+}
+
+#[test]
+fn weights_that_nobody_is_in_charge_of_are_brought_home() {
+    let stage = Stage::new(STEPS);
+    stage.site.run(&["abort"]).expect(2).says(&["nothing is in flight"]);
+    stage.site.edit("routing:production", |table| {
+        table["variants"][0]["weight"] = 7_500.into();
+        table["variants"][1]["weight"] = 2_500.into();
+        table["lease"] = serde_json::json!({ "expires_at": "2999-01-01T00:00:00Z" });
+    });
+    stage.site.run(&["abort"]).expect(0).prints(&["1.0.0 serves everybody"]);
+    assert_eq!(stage.written(), [(0, false)]);
 }
 
 #[test]

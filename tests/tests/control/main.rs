@@ -11,7 +11,7 @@ mod status;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossfade_core::RoutingTable;
 use crossfade_sandbox::NAMESPACE_ID;
@@ -138,5 +138,15 @@ expect = {{ json = {{ "/status" = "ok" }}, latency = "1s" }}
 
     pub(crate) fn record(&self) -> Value {
         self.site.document("release:production")
+    }
+}
+
+/// Waits until something holds.
+#[track_caller]
+pub(crate) fn until(what: &str, mut met: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !met() {
+        assert!(Instant::now() < deadline, "it took too long until {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,6 +1,9 @@
 //! What a release is told while its runner is alive.
 
-use crate::Stage;
+use crossfade_tests::Running;
+use serde_json::json;
+
+use crate::{Stage, until};
 
 const STEPS: &str = r#"steps = [{ weight = "5%", hold = "1h" }, { weight = "50%", hold = "1h" }]"#;
 
@@ -62,6 +65,10 @@ fn in_full_means_straight_to_the_last_step() {
         (stage.site.served_version(), stage.site.writes("routing:production")),
         ("2.0.0".into(), stage_writes + 2)
     );
+
+    // Nothing removes an origin that was there before its release, so it can be gone to by its name as well.
+    stage.site.run(&["rollback"]).expect(0);
+    stage.site.run(&["rollback", "--to", "2.0.0"]).expect(0).prints(&["2.0.0 serves everybody"]);
 }
 
 #[test]
@@ -89,5 +96,38 @@ fn an_abort_before_traffic_moves_starts_nothing() {
     running.until_phase("prepare");
     stage.site.run(&["abort"]).expect(0);
     running.end().expect(3).says(&["aborted by "]);
+    assert_eq!(stage.written(), []);
+}
+
+#[test]
+fn a_release_that_finds_another_one_in_charge_is_superseded_and_not_cancelled() {
+    let stage = Stage::new(STEPS);
+    stage.site.append("[hooks]\nprepare = [{ name = \"wait\", run = \"sleep 3073\" }]\n");
+    let mut running = stage.begin();
+    running.until_phase("prepare");
+    let id = stage.record()["id"].as_str().unwrap().to_owned();
+    stage.site.edit("release:production", |record| record["id"] = "rel-another".into());
+    // What is said to it makes it look at its record now, and not within three quarters of a minute.
+    stage.site.put(
+        "order:production",
+        &json!({ "schema": 1, "id": "1", "release": id, "order": "pause", "by": "me", "at": "2026-01-01T00:00:00Z" }),
+    );
+    running.end().expect(5).says(&["release rel-another took over; this release wrote nothing more"]);
+    assert_eq!(stage.record()["id"], "rel-another");
+    assert_eq!(stage.written(), []);
+}
+
+#[test]
+fn an_abort_is_heard_while_another_order_waits() {
+    let stage = Stage::new(STEPS);
+    stage.site.append("[hooks]\nprepare = [{ name = \"wait\", run = \"sleep 3072\" }]\n");
+    let mut running = stage.begin();
+    running.until_phase("prepare");
+    // There is nothing to pause yet, so this waits.
+    let pausing = Running::begin(stage.site.command(&["pause"]));
+    until("it is heard", || !stage.record()["heard"].is_null());
+    stage.site.run(&["abort"]).expect(0);
+    running.end().expect(3).says(&["aborted by "]);
+    pausing.end().expect(2).says(&["did not answer"]);
     assert_eq!(stage.written(), []);
 }
