@@ -14,10 +14,10 @@ fn secrets_are_in_no_output_no_document_and_no_argument() {
         let said = format!("you said {} {:?}", request.target, request.header("authorization"));
         wire.answer("500 Internal Server Error", &[], said);
     });
-    // The hook sees its own arguments, its shell's and the program's.
+    // The hook sees its own arguments, its leash's and the program's.
     site.configure(
         "[rollout]",
-        "prepare = [{ name = \"arguments\", run = \"cat /proc/$$/cmdline /proc/$PPID/cmdline >> arguments\" }]\n\n[rollout]",
+        "prepare = [{ name = \"arguments\", run = \"read -r _ _ _ program _ < /proc/$PPID/stat; cat /proc/$$/cmdline /proc/$PPID/cmdline /proc/$program/cmdline >> arguments\" }]\n\n[rollout]",
     );
     site.write(
         "crossfade.toml",
