@@ -32,9 +32,10 @@ fn failing() -> Origin {
         }
         "/503" => wire.answer("503 Service Unavailable", &[("retry-after", "1")], vec![b'x'; 300_000]),
         _ => {
-            wire.answer("500 Internal Server Error", &[("set-cookie", "broken=1")], "oops");
-            // The runtime itself repeats a bodiless request whose reused connection breaks; only here no connection is
-            // reused, so that every request the origin sees is the router's.
+            // The runtime itself repeats a bodiless request whose reused connection breaks, and fails any other one that never
+            // arrived; only where it is told that no connection is reused, every request is the router's and is seen.
+            let headers = [("set-cookie", "broken=1"), ("connection", "close")];
+            wire.answer("500 Internal Server Error", &headers, "oops");
             wire.close();
         }
     })
