@@ -25,6 +25,7 @@ mod rescue;
 mod rules;
 mod secret;
 mod signed;
+mod smuggle;
 mod socket;
 mod stream;
 mod trap;
