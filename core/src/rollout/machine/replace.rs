@@ -40,7 +40,12 @@ impl Rollout {
             return self.deploy(now, step);
         }
         self.state = State::Draining { step, until };
-        Effect::WaitUntil(self.renewal().map_or(until, |renewal| renewal.min(until)))
+        self.wait_until(until)
+    }
+
+    /// Waits, but no longer than until the lease is to be renewed.
+    fn wait_until(&self, time: Timestamp) -> Effect {
+        Effect::WaitUntil(self.renewal().map_or(time, |renewal| renewal.min(time)))
     }
 
     /// Brings the new version to the step's batch, and renews the lease meanwhile when it is time.
@@ -119,7 +124,7 @@ impl Rollout {
         }
         self.state = State::Undoing { then, from };
         if now < from {
-            return Effect::WaitUntil(self.renewal().map_or(from, |renewal| renewal.min(from)));
+            return self.wait_until(from);
         }
         Effect::Undo { instances, until: self.renewal() }
     }

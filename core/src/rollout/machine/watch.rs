@@ -39,33 +39,14 @@ pub(in crate::rollout) struct Pause {
 impl Rollout {
     /// A step's table has just been seen served.
     pub(super) fn watch_from(&mut self, now: Timestamp, step: usize) -> Effect {
-        let watch = Watch {
-            step,
-            confirmed_at: now,
-            errors: 0,
-            passed: false,
-            unclear: None,
-            next: now,
-            hurried: self.full,
-            pause: None,
-            waiting: Waiting::default(),
-        };
-        self.watch(now, watch)
+        self.watch(now, Watch { hurried: self.full, ..Watch::new(step, now) })
     }
 
     /// A batch has the version before again. When the release is paused it goes no further; what serves is measured on.
     pub(super) fn stand_by(&mut self, now: Timestamp, step: usize) -> Effect {
-        let watch = Watch {
-            step,
-            confirmed_at: now,
-            errors: 0,
-            passed: true,
-            unclear: None,
-            next: now.plus(self.plan.limits().measure_every),
-            hurried: true,
-            pause: self.paused.take(),
-            waiting: Waiting::default(),
-        };
+        let next = now.plus(self.plan.limits().measure_every);
+        let pause = self.paused.take();
+        let watch = Watch { passed: true, next, hurried: true, pause, ..Watch::new(step, now) };
         self.watch(now, watch)
     }
 
@@ -213,6 +194,21 @@ impl Rollout {
 }
 
 impl Watch {
+    /// Of a step that nothing is known of yet; it is measured at once.
+    fn new(step: usize, now: Timestamp) -> Self {
+        Self {
+            step,
+            confirmed_at: now,
+            errors: 0,
+            passed: false,
+            unclear: None,
+            next: now,
+            hurried: false,
+            pause: None,
+            waiting: Waiting::default(),
+        }
+    }
+
     /// Whether it goes on being measured.
     fn is_measured(&self) -> bool {
         self.pause.as_ref().is_none_or(|pause| !pause.by_verdict)
