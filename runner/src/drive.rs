@@ -2,7 +2,7 @@
 //!
 //! Each effect is performed with a deadline. Waiting, confirming and measuring are left at once when somebody cancels. A
 //! call to KV in flight is waited for, because home must not overtake a write; no further one is begun. So home is written
-//! at most [`WRITE_WITHIN`] (what is in flight) + [`FENCE_WITHIN`] + [`WRITE_WITHIN`] after a signal, which is below 6 s.
+//! at most `WRITE_WITHIN` (what is in flight) + `FENCE_WITHIN` + `WRITE_WITHIN` after a signal ([`publish`]), which is below 6 s.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

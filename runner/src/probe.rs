@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crossfade_core::probe::Observed;
-use crossfade_core::table::{VariantName, Version};
+use crossfade_core::table::{Origin, VariantName, Version};
 use ureq::http;
 
 use crate::edge::ControlToken;
@@ -59,6 +59,16 @@ impl ThroughEdge {
     fn answered(&self, header: &str) -> bool {
         header.starts_with(&format!("variant=\"{}\", version=\"{}\",", self.variant, self.version))
     }
+}
+
+/// What a site answers to `GET /`: whether it is there at all.
+///
+/// # Errors
+/// Why there is no answer.
+pub fn status(origin: &Origin) -> Result<u16, NoAnswer> {
+    const WITHIN: Duration = Duration::from_secs(10);
+    let request = Request { method: "GET", path: "/", headers: &[], body: None, timeout: WITHIN };
+    send(&agent(), &Target::new(origin.as_str()), request).map(|observed| observed.status)
 }
 
 /// A request to a site.

@@ -1,4 +1,4 @@
-//! One release, blue-green. In: a directory. Out: the new version is stable, or everything is as it was.
+//! One release. In: a directory, or where a version is already. Out: the new version is stable, or everything is as it was.
 //!
 //! ```text
 //!  claim ─ build ─ confirm-rollout ─ prepare ─ database ─ upload ─ live ─ health ─ smoke ─ pre-rollout ─┐
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Canary, CannotStart, Plan, Rollout, Subject};
-use crossfade_core::table::{Generation, Origin, Owner, Revision, VariantName, Version};
+use crossfade_core::table::{Generation, Origin, Owner, ReleaseId, Revision, VariantName, Version};
 
 use crate::cancel::Cancel;
 use crate::command::Session;
@@ -25,7 +25,6 @@ use crate::record::{Record, WITHIN};
 use crate::report::Event;
 
 use charge::{Charge, Claim};
-use hooks::InFlight;
 use measure::CanaryWork;
 
 mod charge;
@@ -102,8 +101,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let edge = session.edge()?;
     let rolling = session.config.rollout.strategy == Strategy::Rolling;
     let release = new_release_id();
-    let (named, variable) = ((&request.version, &release), |name: &str| std::env::var(name).ok());
-    let asker = Asker::new(&session.config.hooks, &session.root, named, session.cancel.clone(), variable)?;
+    let asker = asker(session, &request.version, &release)?;
     second::wait_for_the_first(session, &release)?;
     let found = takeover::table_in_force(session)?;
     let slot = if rolling { fleet_slot()? } else { idle_slot(session, found.as_ref())? };
@@ -141,6 +139,12 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
             if rolling { fleet::run(&mut charge, request, start) } else { run(&mut charge, request, start) }
         });
     charge.end(result)
+}
+
+/// Who asks the hooks of a release.
+fn asker(session: &Session, version: &Version, release: &ReleaseId) -> Result<Asker, Error> {
+    let variable = |name: &str| std::env::var(name).ok();
+    Asker::new(&session.config.hooks, &session.root, (version, release), session.cancel.clone(), variable)
 }
 
 fn announce(session: &Session, record: &Record, found: Option<&RoutingTable>) {
@@ -190,10 +194,7 @@ fn run(charge: &mut Charge<'_>, request: &Request, start: Start) -> Result<(), E
         affinity,
         policy,
     };
-    let stable = base.as_ref().map(|table| table.stable().origin.clone());
-    let hooks = InFlight::new(session, &charge.asker, &charge.moment, &plan);
-    let release = charge.release.as_str();
-    let work = CanaryWork::new(session, release, &canary, &charge.edge, stable.as_ref(), hooks);
+    let work = CanaryWork::new(charge, &plan, &canary, base.as_ref());
     let subject = Subject::Canary(canary);
     let rollout = Rollout::new(plan, base, subject, charge.release.clone(), owner)?.above(served);
     charge.drive(rollout, work)
@@ -242,7 +243,10 @@ fn fleet_slot() -> Result<VariantName, Error> {
 }
 
 /// The slot that no visitor is on.
-fn idle_slot(session: &Session, base: Option<&RoutingTable>) -> Result<VariantName, Error> {
+///
+/// # Errors
+/// When the configuration's slots have no names.
+pub fn idle_slot(session: &Session, base: Option<&RoutingTable>) -> Result<VariantName, Error> {
     let stable = base.map(|table| table.stable().name.as_str());
     let [one, other] = &session.config.rollout.slots;
     let idle = if stable == Some(one.as_str()) { other } else { one };

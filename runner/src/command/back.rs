@@ -1,20 +1,17 @@
 //! Which version a rollback goes to: the one before, or any release of the history whose deployment is still there.
 
-use std::time::Duration;
-
 use crossfade_core::RoutingTable;
-use crossfade_core::table::{Origin, Previous, ReleaseId, VariantName, Version};
+use crossfade_core::table::{Origin, Previous, ReleaseId, Version};
 
 use super::Session;
 use crate::error::Error;
-use crate::probe::{self, Target};
+use crate::probe;
 use crate::record::Record;
+use crate::release::idle_slot;
 use crate::report;
 
 /// How many releases are looked through.
 const LOOK_BACK: usize = 100;
-/// The most one question to a deployment may take.
-const ASK_WITHIN: Duration = Duration::from_secs(10);
 /// How many are named when the wanted one is not among them.
 const NAMED: usize = 5;
 
@@ -35,7 +32,7 @@ pub(super) fn to(
     if !force {
         check(&to)?;
     }
-    Ok(table.switched(&to, &slot_beside(session, table)?, release.clone(), report::now()))
+    Ok(table.switched(&to, &idle_slot(session, Some(table))?, release.clone(), report::now()))
 }
 
 /// Whether a release of the history can be gone back to, as far as its record tells.
@@ -77,10 +74,9 @@ fn unknown(history: &[Record], table: &RoutingTable, wanted: &str) -> Error {
 
 /// Refuses what does not answer: a rollback must not be what takes the site down.
 fn check(to: &Previous) -> Result<(), Error> {
-    let request = probe::Request { method: "GET", path: "/", headers: &[], body: None, timeout: ASK_WITHIN };
-    let why = match probe::send(&probe::agent(), &Target::new(to.origin.as_str()), request) {
-        Ok(answer) if answer.status < 500 && answer.status != 404 => return Ok(()),
-        Ok(answer) => format!("answers {}", answer.status),
+    let why = match probe::status(&to.origin) {
+        Ok(status) if status < 500 && status != 404 => return Ok(()),
+        Ok(status) => format!("answers {status}"),
         Err(error) => error.to_string(),
     };
     Err(Error::Gate {
@@ -90,11 +86,4 @@ fn check(to: &Previous) -> Result<(), Error> {
             to.version, to.origin
         ),
     })
-}
-
-/// The slot that a version takes which is not listed: the one that does not serve.
-fn slot_beside(session: &Session, table: &RoutingTable) -> Result<VariantName, Error> {
-    let [one, other] = &session.config.rollout.slots;
-    let idle = if table.stable().name.as_str() == one { other } else { one };
-    VariantName::new("rollout.slots", idle.as_str()).map_err(|error| Error::Usage(error.to_string()))
 }

@@ -25,24 +25,23 @@ const END_WITHIN: Duration = Duration::from_secs(240);
 /// `crossfade promote`.
 pub(super) fn promote(session: Session, arguments: &Promote) -> Result<(), Error> {
     let word = if arguments.full { Word::PromoteFull } else { Word::Promote };
-    match in_flight(&session)? {
-        Some(record) => say(session, record, word, &arguments.say),
-        None => rollback::forward(&session),
+    match session.ledger.current()? {
+        Some(record) if record.ended.is_none() => say(session, record, word, &arguments.say),
+        Some(_) | None => rollback::forward(&session),
     }
 }
 
 /// The others.
 pub(super) fn run(session: Session, word: Word, arguments: &Say) -> Result<(), Error> {
-    match in_flight(&session)? {
-        Some(record) => say(session, record, word, arguments),
+    match session.ledger.current()? {
+        Some(record) if record.ended.is_none() => say(session, record, word, arguments),
         // A release that ended stuck, or whose record is lost, has left weights that nobody brings home.
-        None if word == Word::Abort && rollback::is_shifted(&session)? => rollback::home(&session),
-        None => Err(Error::Usage(match session.ledger.current()? {
-            Some(Record { ended: Some(ended), id, version, .. }) => {
-                format!("nothing is in flight: release {id} of {version} has ended ({})", ended.outcome)
-            }
-            Some(_) | None => "nothing is in flight: there has been no release yet".into(),
-        })),
+        _ if word == Word::Abort && rollback::is_shifted(&session)? => rollback::home(&session),
+        Some(Record { ended: Some(ended), id, version, .. }) => Err(Error::Usage(format!(
+            "nothing is in flight: release {id} of {version} has ended ({})",
+            ended.outcome
+        ))),
+        Some(_) | None => Err(Error::Usage("nothing is in flight: there has been no release yet".into())),
     }
 }
 
@@ -67,11 +66,6 @@ pub(super) fn retry(session: &Session) -> Result<(), Error> {
     };
     let version = crossfade_core::table::Version::new("version", last.version.as_str()).map_err(damaged)?;
     release::deploy(session, &Request { source, version })
-}
-
-/// The release that has not ended, whether its runner is alive or not.
-fn in_flight(session: &Session) -> Result<Option<Record>, Error> {
-    Ok(session.ledger.current()?.filter(|record| record.ended.is_none()))
 }
 
 fn say(session: Session, record: Record, word: Word, arguments: &Say) -> Result<(), Error> {

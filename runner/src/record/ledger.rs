@@ -94,9 +94,7 @@ impl Ledger {
             Ok(Some(other)) if other.id != record.id => {
                 Err(Error::Superseded(format!("release {}", other.id)))
             }
-            Ok(Some(Record { owner: Some(other), .. }))
-                if record.owner.as_ref().is_some_and(|ours| is_fenced(ours, &other)) =>
-            {
+            Ok(Some(Record { owner: Some(other), .. })) if record.is_lost_to(&other) => {
                 Err(Error::Superseded(format!("runner {} of this release", other.runner)))
             }
             // A damaged record is nobody's.
@@ -146,11 +144,7 @@ impl Ledger {
         match self.current() {
             Ok(Some(other)) if other.id != record.id => self.archive(record),
             // Whoever has taken this release over tells its end.
-            Ok(Some(Record { owner: Some(other), .. }))
-                if record.owner.as_ref().is_some_and(|ours| is_fenced(ours, &other)) =>
-            {
-                Ok(())
-            }
+            Ok(Some(Record { owner: Some(other), .. })) if record.is_lost_to(&other) => Ok(()),
             Ok(_) | Err(Error::Record { .. }) => self.close(record),
             Err(error) => Err(error),
         }
@@ -231,7 +225,11 @@ impl Ledger {
     }
 }
 
-/// Whether somebody else has taken this very release over since.
-fn is_fenced(ours: &Owner, other: &Owner) -> bool {
-    other.runner != ours.runner && other.generation >= ours.generation
+impl Record {
+    /// Whether somebody else has taken this very release over since.
+    fn is_lost_to(&self, other: &Owner) -> bool {
+        self.owner
+            .as_ref()
+            .is_some_and(|ours| other.runner != ours.runner && other.generation >= ours.generation)
+    }
 }

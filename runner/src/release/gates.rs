@@ -1,5 +1,7 @@
 //! Everything that must hold before visitors meet the new version, and the measurements while they do.
 
+use std::time::Duration;
+
 use crossfade_core::table::{Origin, ReleaseId};
 
 use crate::cancel::Cancel;
@@ -19,6 +21,11 @@ pub fn target(url: &str) -> Target {
     Target::new(url)
 }
 
+/// How long what was brought somewhere may take to answer.
+pub(super) fn live_within(version: Option<&VersionConfig>) -> Duration {
+    version.map_or(Duration::from_secs(120), |version| version.within.0)
+}
+
 /// Waits until the deployment is live and says that it is the new version.
 pub(super) fn live(
     session: &Session,
@@ -27,11 +34,7 @@ pub(super) fn live(
     origin: &Origin,
 ) -> Result<(), Error> {
     let phase = session.reporter.phase("live");
-    let within = session
-        .config
-        .version
-        .as_ref()
-        .map_or(std::time::Duration::from_secs(120), |version| version.within.0);
+    let within = live_within(session.config.version.as_ref());
     let cancel = &session.cancel;
     phase.progress(format!("waiting for {origin}"));
     let deadline = std::time::Instant::now() + within;
@@ -225,6 +228,20 @@ pub(super) fn worst(results: &[CheckResult]) -> Option<&CheckResult> {
     let first = |wanted: fn(&Verdict) -> bool| results.iter().find(move |result| wanted(&result.verdict));
     first(|verdict| matches!(verdict, Verdict::Fail { .. }))
         .or_else(|| first(|verdict| *verdict != Verdict::Pass))
+}
+
+/// That `who` fails this check as well, so that nobody else is to be blamed for it.
+pub(super) fn fails_too(
+    checks: &[HealthCheck],
+    check: &str,
+    who: &str,
+    at: &Target,
+    context: &Context,
+    cancel: &Cancel,
+) -> Option<String> {
+    let same: Vec<HealthCheck> = checks.iter().filter(|it| it.name == check).cloned().collect();
+    let results = health::run_all(&same, at, context, cancel);
+    worst(&results).map(|failed| format!("{who} fails the same check: {failed}"))
 }
 
 pub(super) fn context(config: &Config, version: &str, release: &str) -> Context {

@@ -2,16 +2,16 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossfade_core::rollout::{Answer, Canary, Deployed, HookGate, Verdict as Measured};
-use crossfade_core::table::{Origin, VariantName, Weight};
+use crossfade_core::RoutingTable;
+use crossfade_core::rollout::{Answer, Canary, Deployed, HookGate, Plan, Verdict as Measured};
+use crossfade_core::table::{VariantName, Weight};
 
-use super::gates::{context, target, worst};
+use super::charge::Charge;
+use super::gates::{context, fails_too, target, worst};
 use super::hooks::InFlight;
 use crate::cancel::Cancel;
-use crate::command::Session;
 use crate::context::Context;
 use crate::drive::Work;
-use crate::edge::Edge;
 use crate::health::{self, HealthCheck, Verdict};
 use crate::probe::Target;
 use crate::smoke::{self, SmokeTest};
@@ -32,24 +32,23 @@ pub(super) struct CanaryWork {
 
 impl CanaryWork {
     pub(super) fn new(
-        session: &Session,
-        release: &str,
+        charge: &Charge<'_>,
+        plan: &Plan,
         canary: &Canary,
-        edge: &Edge,
-        stable: Option<&Origin>,
-        hooks: InFlight,
+        base: Option<&RoutingTable>,
     ) -> Self {
+        let session = charge.session;
         let config = &session.config;
         let tests = if config.rollout.verify_smoke { config.smoke.clone() } else { Vec::new() };
         Self {
             checks: config.health.clone(),
-            context: context(config, canary.version.as_str(), release),
-            at_canary: edge.target(&canary.name, &canary.version),
-            at_stable: stable.map(|origin| target(origin.as_str())),
+            context: context(config, canary.version.as_str(), charge.release.as_str()),
+            at_canary: charge.edge.target(&canary.name, &canary.version),
+            at_stable: base.map(|table| target(table.stable().origin.as_str())),
             cancel: session.cancel.clone(),
             smoke_passed: AtomicBool::new(tests.is_empty()),
             tests,
-            hooks,
+            hooks: InFlight::new(session, &charge.asker, &charge.moment, plan),
         }
     }
 
@@ -66,9 +65,7 @@ impl CanaryWork {
 
     /// That stable fails the same check, when it does.
     fn blameless(&self, check: &str) -> Option<String> {
-        let same: Vec<HealthCheck> = self.checks.iter().filter(|it| it.name == check).cloned().collect();
-        let result = health::run_all(&same, self.at_stable.as_ref()?, &self.context, &self.cancel);
-        worst(&result).map(|failed| format!("stable fails the same check: {failed}"))
+        fails_too(&self.checks, check, "stable", self.at_stable.as_ref()?, &self.context, &self.cancel)
     }
 
     fn smoke(&self) -> Measured {

@@ -5,14 +5,13 @@ use crossfade_core::table::{Owner, ReleaseId, VariantName, Version};
 
 use super::charge::Claim;
 use super::fleet::{self, FleetWork, Sources};
-use super::hooks::InFlight;
 use super::id::new_runner_id;
 use super::measure::CanaryWork;
 use super::takeover::table_in_force;
 use crate::command::Session;
 use crate::config::Config;
 use crate::error::Error;
-use crate::hooks::{Asker, Moment};
+use crate::hooks::Moment;
 use crate::orders::{Mailbox, Word};
 use crate::record::{Answered, Record, WITHIN, runner_name};
 use crate::report;
@@ -47,9 +46,7 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     let runner = new_runner_id();
     let rollout = Rollout::resume(saved, runner, found.as_ref())?.above(served);
 
-    let named = (&version, &release);
-    let variable = |name: &str| std::env::var(name).ok();
-    let asker = Asker::new(&session.config.hooks, &session.root, named, session.cancel.clone(), variable)?;
+    let asker = super::asker(session, &version, &release)?;
     let stable_version = record.stable_version.clone();
     let mut moment =
         Moment::new(session.environment.clone(), release.clone(), version.clone(), slot, stable_version);
@@ -77,10 +74,7 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     }
     let result = match rollout.subject() {
         Subject::Canary(canary) => {
-            let stable = rollout.base().map(|table| table.stable().origin.clone());
-            let hooks = InFlight::new(session, &charge.asker, &charge.moment, rollout.plan());
-            let release = charge.release.as_str();
-            let work = CanaryWork::new(session, release, &canary, &charge.edge, stable.as_ref(), hooks);
+            let work = CanaryWork::new(&charge, rollout.plan(), &canary, rollout.base());
             charge.drive(rollout, work)
         }
         Subject::Fleet(crew) => {

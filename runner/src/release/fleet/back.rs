@@ -2,7 +2,6 @@
 //! the rollback commands.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crossfade_core::RoutingTable;
 use crossfade_core::table::{Draft, PREVIOUS_MAX, Previous, ReleaseId, Variant, Version};
@@ -11,12 +10,10 @@ use super::instances;
 use crate::command::Session;
 use crate::config::{InstanceConfig, Place, Strategy};
 use crate::error::Error;
-use crate::probe::{self, Request, Target};
+use crate::probe;
 use crate::release::{self, Source};
 use crate::report;
 
-/// The most one question to a deployment may take.
-const ASK_WITHIN: Duration = Duration::from_secs(10);
 /// How far back the history is looked through.
 const LOOK_BACK: usize = 100;
 
@@ -153,17 +150,15 @@ fn one_version(table: &RoutingTable) -> Result<Version, Error> {
 
 /// Refuses an origin that is gone: old deployments are removed.
 fn answers(variant: &Variant) -> Result<(), Error> {
-    let at = Target::new(variant.origin.as_str());
-    let request = Request { method: "GET", path: "/", headers: &[], body: None, timeout: ASK_WITHIN };
     let gone = |why: String| {
         Error::Usage(format!(
             "{} {} at {} cannot be gone back to: {why}; --force goes there all the same",
             variant.name, variant.version, variant.origin
         ))
     };
-    match probe::send(&probe::agent(), &at, request) {
-        Ok(observed) if observed.status < 500 => Ok(()),
-        Ok(observed) => Err(gone(format!("it answers {}", observed.status))),
+    match probe::status(&variant.origin) {
+        Ok(status) if status < 500 => Ok(()),
+        Ok(status) => Err(gone(format!("it answers {status}"))),
         Err(error) => Err(gone(error.to_string())),
     }
 }

@@ -13,11 +13,8 @@ use crate::config::{Command, Commands, Place, VersionConfig};
 use crate::context::Context;
 use crate::hooks::{Answer, NoAnswer, run_command};
 use crate::record::InstanceRecord;
-use crate::release::gates::named;
+use crate::release::gates::{live_within, named};
 use crate::upload::{self, Deployment, Output, Upload};
-
-/// How long what was brought there may take to answer, when the configuration does not say.
-const LIVE_WITHIN: Duration = Duration::from_secs(120);
 
 /// One instance of the fleet.
 pub(super) struct Member {
@@ -207,7 +204,7 @@ impl Member {
 
 impl Means {
     fn live_within(&self) -> Duration {
-        self.named.as_ref().map_or(LIVE_WITHIN, |version| version.within.0)
+        live_within(self.named.as_ref())
     }
 }
 

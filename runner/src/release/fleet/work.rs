@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::Target;
 use crate::release::charge::Charge;
-use crate::release::gates::{context, target, worst};
+use crate::release::gates::{context, fails_too, target, worst};
 use crate::release::hooks::InFlight;
 use crate::smoke::{self, SmokeTest};
 
@@ -173,10 +173,8 @@ impl FleetWork {
         let witness = witness.or_else(|| self.leaving.first().map(|it| (it.name.clone(), it.origin.clone())));
         let witness = witness.or_else(|| others().find_map(|it| Some((it.name.clone(), it.after()?))));
         let (name, origin) = witness?;
-        let same: Vec<HealthCheck> =
-            self.checks.iter().filter(|it| it.name == failed.name).cloned().collect();
-        let results = health::run_all(&same, &target(origin.as_str()), &self.means.context, cancel);
-        worst(&results).map(|failed| format!("{name} fails the same check: {failed}"))
+        let at = target(origin.as_str());
+        fails_too(&self.checks, &failed.name, name.as_str(), &at, &self.means.context, cancel)
     }
 
     /// The health checks of a batch that has its visitors again.
