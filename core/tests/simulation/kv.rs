@@ -62,8 +62,7 @@ impl Kv {
 
     /// What was the truth so long ago.
     fn seen(&self, now: Timestamp, ago: Duration) -> Held {
-        let then = self.history.iter().rev().find(|(at, _)| now.since(*at) >= ago);
-        then.or(self.history.first()).and_then(|(_, table)| table.clone())
+        back_then(&self.history, now, ago).and_then(Clone::clone)
     }
 
     /// The table as the API answers. `None`: it does not.
@@ -95,9 +94,7 @@ impl Kv {
         if down || dice.chance(faults.api_fails) {
             return None;
         }
-        let ago = stale(dice, faults);
-        let then = self.records.iter().rev().find(|(at, _)| now.since(*at) >= ago);
-        then.or(self.records.first()).map(|(_, record)| record.clone())
+        back_then(&self.records, now, stale(dice, faults)).cloned()
     }
 
     /// A location's read for its routers.
@@ -145,6 +142,12 @@ impl Fate {
             Self::Never => "writes refused",
         }
     }
+}
+
+/// What was the newest so long ago; the oldest when nothing is that old.
+fn back_then<T>(entries: &[(Timestamp, T)], now: Timestamp, ago: Duration) -> Option<&T> {
+    let then = entries.iter().rev().find(|(at, _)| now.since(*at) >= ago);
+    then.or(entries.first()).map(|(_, entry)| entry)
 }
 
 fn stale(dice: &mut Dice, faults: &Faults) -> Duration {

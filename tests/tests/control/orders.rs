@@ -91,9 +91,7 @@ approve_within = "2s""#,
 #[test]
 fn an_abort_before_traffic_moves_starts_nothing() {
     let stage = Stage::new(STEPS);
-    stage.site.append("[hooks]\nprepare = [{ name = \"wait\", run = \"sleep 3071\" }]\n");
-    let mut running = stage.begin();
-    running.until_phase("prepare");
+    let running = before_traffic_moves(&stage);
     stage.site.run(&["abort"]).expect(0);
     running.end().expect(3).says(&["aborted by "]);
     assert_eq!(stage.written(), []);
@@ -102,9 +100,7 @@ fn an_abort_before_traffic_moves_starts_nothing() {
 #[test]
 fn a_release_that_finds_another_one_in_charge_is_superseded_and_not_cancelled() {
     let stage = Stage::new(STEPS);
-    stage.site.append("[hooks]\nprepare = [{ name = \"wait\", run = \"sleep 3073\" }]\n");
-    let mut running = stage.begin();
-    running.until_phase("prepare");
+    let running = before_traffic_moves(&stage);
     let id = stage.record()["id"].as_str().unwrap().to_owned();
     stage.site.edit("release:production", |record| record["id"] = "rel-another".into());
     // What is said to it makes it look at its record now, and not within three quarters of a minute.
@@ -120,9 +116,7 @@ fn a_release_that_finds_another_one_in_charge_is_superseded_and_not_cancelled() 
 #[test]
 fn an_abort_is_heard_while_another_order_waits() {
     let stage = Stage::new(STEPS);
-    stage.site.append("[hooks]\nprepare = [{ name = \"wait\", run = \"sleep 3072\" }]\n");
-    let mut running = stage.begin();
-    running.until_phase("prepare");
+    let running = before_traffic_moves(&stage);
     // There is nothing to pause yet, so this waits.
     let pausing = Running::begin(stage.site.command(&["pause"]));
     until("it is heard", || !stage.record()["heard"].is_null());
@@ -130,4 +124,12 @@ fn an_abort_is_heard_while_another_order_waits() {
     running.end().expect(3).says(&["aborted by "]);
     pausing.end().expect(2).says(&["did not answer"]);
     assert_eq!(stage.written(), []);
+}
+
+/// A release that stays in its preparation until somebody ends it.
+fn before_traffic_moves(stage: &Stage) -> Running {
+    stage.site.append("[hooks]\nprepare = [{ name = \"wait\", run = \"sleep 3071\" }]\n");
+    let mut running = stage.begin();
+    running.until_phase("prepare");
+    running
 }
