@@ -12,6 +12,7 @@ mod deploy;
 mod history;
 mod order;
 mod question;
+pub(crate) mod report;
 mod rollback;
 mod session;
 mod settings;
@@ -42,6 +43,10 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::History(arguments) => {
             let arguments = arguments.clone();
             ask(Session::open(global)?, move |session| history::run(session, &arguments))
+        }
+        Command::Report(arguments) => {
+            let arguments = arguments.clone();
+            ask(Session::open(global)?, move |session| report::run(session, &arguments))
         }
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),

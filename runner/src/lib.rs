@@ -16,6 +16,7 @@
 //! | [`signing`] | a routing table | its document, signed when there is a key |
 //! | [`edge`] | the public URL | which revision it serves |
 //! | [`report`] | events | lines for people, JSON for programs |
+//! | [`summary`] | ended releases | how releases went in a period |
 //! | [`error`] | | every way to fail, its hint, its exit code |
 
 #![forbid(unsafe_code)]
@@ -40,5 +41,6 @@ pub mod report;
 pub mod retry;
 pub mod signing;
 pub mod smoke;
+pub mod summary;
 mod transport;
 pub mod upload;

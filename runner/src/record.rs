@@ -64,6 +64,9 @@ pub struct Record {
     pub expires_at: Timestamp,
     /// How it ended; absent while it is in charge.
     pub ended: Option<Ended>,
+    /// What it was built from, when git knows; a report's lead time begins there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
     /// Which process is in charge of it.
     #[serde(default)]
     pub owner: Option<Owner>,
@@ -112,6 +115,15 @@ pub struct InstanceRecord {
     pub deployment_id: Option<String>,
 }
 
+/// A commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Its hash.
+    pub id: String,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
 /// A Pages deployment that a release made.
 #[derive(Clone, Debug)]
 pub struct Uploaded<'a> {
@@ -158,6 +170,19 @@ pub struct Ended {
     pub text: String,
 }
 
+impl Ended {
+    /// What outcome and version do not say: a release's last line names both itself.
+    pub fn reason(&self, version: &str) -> &str {
+        let outcome = self.outcome.replace('-', " ");
+        let text = self.text.as_str();
+        let after = |said: &str| text.strip_prefix(said)?.strip_prefix(": ");
+        after(&format!("{outcome} {version}"))
+            .or_else(|| after(&outcome))
+            .or_else(|| after(&format!("{version} was not released")))
+            .unwrap_or(text)
+    }
+}
+
 impl Record {
     /// A record of a release that begins now.
     pub fn begin(
@@ -184,6 +209,7 @@ impl Record {
             updated_at: now,
             expires_at: now.plus(EXPIRES_AFTER),
             ended: None,
+            commit: None,
             owner: None,
             stage: None,
             steps: None,
@@ -250,4 +276,28 @@ pub fn runner_name() -> String {
             .map_or_else(|| "this host".to_owned(), |name| name.trim().to_owned());
         format!("process {} on {host}", std::process::id())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_history_says_nothing_twice() {
+        for (outcome, text, said) in [
+            ("promoted", "promoted 1.1.0: it serves everybody", "it serves everybody"),
+            ("rolled-back", "rolled back 1.1.0: health failed", "health failed"),
+            ("not-started", "1.1.0 was not released: smoke: red", "smoke: red"),
+            ("superseded", "superseded: rel-7 took over", "rel-7 took over"),
+            ("stuck", "stuck: no answer", "no answer"),
+            (
+                "promoted",
+                "blue 1.1.0 serves everybody (revision 7)",
+                "blue 1.1.0 serves everybody (revision 7)",
+            ),
+        ] {
+            let ended = Ended { at: crate::report::now(), outcome: outcome.into(), text: text.into() };
+            assert_eq!(ended.reason("1.1.0"), said);
+        }
+    }
 }

@@ -271,14 +271,25 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A duration as a person says it: `0.4 s`, `12 s`, `3 min 5 s`.
+/// A duration as a person says it: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`.
 pub fn seconds(duration: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
     let whole = duration.as_secs();
     match whole {
         0..10 => format!("{:.1} s", duration.as_secs_f64()),
-        10..60 => format!("{whole} s"),
-        60.. => format!("{} min {} s", whole / 60, whole % 60),
+        10..MINUTE => format!("{whole} s"),
+        MINUTE..HOUR => format!("{} min {} s", whole / MINUTE, whole % MINUTE),
+        HOUR..DAY => format!("{} h {} min", whole / HOUR, whole % HOUR / MINUTE),
+        DAY.. => format!("{} d {} h", whole / DAY, whole % DAY / HOUR),
     }
+}
+
+/// A share (0 to 1) as a person reads it: `75 %`, `0.4 %`.
+pub fn percent(share: f64) -> String {
+    let rounded = (share * 1000.0).round() / 10.0;
+    if rounded.fract() == 0.0 { format!("{rounded:.0} %") } else { format!("{rounded:.1} %") }
 }
 
 /// `1 file`, `2 files`.

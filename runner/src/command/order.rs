@@ -65,7 +65,7 @@ pub(super) fn retry(session: &Session) -> Result<(), Error> {
         command: "retry",
     };
     let version = crossfade_core::table::Version::new("version", last.version.as_str()).map_err(damaged)?;
-    release::deploy(session, &Request { source, version })
+    release::deploy(session, &Request { source, version, commit: last.commit.clone() })
 }
 
 fn say(session: Session, record: Record, word: Word, arguments: &Say) -> Result<(), Error> {
