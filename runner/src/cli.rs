@@ -110,7 +110,7 @@ pub(crate) enum Command {
     Status(Status),
     /// List the releases that ended, newest first.
     History(History),
-    /// Tell how releases went: active and completed ones, success rate, durations, causes of failure, lead time.
+    /// Tell how releases went, or what happened in one of them, as text, Markdown, or a page with pictures.
     Report(Report),
     /// Set the weights by hand, with the same invariants as a release.
     Weights(Weights),
@@ -137,6 +137,9 @@ pub(crate) struct Deploy {
     /// What Cloudflare's dashboard calls the deployment.
     #[arg(short, long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
+    /// When it has ended, write its report there: report.html, report.md, timeline.svg.
+    #[arg(long, env = "CROSSFADE_REPORT", value_name = "DIRECTORY")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -199,6 +202,9 @@ pub(crate) struct History {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Report {
+    /// What happened in one release, by its id (`rel-…`) or version, rather than how releases went in a period.
+    #[arg(value_name = "RELEASE")]
+    pub(crate) release: Option<String>,
     /// The period's beginning: so long ago (`7d`, `12h`), a date, or an RFC 3339 time.
     #[arg(long, value_name = "WHEN", default_value = "30d")]
     pub(crate) from: When,
@@ -208,6 +214,12 @@ pub(crate) struct Report {
     /// As Markdown, for a job summary or a chat.
     #[arg(long)]
     pub(crate) markdown: bool,
+    /// Write the release's report as a page that needs nothing else.
+    #[arg(long, value_name = "FILE", requires = "release")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the release's picture; with `--markdown` the text refers to it.
+    #[arg(long, value_name = "FILE", requires = "release")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 /// A point in time as people say it.

@@ -23,7 +23,11 @@ pub use session::Session;
 
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
     match command {
-        Command::Deploy(arguments) => deploy::run(&Session::open(global)?, arguments),
+        Command::Deploy(arguments) => {
+            let mut session = Session::open(global)?;
+            session.report.clone_from(&arguments.report);
+            deploy::run(&session, arguments)
+        }
         Command::Rollout(arguments) => deploy::rollout(&Session::open(global)?, arguments),
         Command::Promote(arguments) => order::promote(Session::open(global)?, arguments),
         Command::Abort(say) => order::run(Session::open(global)?, Word::Abort, say),

@@ -230,6 +230,13 @@ impl Config {
         self.rollout.plan(hooks, instances, first_release)
     }
 
+    /// The texts that may name environment variables.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = String> {
+        let health = self.health.iter().flat_map(HealthCheck::templates);
+        let smoke = self.smoke.iter().flat_map(SmokeTest::templates);
+        health.chain(smoke).chain(self.hooks.all().flat_map(Hook::templates))
+    }
+
     /// The JSON Schema of the file.
     pub fn schema() -> serde_json::Value {
         schemars::schema_for!(Self).to_value()

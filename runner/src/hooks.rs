@@ -117,11 +117,10 @@ impl Asker {
             }
         }
         let ours = [API_TOKEN, CONTROL_TOKEN, SIGNING_KEY].map(from_environment);
-        let all = || Phase::ALL.into_iter().flat_map(|phase| hooks.of(phase));
-        let theirs = all().flat_map(Hook::templates);
+        let theirs = hooks.all().flat_map(Hook::templates);
         let context = Context::new(version.as_str(), release.as_str())
             .with_environment(ours.into_iter().chain(theirs), variable)
-            .with_secrets(all().filter_map(Hook::query).map(str::to_owned));
+            .with_secrets(hooks.all().filter_map(Hook::query).map(str::to_owned));
         Ok(Self { directory: directory.to_owned(), context: Arc::new(context), cancel })
     }
 

@@ -17,6 +17,7 @@
 //! | [`edge`] | the public URL | which revision it serves |
 //! | [`report`] | events | lines for people, JSON for programs |
 //! | [`summary`] | ended releases | how releases went in a period |
+//! | [`story`] | one release's record | a page, Markdown and a picture of what happened |
 //! | [`error`] | | every way to fail, its hint, its exit code |
 
 #![forbid(unsafe_code)]
@@ -41,6 +42,7 @@ pub mod report;
 pub mod retry;
 pub mod signing;
 pub mod smoke;
+pub mod story;
 pub mod summary;
 mod transport;
 pub mod upload;

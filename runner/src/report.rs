@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use crossfade_core::Timestamp;
+use crossfade_core::{RoutingTable, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Error;
@@ -18,7 +18,7 @@ use crate::hooks::Asked;
 
 mod event;
 
-pub use event::{Entry, Event};
+pub use event::{Entry, Event, Share};
 
 /// How often a phase that takes long says so where there is no terminal.
 pub const STILL_EVERY: Duration = Duration::from_secs(15);
@@ -85,6 +85,12 @@ impl Reporter {
     /// A hook was asked: for programs and for the history. People see what it leads to.
     pub fn hook(&self, asked: &Asked) {
         self.remember(asked.into());
+    }
+
+    /// Other weights were written: for programs and for the history. People follow it as a phase.
+    pub fn weights(&self, why: &'static str, table: &RoutingTable) {
+        let variants = Share::of(table);
+        self.remember(Event::Weights { revision: table.revision().number(), why, variants });
     }
 
     /// A release begins.

@@ -21,6 +21,8 @@ use crate::record::Record;
 mod cause;
 mod said;
 
+pub(crate) use said::markdown;
+
 /// The successes whose durations are averaged.
 const SUCCESSES: usize = 20;
 /// The causes that are told.

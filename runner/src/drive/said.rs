@@ -16,13 +16,15 @@ pub(super) struct Said<'a> {
     phase: Option<(Phase<'a>, String)>,
     /// What the last table was sent for, and its shares.
     published: Option<(&'static str, String)>,
+    /// The shares that were written last.
+    written: String,
     /// What stood in the way last.
     trouble: String,
 }
 
 impl<'a> Said<'a> {
     pub(super) const fn new(reporter: &'a Reporter) -> Self {
-        Self { reporter, phase: None, published: None, trouble: String::new() }
+        Self { reporter, phase: None, published: None, written: String::new(), trouble: String::new() }
     }
 
     /// An effect is about to be performed.
@@ -98,6 +100,13 @@ impl<'a> Said<'a> {
                 };
                 self.detail(false, why);
                 self.trouble.clone_from(why);
+            }
+            (Effect::Publish { table, .. }, Event::Published(Ok(()))) => {
+                // A renewal of the lease, or the same without it: no news.
+                if let Some((why, shares)) = self.published.as_ref().filter(|(_, it)| *it != self.written) {
+                    self.reporter.weights(why, table);
+                    self.written.clone_from(shares);
+                }
             }
             (Effect::Confirm(_), Event::Confirmed(Confirmation::Served)) => self.done(", served at the edge"),
             (Effect::Confirm(_), Event::Confirmed(Confirmation::NotYet(seen))) => {

@@ -152,7 +152,8 @@ impl Charge<'_> {
         let record = self.heartbeat.record();
         let ending = Some(Ending { outcome, text: text.clone() });
         let moment = Moment { deployment_url: record.origin.clone(), outcome: ending, ..self.moment };
-        end::close(session, &session.ledger, record, &self.earlier, outcome, text);
+        let record = end::close(session, &session.ledger, record, &self.earlier, outcome, text);
+        end::report(session, &record);
         end::after(session, &self.asker, &moment, &result);
         self.begun.finish(CLEAN_UP_WITHIN);
         drop(self.telling);

@@ -1,7 +1,8 @@
 //! What programs read: one JSON object an event.
 
-use crossfade_core::Timestamp;
-use serde::Serialize;
+use crossfade_core::table::{Variant, Weight};
+use crossfade_core::{RoutingTable, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::millis;
 use crate::error::Error;
@@ -68,6 +69,15 @@ pub enum Event {
         /// How long that took.
         elapsed_ms: u64,
     },
+    /// A table with other weights was written.
+    Weights {
+        /// Its revision.
+        revision: u64,
+        /// What for: `switch`, `drain`, `restore`, `shelter`, `settle`, `home`.
+        why: &'static str,
+        /// Who serves whom.
+        variants: Vec<Share>,
+    },
     /// Something that a person should look at, and that stops nothing.
     Warning {
         /// What.
@@ -125,6 +135,29 @@ impl From<&Asked> for Event {
             tries: asked.tries,
             elapsed_ms: millis(asked.took),
         }
+    }
+}
+
+/// What a variant serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Its name in the table.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Basis points.
+    pub weight: Weight,
+}
+
+impl Share {
+    /// What each variant of a table serves.
+    pub fn of(table: &RoutingTable) -> Vec<Self> {
+        let share = |variant: &Variant| Self {
+            name: variant.name.to_string(),
+            version: variant.version.to_string(),
+            weight: variant.weight,
+        };
+        table.variants().iter().map(share).collect()
     }
 }
 
