@@ -23,12 +23,9 @@ pub(super) fn run(session: &Session, arguments: &Report) -> Result<(), Error> {
         return Err(Error::Usage(format!("the period would end ({to}) before it begins ({from})")));
     }
     let summary = summary(session, (from, to), now)?;
+    let line = || json!({ "version": 1, "type": "deployment_report", "at": now, "summary": summary });
     print(&match session.reporter.mode() {
-        Mode::Json => {
-            let mut line = json!({ "version": 1, "type": "deployment_report", "at": now });
-            line["summary"] = json!(summary);
-            line.to_string()
-        }
+        Mode::Json => line().to_string(),
         Mode::Lines if arguments.markdown => summary.to_markdown(),
         Mode::Lines => summary.to_text(),
     });
@@ -49,7 +46,8 @@ fn one(session: &Session, wanted: &str, arguments: &Report) -> Result<(), Error>
     match session.reporter.mode() {
         Mode::Json => {
             let at = record.ended.as_ref().map(|ended| ended.at);
-            print(&json!({ "version": 1, "type": "release", "at": at, "release": record }).to_string());
+            let line = json!({ "version": 1, "type": "release", "at": at, "release": record });
+            print(&session.secrets.redact(&line.to_string()));
         }
         Mode::Lines if arguments.markdown => print(&story.to_markdown(picture.as_deref())),
         Mode::Lines if arguments.html.is_some() || arguments.svg.is_some() => {}
@@ -100,7 +98,10 @@ pub(crate) fn summary(
     const LONGEST: u64 = 5 * 24 * 60 * 60 * 1000;
     let since = period.0.as_millis().saturating_sub(LONGEST);
     let since = Timestamp::from_millis(i64::try_from(since).unwrap_or(i64::MAX));
-    let ended = session.ledger.history_since(since, Summary::has_enough)?;
+    let mut ended = session.ledger.history_since(since, Summary::has_enough)?;
+    for end in ended.iter_mut().filter_map(|record| record.ended.as_mut()) {
+        end.text = session.secrets.redact(&end.text);
+    }
     let last = session.ledger.current()?;
     Ok(Summary::of(session.environment.as_str(), ended, last.as_ref(), period, now))
 }

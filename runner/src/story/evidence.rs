@@ -210,10 +210,28 @@ pub(super) fn read(evidence: &[Value], clean: &dyn Fn(&str) -> String) -> Seen {
             seen.add(at, event, clean);
         }
     }
+    seen.drop_repeated();
     seen
 }
 
 impl Seen {
+    /// A phase that only asks hooks says nothing that they do not.
+    fn drop_repeated(&mut self) {
+        let hooks: Vec<(String, Timestamp, Timestamp)> = self
+            .bars
+            .iter()
+            .filter(|bar| bar.kind == Kind::Hook)
+            .filter_map(|hook| Some((hook.name.split_once(": ")?.0.to_owned(), hook.from, hook.to)))
+            .collect();
+        self.bars.retain(|bar| {
+            // What took a hook is measured a moment after the phase began, and a moment before it ended.
+            let within = |(phase, from, to): &(String, Timestamp, Timestamp)| {
+                *phase == bar.name && bar.from <= *from && *to <= bar.to
+            };
+            bar.kind == Kind::Hook || bar.result == Result::Bad || !hooks.iter().any(within)
+        });
+    }
+
     fn add(&mut self, at: Timestamp, event: Event, clean: &dyn Fn(&str) -> String) {
         let bar = |kind, name: &str, elapsed_ms: u64, result, text: &str| {
             let began = at.as_millis().saturating_sub(elapsed_ms);

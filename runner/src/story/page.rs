@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::picture::{self, Width};
 use super::steps::{Counted, Step};
-use super::{Measurement, Story};
+use super::{Bar, Measurement, Note, Story};
 use crate::report::{percent, seconds};
 use crate::story::evidence::{Result, Side, Verdict};
 use crate::story::picture::in_time;
@@ -92,89 +92,118 @@ impl Story {
     }
 
     fn phases(&self) -> Markup {
-        html! {
-            @if !self.bars.is_empty() {
-                h2 { "Phases and hooks" }
-                div.table { table {
-                    thead { tr { th { "from" } th { "what" } th.number { "took" } th { "result" } th { "in words" } } }
-                    tbody { @for bar in &self.bars { tr {
-                        td.when { (when(bar.from)) }
-                        td { (bar.name) }
-                        td.number { (seconds(bar.to.since(bar.from))) }
-                        td { (result(bar.result)) }
-                        td.text { (bar.text) }
-                    } } }
-                } }
-            }
-        }
+        let row = |bar: &Bar| {
+            let took = seconds(bar.to.since(bar.from));
+            vec![
+                html! { (when(bar.from)) },
+                html! { (bar.name) },
+                html! { (took) },
+                result(bar.result),
+                html! { (bar.text) },
+            ]
+        };
+        let columns = [
+            ("from", "when"),
+            ("what", "text"),
+            ("took", "number"),
+            ("result", "when"),
+            ("in words", "text"),
+        ];
+        section("Phases and hooks", &columns, self.bars.iter().map(row))
     }
 
     fn noted(&self) -> Markup {
-        html! {
-            @if !self.notes.is_empty() {
-                h2 { "Alerts and warnings" }
-                div.table { table { tbody { @for note in &self.notes { tr {
-                    td.when { (when(note.at)) }
-                    td.text { @if note.alert { span.bad { "▲ " } } (note.text) }
-                } } } } }
-            }
-        }
+        let row = |note: &Note| {
+            let mark = html! { @if note.alert { span.bad { "▲ " } } };
+            vec![html! { (when(note.at)) }, html! { (mark) (note.text) }]
+        };
+        section("Alerts and warnings", &[("at", "when"), ("what", "text")], self.notes.iter().map(row))
     }
 }
 
 fn steps(steps: &[Step]) -> Markup {
-    html! {
-        @if !steps.is_empty() {
-            h2 { "Steps" }
-            div.table { table {
-                thead { tr {
-                    th { "from" } th { "for" } th.number { "new version" } th.number { "held" }
-                    th { "requests that failed: new, old" } th.number { "p95: new, old" } th { "last verdict" }
-                } }
-                tbody { @for step in steps { tr {
-                    td.when { (when(step.from)) }
-                    td { (step.why) }
-                    td.number { (percent(f64::from(step.weight) / 10_000.0)) }
-                    td.number { (seconds(step.to.since(step.from))) }
-                    td { (failed(&step.canary)) ", " (failed(&step.stable)) }
-                    td.number { (time(step.canary.p95_ms)) ", " (time(step.stable.p95_ms)) }
-                    td.text { @match &step.verdict {
-                        Some((said, why)) => { (verdict(*said)) " " (why) }
-                        None => { "–" }
-                    } }
-                } } }
-            } }
-        }
-    }
+    let columns = [
+        ("from", "when"),
+        ("for", "when"),
+        ("new version", "number"),
+        ("held", "number"),
+        ("failed: new", "number"),
+        ("old", "number"),
+        ("p95: new", "number"),
+        ("old", "number"),
+        ("last verdict", "text"),
+    ];
+    let row = |step: &Step| {
+        let verdict = step.verdict.as_ref().map(|(said, why)| html! { (verdict(*said)) " " (why) });
+        vec![
+            html! { (when(step.from)) },
+            html! { (step.why) },
+            html! { (percent(f64::from(step.weight) / 10_000.0)) },
+            html! { (seconds(step.to.since(step.from))) },
+            html! { (failed(&step.canary)) },
+            html! { (failed(&step.stable)) },
+            html! { (time(step.canary.p95_ms)) },
+            html! { (time(step.stable.p95_ms)) },
+            verdict.unwrap_or_else(|| html! { "–" }),
+        ]
+    };
+    section("Steps", &columns, steps.iter().map(row))
 }
 
 fn measurements(measurements: &[Measurement]) -> Markup {
+    let columns = [
+        ("at", "when"),
+        ("new version", "number"),
+        ("failed: new", "number"),
+        ("old", "number"),
+        ("p50 / p95 / p99: new", "number"),
+        ("old", "number"),
+        ("verdict", "text"),
+    ];
+    let row = |it: &Measurement| {
+        vec![
+            html! { (when(it.at)) },
+            html! { (percent(f64::from(it.weight) / 10_000.0)) },
+            html! { (failed(&Counted::from(&it.canary))) },
+            html! { (failed(&Counted::from(&it.stable))) },
+            html! { (percentiles(&it.canary)) },
+            html! { (percentiles(&it.stable)) },
+            html! { (verdict(it.verdict)) " " (it.why) },
+        ]
+    };
     html! {
         @if !measurements.is_empty() {
             details {
                 summary { "All " (measurements.len()) " measurements" }
-                div.table { table {
-                    thead { tr {
-                        th { "at" } th.number { "new version" } th { "failed: new, old" } th.number { "p50 / p95 / p99: new" }
-                        th.number { "old" } th { "verdict" }
-                    } }
-                    tbody { @for it in measurements { tr {
-                        td.when { (when(it.at)) }
-                        td.number { (percent(f64::from(it.weight) / 10_000.0)) }
-                        td { (failed(&Counted::from(&it.canary))) ", " (failed(&Counted::from(&it.stable))) }
-                        td.number { (percentiles(&it.canary)) }
-                        td.number { (percentiles(&it.stable)) }
-                        td.text { (verdict(it.verdict)) " " (it.why) }
-                    } } }
-                } }
+                (table(&columns, measurements.iter().map(row)))
             }
+        }
+    }
+}
+
+/// A table below its heading; nothing when it has no rows.
+fn section(name: &str, columns: &[(&str, &str)], rows: impl ExactSizeIterator<Item = Vec<Markup>>) -> Markup {
+    html! { @if rows.len() > 0 { h2 { (name) } (table(columns, rows)) } }
+}
+
+/// Columns by name and class. On a telephone a row is a card, in which each cell says its column's name.
+fn table(columns: &[(&str, &str)], rows: impl Iterator<Item = Vec<Markup>>) -> Markup {
+    html! {
+        table {
+            thead { tr { @for (name, class) in columns { th.(class) { (name) } } } }
+            tbody { @for row in rows {
+                tr { @for ((name, class), cell) in columns.iter().zip(row) { td.(class) data-name=(name) { (cell) } } }
+            } }
         }
     }
 }
 
 /// `12 of 60`
 pub(super) fn failed(counted: &Counted) -> String {
-    format!("{} of {}", counted.errors, counted.requests)
+    match counted.requests {
+        0 => "–".into(),
+        requests => format!("{} of {requests}", counted.errors),
+    }
 }
 
 /// A time that may be unknown.

@@ -49,7 +49,7 @@ struct Canvas<'a> {
 pub(super) fn draw(story: &Story, width: Width, alone: bool) -> String {
     let (across, left, right) = match width {
         Width::Wide => (960.0, 168.0, 14.0),
-        Width::Narrow => (380.0, 46.0, 10.0),
+        Width::Narrow => (380.0, 54.0, 10.0),
     };
     let time = TimeAxis::new((story.started_at, story.until), (left, across - right));
     let mut canvas = Canvas { story, width, time, y: 4.0, drawn: Group::new() };

@@ -40,6 +40,8 @@ fn evidence() -> Vec<Value> {
     };
     let mut evidence = vec![
         json!({ "at": at(60), "type": "release-started", "release": "rel-20260131T120000-0a1b2c" }),
+        json!({ "at": at(95), "type": "hook", "phase": "build", "hook": "node build.mjs --out dist", "answer": "pass",
+            "output": "", "tries": 1, "elapsed_ms": 29_900 }),
         phase(95, "build", 30, true, "node build.mjs --out dist"),
         phase(110, "upload", 14, true, "5 files, 4 of them new"),
         phase(118, "health", 3, true, "4 of 4: basic 15 ms, database 14 ms"),
@@ -94,9 +96,14 @@ fn the_evidence_of_a_release_becomes_its_story() {
     assert_eq!((story.measurements.len(), story.shares.len(), story.notes.len()), (39, 3, 2));
     let hooks: Vec<Result> =
         story.bars.iter().filter(|it| it.kind == Kind::Hook).map(|it| it.result).collect();
-    assert_eq!(hooks, [Result::Waiting, Result::Good]);
-    let build = &story.bars[0];
-    assert_eq!((build.name.as_str(), build.from, build.to), ("build", at(65), at(95)));
+    assert_eq!(hooks, [Result::Good, Result::Waiting, Result::Good]);
+    let names: Vec<&str> = story.bars.iter().take(2).map(|bar| bar.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["build: node build.mjs --out dist", "upload"],
+        "a phase that only asked a hook is not told twice"
+    );
+    assert_eq!((story.bars[1].from, story.bars[1].to), (at(96), at(110)));
     assert_eq!(
         story.reason(),
         "step 2 (25 %): the canary fails more than stable: 12 of 60 requests (20 %) against 3 of 1140"
