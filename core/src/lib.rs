@@ -10,6 +10,7 @@
 //! | [`signature`] | a document | the bytes that are signed; which origins are allowed |
 //! | [`rollout`] | what happened | what to do next |
 //! | [`analysis`] | what was counted, interval by interval | fail, pass, or what is missing |
+//! | [`alert`] | what was counted, look by look | what people have to know, told once |
 //! | [`probe`] | an expectation and an answer | a measurement |
 //!
 //! There is no I/O, no clock, no randomness and no environment in this crate: `core/clippy.toml` forbids them.
@@ -17,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod analysis;
 pub mod asset;
 pub mod assign;

@@ -35,6 +35,7 @@ pub mod error;
 pub mod health;
 pub mod hooks;
 pub mod orders;
+mod outbox;
 pub mod probe;
 pub mod record;
 pub mod release;

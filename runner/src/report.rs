@@ -45,7 +45,7 @@ pub struct Reporter {
     mode: Mode,
     started: Instant,
     entries: Mutex<Vec<Entry>>,
-    listener: Mutex<Option<Listener>>,
+    listeners: Mutex<Vec<Listener>>,
 }
 
 /// Hears of every event as it happens. It must return at once: whoever speaks waits for it.
@@ -54,7 +54,7 @@ pub type Listener = Box<dyn Fn(&Entry) + Send>;
 impl Reporter {
     /// A reporter that speaks in `mode`.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, started: Instant::now(), entries: Mutex::default(), listener: Mutex::default() }
+        Self { mode, started: Instant::now(), entries: Mutex::default(), listeners: Mutex::default() }
     }
 
     /// How it speaks.
@@ -70,16 +70,16 @@ impl Reporter {
     /// What happened, for the record: `earlier`, then everything so far but progress, the newest [`EVIDENCE_MAX`].
     pub fn evidence(&self, earlier: &[serde_json::Value]) -> Vec<serde_json::Value> {
         let entries = self.entries();
-        let told = entries.iter().filter_map(|entry| serde_json::to_value(entry).ok());
-        let all: Vec<_> =
-            earlier.iter().cloned().chain(told.filter(|entry| entry["type"] != "progress")).collect();
+        let news = entries.iter().filter(|entry| entry.event.is_news());
+        let told = news.filter_map(|entry| serde_json::to_value(entry).ok());
+        let all: Vec<_> = earlier.iter().cloned().chain(told).collect();
         let skipped = all.len().saturating_sub(EVIDENCE_MAX);
         all.into_iter().skip(skipped).collect()
     }
 
     /// Has everything told to `listener` too, from now on.
     pub fn listen(&self, listener: Listener) {
-        *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
     /// A hook was asked: for programs and for the history. People see what it leads to.
@@ -171,9 +171,9 @@ impl Reporter {
         {
             let _ = writeln!(anstream::stdout(), "{line}");
         }
-        if let Some(listener) = &*self.listener.lock().unwrap_or_else(PoisonError::into_inner) {
-            listener(&entry);
-        }
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().for_each(|listener| listener(&entry));
+        drop(listeners);
         self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 }

@@ -105,6 +105,14 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Whether hooks are told of it, and the history keeps it. Progress is not: how much of it there is depends on how the command
+    /// speaks.
+    pub(crate) const fn is_news(&self) -> bool {
+        !matches!(self, Self::Progress { .. })
+    }
+}
+
 impl From<&Error> for Event {
     fn from(error: &Error) -> Self {
         Self::Error {
