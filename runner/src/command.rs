@@ -3,6 +3,7 @@
 use crate::cli::{Command, Global};
 use crate::config::Config;
 use crate::error::Error;
+use crate::notice::Notice;
 use crate::orders::Word;
 use crate::report::{Mode, counted, now};
 
@@ -55,9 +56,9 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
         Command::Validate => validate(global),
-        Command::Schema => {
-            let schema = serde_json::to_string_pretty(&Config::schema()).unwrap_or_default();
-            print(&schema);
+        Command::Schema { events } => {
+            let schema = if *events { Notice::schema() } else { Config::schema() };
+            print(&serde_json::to_string_pretty(&schema).unwrap_or_default());
             Ok(())
         }
         Command::Completions { .. } => Ok(()),

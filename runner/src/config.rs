@@ -15,6 +15,8 @@ use crate::smoke::SmokeTest;
 
 mod hooks;
 mod instances;
+mod monitor;
+mod notifications;
 mod requests;
 mod rollout;
 mod router;
@@ -23,6 +25,8 @@ mod value;
 pub use crossfade_core::Span;
 pub use hooks::{Action, Command, Hook, Hooks, Webhook};
 pub use instances::{Commands, InstanceConfig, Place};
+pub use monitor::MonitorConfig;
+pub use notifications::{Notification, To};
 pub use rollout::{HookGates, RolloutConfig, Second, StepConfig, Strategy};
 pub use router::RouterConfig;
 pub use value::{Percent, check_site_url, check_url};
@@ -63,6 +67,12 @@ pub struct Config {
     /// Scenarios that must work, one after the other.
     #[serde(default)]
     pub smoke: Vec<SmokeTest>,
+    /// Who is told of releases, beside whoever runs them.
+    #[serde(default)]
+    pub notifications: Vec<Notification>,
+    /// What is watched, and what is alarming.
+    #[serde(default)]
+    pub monitor: MonitorConfig,
     /// What happens to old deployments.
     #[serde(default)]
     pub cleanup: Cleanup,
@@ -202,6 +212,8 @@ impl Config {
         self.health.iter().try_for_each(check_health)?;
         self.smoke.iter().try_for_each(check_smoke)?;
         self.hooks.check()?;
+        self.notifications.iter().try_for_each(Notification::check)?;
+        self.monitor.check()?;
         if let Some(version) = &self.version {
             version.check()?;
         }
@@ -234,7 +246,12 @@ impl Config {
     pub(crate) fn templates(&self) -> impl Iterator<Item = String> {
         let health = self.health.iter().flat_map(HealthCheck::templates);
         let smoke = self.smoke.iter().flat_map(SmokeTest::templates);
-        health.chain(smoke).chain(self.hooks.all().flat_map(Hook::templates))
+        health.chain(smoke).chain(self.all_hooks().flat_map(Hook::templates))
+    }
+
+    /// Hooks, and the webhooks among the notifications.
+    pub(crate) fn all_hooks(&self) -> impl Iterator<Item = &Hook> {
+        self.hooks.all().chain(self.notifications.iter().filter_map(Notification::hook))
     }
 
     /// The JSON Schema of the file.

@@ -65,6 +65,20 @@ impl Context {
     }
 }
 
+impl Context {
+    /// A document without the secrets, in whatever text of it they were.
+    pub fn redact_json(&self, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => *text = self.redact(text),
+            serde_json::Value::Array(all) => all.iter_mut().for_each(|value| self.redact_json(value)),
+            serde_json::Value::Object(fields) => {
+                fields.values_mut().for_each(|value| self.redact_json(value))
+            }
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+        }
+    }
+}
+
 /// The environment variables that a template names.
 pub(crate) fn variables_in(template: &str) -> impl Iterator<Item = &str> {
     names(template).filter_map(|name| name.strip_prefix(FROM_ENVIRONMENT))

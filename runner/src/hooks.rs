@@ -7,6 +7,7 @@
 //! | [`Asker`] | a hook, a phase, a moment | one answer, after tries |
 //! | [`Gate`] | the hooks of a phase | pass or fail, with *wait* believed for a time |
 //! | [`during_measurement`] | the hooks `rollback` and `rollout` | what they say of the new version |
+//! | [`deliver`] | a document | a webhook that was told, after tries |
 //! | [`Events`] | events | the hooks `event` told, on a thread of its own |
 
 use std::fmt;
@@ -26,6 +27,7 @@ use crate::retry::{Policy, jitter};
 use crate::signing::SIGNING_KEY;
 
 mod command;
+mod delivery;
 mod events;
 mod gate;
 mod moment;
@@ -41,6 +43,7 @@ pub use moment::{Ending, Moment};
 pub use phase::Phase;
 
 pub(crate) use command::ask as run_command;
+pub(crate) use delivery::{Delivery, deliver};
 
 /// How long to wait when *wait* comes without a time.
 const WAIT_DEFAULT: Duration = Duration::from_secs(10);

@@ -16,6 +16,7 @@
 //! | [`signing`] | a routing table | its document, signed when there is a key |
 //! | [`edge`] | the public URL | which revision it serves |
 //! | [`report`] | events | lines for people, JSON for programs |
+//! | [`notice`], [`notify`] | what happened | files, webhooks and chats that are told |
 //! | [`summary`] | ended releases | how releases went in a period |
 //! | [`story`] | one release's record | a page, Markdown and a picture of what happened |
 //! | [`error`] | | every way to fail, its hint, its exit code |
@@ -34,6 +35,8 @@ pub mod edge;
 pub mod error;
 pub mod health;
 pub mod hooks;
+pub mod notice;
+pub mod notify;
 pub mod orders;
 mod outbox;
 pub mod probe;

@@ -17,14 +17,19 @@ const FINISH_WITHIN: Duration = Duration::from_secs(5);
 /// How long what is cancelled then may take to end; twice what a command has to put things in order.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
+/// Which events somebody is told of.
+pub(crate) type Wants = Box<dyn Fn(&Event) -> bool + Send + Sync>;
+/// How somebody is told of an event. The error is why that could not be done.
+pub(crate) type Deliver = Box<dyn FnMut(&Entry) -> Result<(), String> + Send>;
+
 /// Somebody who is told of events.
 pub(crate) struct Destination {
     /// What reports call it.
     pub(crate) title: String,
     /// Of which events.
-    pub(crate) wants: Box<dyn Fn(&Event) -> bool + Send>,
-    /// Tells it of one. The error is why it could not be told.
-    pub(crate) deliver: Box<dyn FnMut(&Entry) -> Result<(), String> + Send>,
+    pub(crate) wants: Wants,
+    /// How.
+    pub(crate) deliver: Deliver,
 }
 
 /// Destinations that are being told.
@@ -43,7 +48,7 @@ struct Told {
 struct Queue {
     /// Gone when nothing can come any more.
     sender: Mutex<Option<SyncSender<Entry>>>,
-    wants: Mutex<Box<dyn Fn(&Event) -> bool + Send>>,
+    wants: Wants,
     dropped: AtomicUsize,
     undelivered: Mutex<Undelivered>,
 }
@@ -64,12 +69,12 @@ impl Outbox {
                 let (sender, receiver) = sync_channel(WAITING_MAX);
                 let queue = Arc::new(Queue {
                     sender: Mutex::new(Some(sender)),
-                    wants: Mutex::new(wants),
+                    wants,
                     dropped: AtomicUsize::new(0),
                     undelivered: Mutex::default(),
                 });
                 let own = Arc::clone(&queue);
-                let telling = Beside::start(move || tell(&receiver, &mut *deliver, &own));
+                let telling = Beside::start(move || tell(&receiver, &mut deliver, &own));
                 Told { title, queue, telling }
             })
             .collect();
@@ -113,7 +118,7 @@ impl Outbox {
 
 impl Queue {
     fn put(&self, entry: &Entry) {
-        if lock(&self.wants)(&entry.event)
+        if (self.wants)(&entry.event)
             && let Some(sender) = &*lock(&self.sender)
             && sender.try_send(entry.clone()).is_err()
         {
@@ -144,7 +149,7 @@ impl Queue {
     }
 }
 
-fn tell(waiting: &Receiver<Entry>, deliver: &mut dyn FnMut(&Entry) -> Result<(), String>, queue: &Queue) {
+fn tell(waiting: &Receiver<Entry>, deliver: &mut Deliver, queue: &Queue) {
     for entry in waiting {
         if let Err(why) = deliver(&entry) {
             queue.note(why);

@@ -10,15 +10,19 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
+use crossfade_core::alert::Severity;
 use crossfade_core::{RoutingTable, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Error;
 use crate::hooks::Asked;
+use crate::notice::{AlertState, Notice};
 
 mod event;
+mod phase;
 
 pub use event::{Entry, Event, Share};
+pub use phase::Phase;
 
 /// How often a phase that takes long says so where there is no terminal.
 pub const STILL_EVERY: Duration = Duration::from_secs(15);
@@ -129,7 +133,7 @@ impl Reporter {
 
     fn begin(&self, name: &'static str, bar: Option<ProgressBar>) -> Phase<'_> {
         self.remember(Event::PhaseStarted { phase: name });
-        Phase { reporter: self, name, started: Instant::now(), bar, spoke: Mutex::new(Instant::now()) }
+        Phase::begin(self, name, bar)
     }
 
     fn on_terminal(&self) -> bool {
@@ -141,6 +145,23 @@ impl Reporter {
         let text = text.into();
         self.line(&format!("  {YELLOW}!{YELLOW:#} {text}"));
         self.remember(Event::Warning { text });
+    }
+
+    /// Tells whoever wants to know. People at the terminal see alerts and reports; the rest they see as it happens.
+    pub fn notice(&self, notice: Notice) {
+        match &notice {
+            Notice::Alert(alert) => {
+                let (style, mark) = match (alert.state, alert.severity) {
+                    (AlertState::Resolved, _) => (GREEN, "✓"),
+                    (AlertState::Raised, Severity::Critical) => (RED, "▲"),
+                    (AlertState::Raised, Severity::Warning) => (YELLOW, "▲"),
+                };
+                self.line(&format!("  {style}{mark}{style:#} alert      {}", alert.text));
+            }
+            Notice::Report(_) => self.line(&notice.headline()),
+            Notice::Started(_) | Notice::Metrics(_) | Notice::Completed(_) => {}
+        }
+        self.remember(Event::Notice(notice));
     }
 
     /// Says how it ended. To people only what is good: the command's error says the rest.
@@ -178,90 +199,6 @@ impl Reporter {
     }
 }
 
-/// A phase in progress.
-#[must_use = "a phase is ended by `done` or `failed`"]
-pub struct Phase<'a> {
-    reporter: &'a Reporter,
-    name: &'static str,
-    started: Instant,
-    bar: Option<ProgressBar>,
-    spoke: Mutex<Instant>,
-}
-
-impl Phase<'_> {
-    /// Its name.
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Says where it is. Where there is no terminal most of this is left out.
-    pub fn progress(&self, text: impl Into<String>) {
-        let text = text.into();
-        match (&self.bar, self.reporter.mode) {
-            (Some(bar), _) => bar.set_message(text),
-            (None, Mode::Json) => self.reporter.remember(Event::Progress { phase: self.name, text }),
-            (None, Mode::Lines) => {
-                let mut spoke = self.spoke.lock().unwrap_or_else(PoisonError::into_inner);
-                if spoke.elapsed() >= STILL_EVERY {
-                    *spoke = Instant::now();
-                    let elapsed = seconds(self.started.elapsed());
-                    self.reporter.line(&format!("  {DIM}… {:<10} {text} ({elapsed}){DIM:#}", self.name));
-                }
-            }
-        }
-    }
-
-    /// A line below the phase that stays.
-    pub fn detail(&self, ok: bool, text: &str) {
-        self.below(ok, text, text);
-    }
-
-    /// The same for what failed: people are shown `what`, programs are told all of `text`.
-    pub fn failed_detail(&self, what: &str, text: &str) {
-        self.below(false, what, text);
-    }
-
-    fn below(&self, ok: bool, shown: &str, text: &str) {
-        let (mark, style) = if ok { ("·", DIM) } else { ("✗", RED) };
-        let print = || self.reporter.line(&format!("    {style}{mark}{style:#} {shown}"));
-        match &self.bar {
-            Some(bar) => bar.suspend(print),
-            None => print(),
-        }
-        self.reporter.remember(Event::Progress { phase: self.name, text: text.to_owned() });
-    }
-
-    /// It did what it was for.
-    pub fn done(self, text: impl Into<String>) {
-        let text = text.into();
-        self.end(true, &text, text.clone());
-    }
-
-    /// It did not.
-    pub fn failed(self, text: impl Into<String>) {
-        let text = text.into();
-        self.end(false, &text, text.clone());
-    }
-
-    /// It did not, and the command's error will tell people why.
-    pub fn failed_because(self, what: &str, why: &str) {
-        let text = if what.is_empty() { why.to_owned() } else { format!("{what}: {why}") };
-        self.end(false, what, text);
-    }
-
-    fn end(self, ok: bool, shown: &str, text: String) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-        let (mark, style) = if ok { ("✓", GREEN) } else { ("✗", RED) };
-        let elapsed = self.started.elapsed();
-        let name = self.name;
-        self.reporter
-            .line(&format!("  {style}{mark}{style:#} {name:<10} {shown} {DIM}{}{DIM:#}", seconds(elapsed)));
-        self.reporter.remember(Event::PhaseEnded { phase: name, ok, text, elapsed_ms: millis(elapsed) });
-    }
-}
-
 /// The time now, for documents and reports.
 pub fn now() -> Timestamp {
     Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
@@ -273,7 +210,8 @@ pub fn time_of_day(time: Timestamp) -> String {
     text.get(11..19).map_or_else(|| text.clone(), |seconds| format!("{seconds} UTC"))
 }
 
-fn millis(duration: Duration) -> u64 {
+/// Whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::record::Record;
+use crate::report::millis;
 
 mod cause;
 mod said;
@@ -34,10 +35,8 @@ pub struct Summary {
     /// Whose.
     pub environment: String,
     /// The period's first moment.
-    #[schemars(with = "String")]
     pub from: Timestamp,
     /// The first moment after it.
-    #[schemars(with = "String")]
     pub to: Timestamp,
     /// The release in flight now.
     pub active: Vec<Active>,
@@ -73,7 +72,6 @@ pub struct Active {
     /// What it does.
     pub phase: String,
     /// When it began.
-    #[schemars(with = "String")]
     pub started_at: Timestamp,
     /// Whether its runner was heard of lately.
     pub alive: bool,
@@ -272,10 +270,6 @@ fn median(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
     let middle = times.len().checked_sub(1)? / 2;
     mean(times.get(middle..=times.len() / 2)?)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -6,14 +6,15 @@ use crossfade_core::Timestamp;
 use serde_json::json;
 
 use super::{Session, print};
-use crate::cli::Report;
+use crate::cli::Report as Arguments;
 use crate::error::Error;
+use crate::notice::{Line, Notice, Report};
 use crate::record::Record;
 use crate::report::{Mode, now};
 use crate::story::Story;
 use crate::summary::Summary;
 
-pub(super) fn run(session: &Session, arguments: &Report) -> Result<(), Error> {
+pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<(), Error> {
     if let Some(wanted) = &arguments.release {
         return one(session, wanted, arguments);
     }
@@ -23,9 +24,11 @@ pub(super) fn run(session: &Session, arguments: &Report) -> Result<(), Error> {
         return Err(Error::Usage(format!("the period would end ({to}) before it begins ({from})")));
     }
     let summary = summary(session, (from, to), now)?;
-    let line = || json!({ "version": 1, "type": "deployment_report", "at": now, "summary": summary });
     print(&match session.reporter.mode() {
-        Mode::Json => line().to_string(),
+        Mode::Json => {
+            let report = Report { environment: session.environment.to_string(), summary };
+            json!(Line { version: 1, at: now, notice: Notice::Report(report) }).to_string()
+        }
         Mode::Lines if arguments.markdown => summary.to_markdown(),
         Mode::Lines => summary.to_text(),
     });
@@ -33,7 +36,7 @@ pub(super) fn run(session: &Session, arguments: &Report) -> Result<(), Error> {
 }
 
 /// What happened in one release.
-fn one(session: &Session, wanted: &str, arguments: &Report) -> Result<(), Error> {
+fn one(session: &Session, wanted: &str, arguments: &Arguments) -> Result<(), Error> {
     let record = find(session, wanted)?;
     let story = Story::of(&record, |text| session.secrets.redact(text));
     if let Some(path) = &arguments.html {
@@ -46,8 +49,9 @@ fn one(session: &Session, wanted: &str, arguments: &Report) -> Result<(), Error>
     match session.reporter.mode() {
         Mode::Json => {
             let at = record.ended.as_ref().map(|ended| ended.at);
-            let line = json!({ "version": 1, "type": "release", "at": at, "release": record });
-            print(&session.secrets.redact(&line.to_string()));
+            let mut line = json!({ "version": 1, "type": "release", "at": at, "release": record });
+            session.secrets.redact_json(&mut line);
+            print(&line.to_string());
         }
         Mode::Lines if arguments.markdown => print(&story.to_markdown(picture.as_deref())),
         Mode::Lines if arguments.html.is_some() || arguments.svg.is_some() => {}

@@ -54,7 +54,7 @@ pub(super) fn secrets(config: &Config) -> Context {
         let value = std::env::var(name).ok()?;
         Some(value.trim().to_owned()).filter(|value| !value.is_empty())
     };
-    let queries: Vec<String> = config.hooks.all().filter_map(Hook::query).map(str::to_owned).collect();
+    let queries: Vec<String> = config.all_hooks().filter_map(Hook::query).map(str::to_owned).collect();
     Context::new("", "")
         .with_environment(ours.into_iter().chain(config.templates()), variable)
         .with_secrets(queries)

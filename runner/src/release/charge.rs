@@ -15,8 +15,10 @@ use crate::drive::{self, Begun, Work, World};
 use crate::edge::Edge;
 use crate::error::Error;
 use crate::hooks::{Asker, Ending, Moment, Phase};
+use crate::notice::{Completed, Notice, Started};
 use crate::orders::{Inbox, Mailbox};
 use crate::record::{Ear, Heartbeat, Record, WITHIN};
+use crate::report::{self, millis};
 
 /// How long a smoke test that was cut short by a cancellation has to clean up, once everything else is done.
 pub const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
@@ -69,6 +71,16 @@ impl<'a> Claim<'a> {
             return Err(error);
         }
         let (inbox, earlier) = (Inbox::default(), record.evidence.clone());
+        session.reporter.notice(Notice::Started(Started {
+            environment: record.environment.clone(),
+            release: record.id.clone(),
+            command: record.command.clone(),
+            new_version: record.version.clone(),
+            stable_version: record.stable_version.clone(),
+            slot: record.slot.clone(),
+            runner: record.runner.clone(),
+            taken_over: !earlier.is_empty(),
+        }));
         let ear = Ear {
             mailbox: Mailbox::new(session.namespace.clone(), &session.environment),
             inbox: inbox.clone(),
@@ -150,6 +162,15 @@ impl Charge<'_> {
         };
         session.reporter.finished(outcome, result.is_ok(), text.clone());
         let record = self.heartbeat.record();
+        session.reporter.notice(Notice::Completed(Completed {
+            environment: record.environment.clone(),
+            release: record.id.clone(),
+            new_version: record.version.clone(),
+            stable_version: record.stable_version.clone(),
+            outcome: outcome.to_owned(),
+            text: text.clone(),
+            elapsed_ms: millis(report::now().since(record.started_at)),
+        }));
         let ending = Some(Ending { outcome, text: text.clone() });
         let moment = Moment { deployment_url: record.origin.clone(), outcome: ending, ..self.moment };
         let record = end::close(session, &session.ledger, record, &self.earlier, outcome, text);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::millis;
 use crate::error::Error;
 use crate::hooks::{Answer, Asked, NoAnswer};
+use crate::notice::Notice;
 
 /// One thing that happened. The JSON names are part of the interface.
 #[derive(Clone, Debug, Serialize)]
@@ -103,13 +104,28 @@ pub enum Event {
         /// What a person can do about it.
         hint: Option<String>,
     },
+    /// What is told of releases wherever people are.
+    #[serde(untagged)]
+    Notice(Notice),
 }
 
 impl Event {
     /// Whether hooks are told of it, and the history keeps it. Progress is not: how much of it there is depends on how the command
-    /// speaks.
+    /// speaks. Of notices only alerts say what no other event does.
     pub(crate) const fn is_news(&self) -> bool {
-        !matches!(self, Self::Progress { .. })
+        match self {
+            Self::Progress { .. } => false,
+            Self::Notice(notice) => matches!(notice, Notice::Alert(_)),
+            _ => true,
+        }
+    }
+
+    /// The notice that it is.
+    pub(crate) const fn notice(&self) -> Option<&Notice> {
+        match self {
+            Self::Notice(notice) => Some(notice),
+            _ => None,
+        }
     }
 }
 
