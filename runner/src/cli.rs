@@ -40,7 +40,7 @@ const EXIT_CODES: &str = "Exit codes:
   6  stuck: needs a person; the message says what traffic does";
 
 /// What all commands share.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// The configuration file.
     #[arg(
@@ -112,6 +112,8 @@ pub(crate) enum Command {
     History(History),
     /// Tell how releases went, or what happened in one of them, as text, Markdown, or a page with pictures.
     Report(Report),
+    /// Watch what visitors get, of every environment, and raise alerts, until a signal ends it.
+    Monitor(Monitor),
     /// Set the weights by hand, with the same invariants as a release.
     Weights(Weights),
     /// Run the health checks and smoke tests against a URL, and nothing else.
@@ -224,6 +226,13 @@ pub(crate) struct Report {
     /// Write the release's picture; with `--markdown` the text refers to it.
     #[arg(long, value_name = "FILE", requires = "release")]
     pub(crate) svg: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Monitor {
+    /// Only these environments.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod back;
 mod check;
 mod deploy;
 mod history;
+mod monitor;
 mod order;
 mod question;
 pub(crate) mod report;
@@ -53,6 +54,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
             let arguments = arguments.clone();
             ask(Session::open(global)?, move |session| report::run(session, &arguments))
         }
+        Command::Monitor(arguments) => monitor::run(global, arguments),
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
         Command::Validate => validate(global),

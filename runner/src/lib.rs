@@ -16,6 +16,7 @@
 //! | [`signing`] | a routing table | its document, signed when there is a key |
 //! | [`edge`] | the public URL | which revision it serves |
 //! | [`report`] | events | lines for people, JSON for programs |
+//! | [`watch`] | the router's counters | alerts, again and again |
 //! | [`notice`], [`notify`] | what happened | files, webhooks and chats that are told |
 //! | [`summary`] | ended releases | how releases went in a period |
 //! | [`story`] | one release's record | a page, Markdown and a picture of what happened |
@@ -50,3 +51,4 @@ pub mod story;
 pub mod summary;
 mod transport;
 pub mod upload;
+pub mod watch;

@@ -47,6 +47,8 @@ pub enum Mode {
 /// Speaks, and remembers what was said.
 pub struct Reporter {
     mode: Mode,
+    /// Whether it remembers: what runs for days must not.
+    remembers: bool,
     started: Instant,
     entries: Mutex<Vec<Entry>>,
     listeners: Mutex<Vec<Listener>>,
@@ -58,7 +60,18 @@ pub type Listener = Box<dyn Fn(&Entry) + Send>;
 impl Reporter {
     /// A reporter that speaks in `mode`.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, started: Instant::now(), entries: Mutex::default(), listeners: Mutex::default() }
+        Self {
+            mode,
+            remembers: true,
+            started: Instant::now(),
+            entries: Mutex::default(),
+            listeners: Mutex::default(),
+        }
+    }
+
+    /// The same without memory: there is no end at which all that was said would be wanted.
+    pub fn forgetful(mode: Mode) -> Self {
+        Self { remembers: false, ..Self::new(mode) }
     }
 
     /// How it speaks.
@@ -156,7 +169,7 @@ impl Reporter {
                     (AlertState::Raised, Severity::Critical) => (RED, "▲"),
                     (AlertState::Raised, Severity::Warning) => (YELLOW, "▲"),
                 };
-                self.line(&format!("  {style}{mark}{style:#} alert      {}", alert.text));
+                self.line(&format!("  {style}{mark}{style:#} alert      {}", notice.headline()));
             }
             Notice::Report(_) => self.line(&notice.headline()),
             Notice::Started(_) | Notice::Metrics(_) | Notice::Completed(_) => {}
@@ -195,7 +208,9 @@ impl Reporter {
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.iter().for_each(|listener| listener(&entry));
         drop(listeners);
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        if self.remembers {
+            self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+        }
     }
 }
 

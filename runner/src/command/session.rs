@@ -106,6 +106,14 @@ impl Session {
     }
 }
 
+/// All environments of the configuration.
+///
+/// # Errors
+/// When the configuration is wrong.
+pub(super) fn environments(global: &Global) -> Result<Vec<String>, Error> {
+    Ok(Config::read(&global.config)?.environments.into_keys().collect())
+}
+
 /// The settings of the chosen environment.
 pub(super) fn environment<'a>(config: &'a Config, global: &Global) -> Result<&'a EnvironmentConfig, Error> {
     config.environments.get(&global.environment).ok_or_else(|| {

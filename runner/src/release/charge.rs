@@ -19,6 +19,7 @@ use crate::notice::{Completed, Notice, Started};
 use crate::orders::{Inbox, Mailbox};
 use crate::record::{Ear, Heartbeat, Record, WITHIN};
 use crate::report::{self, millis};
+use crate::watch::Watching;
 
 /// How long a smoke test that was cut short by a cancellation has to clean up, once everything else is done.
 pub const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
@@ -141,7 +142,11 @@ impl Charge<'_> {
             work: Arc::new(work),
             begun: &self.begun,
         };
-        end::ended(drive::drive(rollout, &world))
+        let watching =
+            Watching::start(&self.edge, &session.environment, &session.config.monitor, &session.reporter);
+        let outcome = drive::drive(rollout, &world);
+        watching.end();
+        end::ended(outcome)
     }
 
     /// Lets go of the environment: what it came to is told and kept; niceties come last.
