@@ -134,7 +134,7 @@ impl<'a> Said<'a> {
                     }
                 }
             }
-            (Effect::Undo { .. }, Event::Undone(Err(why))) => self.failed(why),
+            (Effect::Undo { .. }, Event::Undone(Err(not_undone))) => self.failed(&not_undone.why),
             (_, Event::Cancelled(why)) => self.failed(&format!("cancelled: {why}")),
             (_, _) => {}
         }
