@@ -109,6 +109,9 @@ pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
             world.heartbeat.tell(|record| {
                 (record.stage, record.steps, record.evidence) = (told, Some(steps), evidence);
             });
+            if let Some(now) = &now {
+                said.stage(now);
+            }
             stage = now;
         }
         said.before(&effect, &rollout);
