@@ -69,7 +69,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Answer, Broken, Confirmation, Deployed, Effect, Event, Found, Order, Verdict, WriteFailure};
+pub use event::{
+    Answer, Broken, Confirmation, Deployed, Effect, Event, Found, NotUndone, Order, Verdict, WriteFailure,
+};
 pub use machine::Stage;
 pub use outcome::{Outcome, Reason, Traffic};
 pub use plan::{

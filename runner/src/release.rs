@@ -67,6 +67,8 @@ pub enum Source {
         path: PathBuf,
         /// What Cloudflare's dashboard calls the deployment.
         message: Option<String>,
+        /// Which command brings it.
+        command: &'static str,
     },
     /// It is there already.
     Origin {
@@ -87,8 +89,7 @@ pub enum Source {
 impl Source {
     const fn command(&self) -> &'static str {
         match self {
-            Self::Directory { .. } => "deploy",
-            Self::Origin { command, .. } => command,
+            Self::Directory { command, .. } | Self::Origin { command, .. } => command,
             Self::Before { .. } => "rollback",
         }
     }
@@ -114,6 +115,9 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     };
     if let Some(table) = &found {
         takeover::refuse_while_leased(table)?;
+        if rolling {
+            takeover::refuse_half_replaced(session, table)?;
+        }
         if table.lease().is_none() && !rolling {
             CannotStart::check(table, &session.environment, &slot)?;
         }
@@ -214,7 +218,7 @@ fn bring(charge: &mut Charge<'_>, request: &Request) -> Result<Origin, Error> {
     }
     let session = charge.session;
     let (url, deployment_id) = match &request.source {
-        Source::Directory { path, message } => {
+        Source::Directory { path, message, .. } => {
             charge.begin("upload")?;
             let message = message.as_deref();
             let deployment = deployment::upload(session, path, message, &request.version, &charge.release)?;

@@ -109,6 +109,19 @@ fn a_dead_runners_release_goes_home_by_itself_or_is_gone_on_with() {
 }
 
 #[test]
+fn a_runner_that_dies_at_home_is_not_taken_for_one_that_has_settled() {
+    // Home is written before the record: whoever takes over reads that the release was at a step, and finds no lease.
+    for story in [Story::canary(&[(5, 30), (50, 300), (100, 30)]), Story::fleet(3, 1)] {
+        for (phase, seed) in (1..80).flat_map(|phase| [(phase, phase), (phase, phase + 1_000)]) {
+            let kill = Some((Moment::Doing("writing home", 1), Some(Duration::from_secs(20))));
+            let faults = Faults { cancel: Some(Moment::Phase(phase)), kill, api_fails: 0.3, ..slow() };
+            let ended = World::new(story.clone(), faults, Dice::new(seed), false).run();
+            assert!(ended.broken.is_none(), "phase {phase}: {}", ended.broken.unwrap());
+        }
+    }
+}
+
+#[test]
 fn a_cancellation_in_any_phase_brings_traffic_home() {
     for (story, phases) in [(Story::canary(&[(5, 30), (100, 30)]), 60), (Story::fleet(4, 2), 150)] {
         for phase in 1..phases {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Answer, Canary, Deployed, HookGate, Plan, Verdict as Measured};
+use crossfade_core::rollout::{Answer, Canary, Deployed, HookGate, NotUndone, Plan, Verdict as Measured};
 use crossfade_core::table::{VariantName, Weight};
 
 use super::charge::Charge;
@@ -104,7 +104,7 @@ impl Work for CanaryWork {
         Vec::new()
     }
 
-    fn undo(&self, _instances: &[VariantName]) -> Result<(), String> {
+    fn undo(&self, _instances: &[VariantName]) -> Result<(), NotUndone> {
         Ok(())
     }
 }
