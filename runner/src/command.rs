@@ -8,6 +8,7 @@ use crate::orders::Word;
 use crate::report::{Mode, counted, now};
 
 mod back;
+mod by_hand;
 mod check;
 mod deploy;
 mod history;

@@ -219,6 +219,11 @@ impl Record {
         }
     }
 
+    /// Whether it brings a version, rather than bringing one back or setting weights.
+    pub fn is_release(&self) -> bool {
+        !matches!(self.command.as_str(), "rollback" | "weights")
+    }
+
     /// The deployments that it made and that are still there.
     pub fn uploaded(&self) -> Vec<Uploaded<'_>> {
         let one = self.deployment_id.as_deref().map(|id| Uploaded {

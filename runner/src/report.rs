@@ -104,6 +104,11 @@ impl Reporter {
         self.remember(asked.into());
     }
 
+    /// A gate was open or closed for good: for programs and for the history. People see what it leads to.
+    pub fn gate(&self, gate: String, step: usize, ok: bool, text: String, waited: Duration) {
+        self.remember(Event::Gate { gate, step, ok, text, elapsed_ms: millis(waited) });
+    }
+
     /// Other weights were written: for programs and for the history. People follow it as a phase.
     pub fn weights(&self, why: &'static str, table: &RoutingTable) {
         let variants = Share::of(table);

@@ -131,7 +131,7 @@ impl Summary {
         let (mut causes, mut lead_times) = (Vec::new(), Vec::new());
         for (index, record) in ended.iter().enumerate().filter(|(_, record)| at(record)) {
             let outcome = outcome(record);
-            if !is_release(record) {
+            if !record.is_release() {
                 let promoted = record.command == "rollback" && outcome == "promoted";
                 completed.rollbacks_by_hand += usize::from(promoted);
                 continue;
@@ -207,23 +207,18 @@ fn outcome(record: &Record) -> &str {
     record.ended.as_ref().map_or("", |ended| ended.outcome.as_str())
 }
 
-/// Whether it brings a version, rather than bringing one back or setting weights.
-fn is_release(record: &Record) -> bool {
-    !matches!(record.command.as_str(), "rollback" | "weights")
-}
-
 /// Releases that were promoted and taken back by hand while nothing newer had been promoted: their places among the records.
 fn taken_back(in_order: &[Record]) -> Vec<usize> {
     let mut serving: Option<usize> = None;
     let mut taken_back = Vec::new();
     for (index, record) in in_order.iter().enumerate().filter(|(_, record)| outcome(record) == "promoted") {
-        if is_release(record) {
+        if record.is_release() {
             serving = Some(index);
         } else if let Some(at) = serving
             && record.command == "rollback"
             && record.stable_version.as_ref() == in_order.get(at).map(|serving| &serving.version)
             // Forward again, to a release that had not made it, takes nothing back.
-            && !in_order.iter().skip(at + 1).any(|later| is_release(later) && later.version == record.version)
+            && !in_order.iter().skip(at + 1).any(|later| later.is_release() && later.version == record.version)
         {
             taken_back.push(at);
             serving = None;
@@ -236,7 +231,7 @@ fn taken_back(in_order: &[Record]) -> Vec<usize> {
 fn last_durations(ended: &[Record]) -> Vec<Duration> {
     let mut successes: Vec<(Timestamp, Duration)> = ended
         .iter()
-        .filter(|record| is_release(record) && outcome(record) == "promoted")
+        .filter(|record| record.is_release() && outcome(record) == "promoted")
         .filter_map(|record| {
             let end = record.ended.as_ref()?.at;
             Some((end, end.since(record.started_at)))

@@ -11,6 +11,8 @@ use crossfade_core::table::VariantName;
 use super::shares;
 use crate::report::{Phase, Reporter};
 
+mod gate;
+
 /// Turns effects into phases that people follow.
 pub(super) struct Said<'a> {
     reporter: &'a Reporter,
@@ -21,11 +23,20 @@ pub(super) struct Said<'a> {
     written: String,
     /// What stood in the way last.
     trouble: String,
+    /// Whom it waits for.
+    gate: Option<gate::Gate>,
 }
 
 impl<'a> Said<'a> {
     pub(super) const fn new(reporter: &'a Reporter) -> Self {
-        Self { reporter, phase: None, published: None, written: String::new(), trouble: String::new() }
+        Self {
+            reporter,
+            phase: None,
+            published: None,
+            written: String::new(),
+            trouble: String::new(),
+            gate: None,
+        }
     }
 
     /// An effect is about to be performed.
@@ -152,6 +163,16 @@ impl<'a> Said<'a> {
 
     /// It has come to a stage in which it waits for somebody.
     pub(super) fn stage(&mut self, stage: &Stage) {
+        if self.gate.as_ref().is_none_or(|gate| !gate.goes_on(stage)) {
+            if let Some(gate) = self.gate.take() {
+                gate.end(self.reporter, stage);
+            }
+            self.gate = gate::Gate::of(stage);
+        }
+        // Why the phase in progress ends: what stood in the way before may have passed long ago.
+        if let Stage::GoingHome { why } = stage {
+            self.trouble.clone_from(why);
+        }
         let command = match stage {
             Stage::Waiting { then: Some(_), .. } => "approve",
             Stage::Paused { .. } => "resume",

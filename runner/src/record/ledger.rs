@@ -199,7 +199,7 @@ impl Ledger {
         Ok(records)
     }
 
-    /// The ended release of that id, or the newest one of that version.
+    /// The ended release of that id, or the newest one of that version; what was done by hand only when there is none.
     ///
     /// # Errors
     /// As [`Ledger::history`].
@@ -207,9 +207,11 @@ impl Ledger {
         if wanted.starts_with("rel-") {
             return self.read(&self.history_key(wanted));
         }
-        let of_version = |records: &[Record]| records.iter().any(|record| record.version == wanted);
-        let records = self.history_since(report::now(), of_version)?;
-        Ok(records.into_iter().find(|record| record.version == wanted))
+        let released = |record: &Record| record.version == wanted && record.is_release();
+        let mut records = self.history_since(report::now(), |records| records.iter().any(released))?;
+        let found = records.iter().position(released);
+        let found = found.or_else(|| records.iter().position(|record| record.version == wanted));
+        Ok(found.map(|at| records.swap_remove(at)))
     }
 
     /// The keys of ended releases, oldest first: a release's id begins with its time.

@@ -70,11 +70,24 @@ pub enum Event {
         /// How long that took.
         elapsed_ms: u64,
     },
+    /// A release has waited for somebody, or was paused.
+    Gate {
+        /// `approval`, the hook's name, or `pause`.
+        gate: String,
+        /// The step that waited, from 1.
+        step: usize,
+        /// Whether it went on.
+        ok: bool,
+        /// Why it waited.
+        text: String,
+        /// For how long.
+        elapsed_ms: u64,
+    },
     /// A table with other weights was written.
     Weights {
         /// Its revision.
         revision: u64,
-        /// What for: `switch`, `drain`, `restore`, `shelter`, `settle`, `home`.
+        /// What for: `switch`, `drain`, `restore`, `shelter`, `settle`, `home`; by hand `weights`.
         why: &'static str,
         /// Who serves whom.
         variants: Vec<Share>,

@@ -124,8 +124,10 @@ pub struct Bar {
 pub enum Kind {
     /// A phase of the release.
     Phase,
-    /// A hook or a gate.
+    /// A hook that was asked.
     Hook,
+    /// Somebody who was waited for, or a pause.
+    Gate,
 }
 
 /// What came of it.
@@ -187,6 +189,12 @@ enum Event {
         why: Option<String>,
         elapsed_ms: u64,
     },
+    Gate {
+        gate: String,
+        ok: bool,
+        text: String,
+        elapsed_ms: u64,
+    },
     Warning {
         text: String,
     },
@@ -228,7 +236,7 @@ impl Seen {
             let within = |(phase, from, to): &(String, Timestamp, Timestamp)| {
                 *phase == bar.name && bar.from <= *from && *to <= bar.to
             };
-            bar.kind == Kind::Hook || bar.result == Result::Bad || !hooks.iter().any(within)
+            bar.kind != Kind::Phase || bar.result == Result::Bad || !hooks.iter().any(within)
         });
     }
 
@@ -256,6 +264,10 @@ impl Seen {
                 };
                 let name = format!("{phase}: {hook}");
                 self.bars.push(bar(Kind::Hook, &name, elapsed_ms, result, &why.unwrap_or(answer)));
+            }
+            Event::Gate { gate, ok, text, elapsed_ms } => {
+                let result = if ok { Result::Good } else { Result::Bad };
+                self.bars.push(bar(Kind::Gate, &gate, elapsed_ms, result, &text));
             }
             Event::Warning { text } => self.notes.push(Note { at, alert: false, text: clean(&text) }),
             Event::Alert { state, text } => {

@@ -72,7 +72,7 @@ impl Story {
             return;
         }
         text.push_str(
-            "\n<details><summary>Phases and hooks</summary>\n\n| | what | took | |\n|---|---|--:|---|\n",
+            "\n<details><summary>Phases, gates and hooks</summary>\n\n| | what | took | |\n|---|---|--:|---|\n",
         );
         for bar in &self.bars {
             text.push_str(&format!(

@@ -109,7 +109,7 @@ impl Story {
             ("result", "when"),
             ("in words", "text"),
         ];
-        section("Phases and hooks", &columns, self.bars.iter().map(row))
+        section("Phases, gates and hooks", &columns, self.bars.iter().map(row))
     }
 
     fn noted(&self) -> Markup {

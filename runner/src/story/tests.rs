@@ -56,6 +56,8 @@ fn evidence() -> Vec<Value> {
     }
     evidence.push(hook(480, "confirm-traffic-increase", "wait", 1, None));
     evidence.push(hook(500, "confirm-traffic-increase", "pass", 1, None));
+    evidence.push(json!({ "at": at(501), "type": "gate", "gate": "approval", "step": 2, "ok": true,
+        "text": "step 2 waits for approval", "elapsed_ms": 21_000 }));
     evidence.push(weights(502, 42, "switch", 2500));
     evidence.push(phase(505, "switch", 4, true, "revision 42: blue 75 %, green 25 %, served at the edge"));
     for nth in 0..22_u64 {
@@ -97,6 +99,9 @@ fn the_evidence_of_a_release_becomes_its_story() {
     let hooks: Vec<Result> =
         story.bars.iter().filter(|it| it.kind == Kind::Hook).map(|it| it.result).collect();
     assert_eq!(hooks, [Result::Good, Result::Waiting, Result::Good]);
+    let gates: Vec<_> =
+        story.bars.iter().filter(|it| it.kind == Kind::Gate).map(|it| (it.from, it.to)).collect();
+    assert_eq!(gates, [(at(480), at(501))]);
     let names: Vec<&str> = story.bars.iter().take(2).map(|bar| bar.name.as_str()).collect();
     assert_eq!(
         names,

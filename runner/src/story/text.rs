@@ -38,7 +38,7 @@ impl Story {
             }
         }
         if !self.bars.is_empty() {
-            lines.push("phases and hooks".into());
+            lines.push("phases, gates and hooks".into());
         }
         for bar in &self.bars {
             let (mark, _) = bar.result.said();

@@ -29,6 +29,7 @@ fn what_was_released_is_reported_one_by_one_and_all_together() {
     of_one(&site);
     of_a_period(&site);
     secrets_are_kept(&site);
+    what_is_done_by_hand_is_told_too(&site);
 }
 
 /// A program that takes its settings from nowhere but here.
@@ -128,4 +129,31 @@ fn secrets_are_kept(site: &Site) {
     }
     let page = std::fs::read_to_string(site.path().join("secret.html")).unwrap();
     assert!(page.contains("it said ***") && !page.contains(token.as_str()));
+}
+
+/// It fails the change that it takes back.
+fn what_is_done_by_hand_is_told_too(site: &Site) {
+    site.append("[[notifications]]\nfile = \"events.jsonl\"\n");
+    site.run(&["rollback"]).expect(0);
+    site.run(&["weights", "blue=60", "green=40"]).expect(0);
+    let told = std::fs::read_to_string(site.path().join("events.jsonl")).unwrap();
+    let told: Vec<serde_json::Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said: Vec<&str> = told.iter().filter_map(|line| line["text"].as_str()).collect();
+    let [back, shifted] = said.as_slice() else { panic!("{told:?}") };
+    assert!(
+        back.starts_with("blue 1.0.0 serves everybody") && shifted.contains("blue 60 %, green 40 %"),
+        "{said:?}"
+    );
+    let ids = told.iter().filter_map(|line| line["release"].as_str());
+    for (id, said) in ids.zip(["home      100 %", "weights    60 %"]) {
+        site.run(&["report", id]).expect(0).prints(&["1.0.0 to production: ", said]);
+    }
+    // By its version it is the release that is meant.
+    site.run(&["report", "1.1.0"]).expect(0).prints(&["command         crossfade deploy"]);
+    let ended = site.run(&["report"]).expect(0);
+    ended.prints(&[
+        "change-failure rate 100 % (1 of 1 change",
+        "rollbacks by hand   1",
+        "1 × rolled back by hand",
+    ]);
 }

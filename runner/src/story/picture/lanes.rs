@@ -66,7 +66,7 @@ pub(super) fn bars(canvas: &mut Canvas<'_>) {
     if rows.is_empty() {
         return;
     }
-    canvas.heading("phases and hooks", &[("plain", "  how long each took")]);
+    canvas.heading("phases, gates and hooks", &[("plain", "  how long each took")]);
     for bars in rows.iter().take(ROWS_MAX) {
         row(canvas, bars);
     }
@@ -111,6 +111,7 @@ fn row(canvas: &mut Canvas<'_>, bars: &[&Bar]) {
         let kind = match bar.kind {
             Kind::Phase => "phase",
             Kind::Hook => "hook",
+            Kind::Gate => "gate",
         };
         let class = match bar.result {
             Result::Good => "good",
