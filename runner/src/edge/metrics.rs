@@ -60,6 +60,14 @@ pub enum MetricsError {
     /// The router counts nothing.
     #[error("the router has no counters (no COUNTERS binding)")]
     NoCounters,
+    /// The counters cannot be asked.
+    #[error("{url} answers {status}")]
+    NotTold {
+        /// Where.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
     /// The router cannot be asked.
     #[error(transparent)]
     Edge(#[from] EdgeError),
@@ -77,6 +85,7 @@ impl Edge {
         let what = format!("metrics?from={}&by=second", from.as_millis());
         let (_, mut response) = self.ask(&what, within).map_err(|error| match error {
             EdgeError::NoRouter { status: 404, .. } => MetricsError::NoCounters,
+            EdgeError::NoRouter { url, status } => MetricsError::NotTold { url, status },
             error => MetricsError::Edge(error),
         })?;
         let metrics: Metrics =
