@@ -124,4 +124,15 @@ mod tests {
             "*** and *** and /***?x ***"
         );
     }
+
+    #[test]
+    fn a_document_is_free_of_secrets_wherever_they_are_and_stays_a_document() {
+        let context = Context::new("1.5.0", "rel-1").with_secrets(["true".into(), "hunter 2\"".into()]);
+        let mut document = serde_json::json!({
+            "ok": true, "n": 4711, "text": "hunter 2\" is true", "list": [null, { "deep": "/hunter%202%22" }],
+        });
+        context.redact_json(&mut document);
+        let clean = serde_json::json!({ "ok": true, "n": 4711, "text": "*** is ***", "list": [null, { "deep": "/***" }] });
+        assert_eq!(document, clean);
+    }
 }

@@ -56,7 +56,7 @@ impl Story {
             .iter()
             .zip(ends)
             .map(|(shares, to)| {
-                let within = |it: &&Measurement| shares.at <= it.at && it.at < to.max(shares.at);
+                let within = |it: &&Measurement| shares.at <= it.at && it.at < to;
                 let (mut canary, mut stable) = (Counted::default(), Counted::default());
                 let mut verdict = None;
                 for measurement in self.measurements.iter().filter(within) {

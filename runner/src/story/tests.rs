@@ -127,6 +127,12 @@ fn each_step_adds_up_what_was_measured_in_it() {
     assert_eq!(second.canary.p95_ms, Some((900.0 + 40.0 * 21.0) * 0.6));
     assert_eq!(second.verdict.as_ref().map(|(verdict, _)| *verdict), Some(Verdict::Fail));
     assert_eq!(home.verdict, None);
+
+    // What is measured at the very moment of a change is the next step's.
+    let mut record = record();
+    record.evidence.push(measurement(502, 1, 2500, "pass", (1_000, 0), 10));
+    let requests: Vec<u64> = story(&record).steps().iter().map(|step| step.canary.requests).collect();
+    assert_eq!(requests, [340, 22 * 60 + 1_000, 0]);
 }
 
 #[test]
