@@ -35,6 +35,9 @@ const LINE: f64 = 16.0;
 /// The characters of a heading that have room on a telephone.
 const LINE_MAX: usize = 44;
 
+/// What is free on the right of everything.
+const MARGIN_MIN: f64 = 10.0;
+
 /// What is drawn on.
 struct Canvas<'a> {
     story: &'a Story,
@@ -136,7 +139,14 @@ impl Canvas<'_> {
         for tick in ticks {
             let x = self.time.at(tick);
             self.add(line((x, y), (x, y + 4.0), "axis"));
-            self.text((x, y + 17.0), "tick middle", &clock(tick, precise));
+            let label = clock(tick, precise);
+            let half = text_width(&label) / 2.0;
+            // The last one must not stick out.
+            if x + half > right + MARGIN_MIN {
+                self.text((right + MARGIN_MIN, y + 17.0), "tick end", &label);
+            } else {
+                self.text((x, y + 17.0), "tick middle", &label);
+            }
         }
         self.text(
             (left, y + 33.0),
@@ -159,6 +169,11 @@ fn line((x1, y1): (f64, f64), (x2, y2): (f64, f64), class: &str) -> svg::node::e
 /// What is shown when a pointer rests on it.
 fn title(text: &str) -> Title {
     Title::new(text)
+}
+
+/// How wide a small text is at most, whatever the font: fonts are the reader's.
+fn text_width(text: &str) -> f64 {
+    text.chars().count() as f64 * 7.0
 }
 
 /// A tenth of a pixel is fine enough, and the same on every machine.

@@ -145,6 +145,11 @@ fn a_release_in_flight_and_one_that_measured_nothing_have_reports_too() {
         assert!(!text.contains("NaN") && !text.contains("inf\""), "{text}");
     }
     assert!(!bare.to_html().contains("failed requests"), "what was not measured is not shown as none");
+    let first = story(&Record { stable_version: None, ..record() });
+    assert!(
+        story(&record()).to_svg().contains("area old") && !first.to_svg().contains("area old"),
+        "nobody served before"
+    );
 }
 
 #[test]

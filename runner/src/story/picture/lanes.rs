@@ -3,7 +3,7 @@
 use svg::node::element::Rectangle;
 
 use super::geometry::clock;
-use super::{Canvas, GAP, LINE, Width, line, round, title};
+use super::{Canvas, GAP, LINE, Width, line, round, text_width, title};
 use crate::report::seconds;
 use crate::story::evidence::{Bar, Kind, Measurement, Result, Verdict};
 
@@ -95,53 +95,82 @@ fn rows(bars: &[Bar]) -> Vec<Vec<&Bar>> {
 
 fn row(canvas: &mut Canvas<'_>, bars: &[&Bar]) {
     const THICK: f64 = 10.0;
-    let Some(last) = bars.last() else { return };
-    match canvas.width {
-        Width::Wide => {
-            canvas.text((canvas.time.left() - 6.0, canvas.y + 10.0), "tick end", &cut(&last.name, 26));
+    let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return };
+    let times = if bars.len() > 1 { format!(" × {}", bars.len()) } else { String::new() };
+    let label = format!("{} {}{times}", last.result.said().0, seconds(last.to.since(last.from)));
+    let begin = canvas.time.at(first.from);
+    let end = canvas.time.at(last.to).max(canvas.time.at(last.from) + 2.0);
+    let beside = Beside::of(&label, (begin, end), (canvas.time.left(), canvas.time.right()));
+    let name = |most: usize| match beside {
+        Beside::Right | Beside::Left => cut(&last.name, most),
+        Beside::Nowhere => {
+            format!("{} {label}", cut(&last.name, most.saturating_sub(label.chars().count() + 1)))
         }
+    };
+    match canvas.width {
+        Width::Wide => canvas.text((canvas.time.left() - 6.0, canvas.y + 10.0), "tick end", &name(23)),
         Width::Narrow => {
-            canvas.text((canvas.time.left(), canvas.y + 10.0), "tick", &cut(&last.name, 48));
+            canvas.text((canvas.time.left(), canvas.y + 10.0), "tick", &name(46));
             canvas.y += 14.0;
         }
     }
-    let y = canvas.y + 1.0;
     for bar in bars {
         let (from, to) = (canvas.time.at(bar.from), canvas.time.at(bar.to));
-        let kind = match bar.kind {
-            Kind::Phase => "phase",
-            Kind::Hook => "hook",
-            Kind::Gate => "gate",
-        };
-        let class = match bar.result {
-            Result::Good => "good",
-            Result::Bad => "bad",
-            Result::Waiting => "wait",
-        };
         let (_, said) = bar.result.said();
         let told = format!("{} {said} after {}: {}", bar.name, seconds(bar.to.since(bar.from)), bar.text);
         let drawn = Rectangle::new()
             .set("x", round(from))
-            .set("y", round(y))
-            .set("width", round((to - from).max(2.0)));
-        canvas.add(
-            drawn.set("height", THICK).set("rx", 2).set("class", format!("{kind} {class}")).add(title(&told)),
-        );
+            .set("y", round(canvas.y + 1.0))
+            .set("width", round((to - from).max(2.0)))
+            .set("height", THICK)
+            .set("rx", 2)
+            .set("class", format!("{} {}", kind(bar.kind), result(bar.result)));
+        canvas.add(drawn.add(title(&told)));
     }
-    let times = if bars.len() > 1 { format!(" × {}", bars.len()) } else { String::new() };
-    let label = format!("{} {}{times}", last.result.said().0, seconds(last.to.since(last.from)));
-    // Beside the last bar, on the side that has room.
-    let room = label.chars().count() as f64 * 7.0 + 8.0;
-    let (first, end) = (
-        bars.first().map_or(last.from, |bar| bar.from),
-        canvas.time.at(last.to).max(canvas.time.at(last.from) + 2.0),
-    );
-    if end + room <= canvas.time.right() + 4.0 {
-        canvas.text((end + 4.0, canvas.y + 10.0), "tick", &label);
-    } else {
-        canvas.text((canvas.time.at(first) - 4.0, canvas.y + 10.0), "tick end", &label);
+    match beside {
+        Beside::Right => canvas.text((end + 4.0, canvas.y + 10.0), "tick", &label),
+        Beside::Left => canvas.text((begin - 4.0, canvas.y + 10.0), "tick end", &label),
+        Beside::Nowhere => {}
     }
     canvas.y += LINE;
+}
+
+/// Where there is room for how long a row's bars took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    Right,
+    Left,
+    /// It stands behind the name.
+    Nowhere,
+}
+
+impl Beside {
+    fn of(label: &str, (begin, end): (f64, f64), (left, right): (f64, f64)) -> Self {
+        let room = text_width(label) + 4.0;
+        if end + room <= right {
+            Self::Right
+        } else if begin - room >= left {
+            Self::Left
+        } else {
+            Self::Nowhere
+        }
+    }
+}
+
+const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Phase => "phase",
+        Kind::Hook => "hook",
+        Kind::Gate => "gate",
+    }
+}
+
+const fn result(result: Result) -> &'static str {
+    match result {
+        Result::Good => "good",
+        Result::Bad => "bad",
+        Result::Waiting => "wait",
+    }
 }
 
 /// Alerts and warnings.

@@ -53,7 +53,9 @@ pub(super) fn weights(canvas: &mut Canvas<'_>) {
         stairs.extend([(x, before), (x, y)]);
     }
     stairs.push((right, stairs.last().map_or(bottom, |(_, y)| *y)));
-    for (of, edge) in [(Of::New, bottom), (Of::Old, top)] {
+    // Before the first release ever nobody served.
+    let old = canvas.story.stable_version.as_ref().map(|_| (Of::Old, top));
+    for (of, edge) in [(Of::New, bottom)].into_iter().chain(old) {
         let around = stairs.iter().copied().chain([(right, edge), (left, edge)]);
         canvas.add(path(around).set("class", format!("area {}", of.class())));
     }
