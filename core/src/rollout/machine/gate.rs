@@ -42,6 +42,10 @@ impl Rollout {
         while let Some(gate) = self.gate(watch) {
             let waited = now.since(*watch.waiting.since.get_or_insert(now));
             match gate {
+                Gate::Approval { .. } if self.approved => {
+                    self.approved = false;
+                    self.open(now, watch);
+                }
                 Gate::Approval { within, on_timeout: OnTimeout::Abort } if waited >= within => {
                     return Passage::Refused(Reason::NotApproved { step, within });
                 }
