@@ -12,7 +12,7 @@ pub(super) struct Waiting {
     /// How many are open.
     index: usize,
     /// Since when the next one is closed.
-    since: Option<Timestamp>,
+    pub(super) since: Option<Timestamp>,
     /// When to ask a hook again.
     ask_at: Option<Timestamp>,
 }
