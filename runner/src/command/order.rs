@@ -38,7 +38,7 @@ pub(super) fn run(session: Session, word: Word, arguments: &Say) -> Result<(), E
     match session.ledger.current()? {
         Some(record) if record.ended.is_none() => say(session, record, word, arguments),
         // A release that ended stuck, or whose record is lost, has left weights that nobody brings home.
-        _ if word == Word::Abort && rollback::is_shifted(&session)? => rollback::home(&session),
+        _ if word == Word::Abort && rollback::is_shifted(&session)? => rollback::home(session),
         Some(Record { ended: Some(ended), id, version, .. }) => Err(Error::Usage(format!(
             "nothing is in flight: release {id} of {version} has ended ({})",
             ended.outcome
