@@ -61,7 +61,8 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     }
     let runner = new_runner_id();
     let rollout = Rollout::resume(saved, runner, found.as_ref())?.above(served);
-    let rollout = if word == Word::Approve { rollout.approved() } else { rollout };
+    let approves = waits_for_approval && matches!(word, Word::Approve | Word::Promote);
+    let rollout = if approves { rollout.approved() } else { rollout };
 
     let asker = super::asker(session, &version, &release)?;
     let stable_version = record.stable_version.clone();

@@ -25,13 +25,16 @@ fn say(stage: &Stage, words: &[&str]) -> Running {
 
 #[test]
 fn an_approval_is_given_although_nobody_was_there_to_hear_it() {
-    let stage = killed(
-        r#"steps = [{ weight = "5%", hold = "4s" }, { weight = "50%", hold = "0s", approval = true }]"#,
-        "5 %",
-        "waiting",
-    );
-    say(&stage, &["approve"]).end().expect(0);
-    assert_eq!(stage.written(), [(500, true), (5_000, true), (10_000, true), (10_000, false)]);
+    for word in ["approve", "promote"] {
+        let stage = killed(
+            r#"steps = [{ weight = "5%", hold = "2s" }, { weight = "50%", hold = "0s", approval = true }]
+approve_within = "15s""#,
+            "5 %",
+            "waiting",
+        );
+        say(&stage, &[word]).end().expect(0);
+        assert_eq!(stage.written(), [(500, true), (5_000, true), (10_000, true), (10_000, false)], "{word}");
+    }
 }
 
 #[test]
