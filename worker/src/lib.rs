@@ -73,6 +73,8 @@ pub fn fetch(incoming: Incoming, env: Env) -> JsValue {
         Some(ready) => dispatch(call, ready, now),
         None => promise(call, async move |call| {
             let ready = table::first(&env, &settings, now).await;
+            // That took a while, in which a lease may have run out.
+            let now = self::now();
             match ready {
                 _ if is_control => control::answer(&call, now),
                 Some(ready) => dispatch(call, ready, now),
