@@ -202,6 +202,16 @@ fn what_the_holder_of_the_secret_meets_is_not_rescued_and_no_visitors_measure() 
 }
 
 #[test]
+fn a_second_line_of_cookies_does_not_take_the_secret_to_an_origin() {
+    let (edge, blue, _green) = edge();
+    let by_cookie = by_cookie("green", CONTROL_TOKEN);
+    edge.get("/", &[("cookie", "x=1"), ("cookie", &by_cookie.replacen("a=1; ", "", 1))]);
+    let received = blue.only();
+    knows_no_secret(&received);
+    assert_eq!(received.header("cookie"), Some("x=1; b=2"));
+}
+
+#[test]
 fn the_override_beats_the_rules_and_the_lease_beats_the_override() {
     let (blue, green) = (Origin::saying("blue"), Origin::saying("green"));
     let mut routing = table(1, &blue, &green, 0);
