@@ -247,8 +247,9 @@ fn a_start_page_in_place_of_what_a_browser_wants_a_script_for_is_a_missing_file(
         ("script", "/nobody.js", "green"),
         ("document", "/app.js", "green"),
         ("iframe", "/app.js", "green"),
-        ("empty", "/app.js", "green"),
-        ("", "/app.js", "green"),
+        ("empty", "/app.js", "blue"),
+        ("", "/app.js", "blue"),
+        ("", "/app", "green"),
     ] {
         let answer = edge.get(path, &[("sec-fetch-dest", dest)]);
         assert_eq!(
