@@ -43,7 +43,7 @@ pub(crate) fn refresh_when_due(env: &Env, call: &Call, now: Timestamp) {
 }
 
 /// Waits for this isolate's first table. `None` when there is none, or KV does not answer.
-pub(crate) async fn first(env: &Env, settings: &Rc<Settings>, now: Timestamp) -> Option<Rc<Ready>> {
+pub(crate) async fn first(env: &Env, call: &Call, now: Timestamp) -> Option<Rc<Ready>> {
     let rest = isolate::with(|isolate| {
         let rest = isolate.trouble.is_some()
             && isolate.checked_at.is_some_and(|checked| now.since(checked) < RETRY_EVERY);
@@ -54,9 +54,11 @@ pub(crate) async fn first(env: &Env, settings: &Rc<Settings>, now: Timestamp) ->
     });
     // While nothing was ever seen, requests that arrive together all read: none may use another's pending I/O.
     if !rest && let Some(store) = store(env) {
-        let read = Box::pin(refresh(store, Rc::clone(settings)));
-        if let Either::Right(_) = select(read, Box::pin(Delay::from(FIRST_READ_MAX))).await {
+        let read = Box::pin(refresh(store, Rc::clone(&call.settings)));
+        if let Either::Right((_, read)) = select(read, Box::pin(Delay::from(FIRST_READ_MAX))).await {
             note_trouble(format!("KV did not answer within {} s", FIRST_READ_MAX.as_secs()));
+            // It may yet: were each read given up, a slow KV would never bring a table here.
+            call.afterwards(read);
         }
     }
     current()

@@ -131,3 +131,14 @@ fn a_kv_that_never_answers_the_first_read_leads_to_the_default_origin() {
     edge.until_revision(1);
     assert_eq!(edge.get("/", &[]).text(), "variant");
 }
+
+#[test]
+fn a_kv_that_is_slower_than_a_first_request_waits_still_brings_the_table() {
+    let (origin, fallback) = (Origin::saying("variant"), Origin::saying("default"));
+    let edge = Edge::with(|options| options.default_origin = Some(fallback.url()));
+    edge.put(&only(1, &origin));
+    edge.sandbox.set_kv_fault(KvFault { delay_ms: 4000, ..KvFault::default() });
+    assert_eq!(edge.get("/", &[]).text(), "default");
+    edge.until_revision(1);
+    assert_eq!(edge.get("/", &[]).text(), "variant");
+}
