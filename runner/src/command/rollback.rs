@@ -8,8 +8,8 @@ use std::time::Duration;
 use crossfade_core::RoutingTable;
 use crossfade_core::table::{Draft, ReleaseId, Variant, Weight};
 
-use super::{Session, back};
-use crate::cli::Rollback;
+use super::{Session, back, order};
+use crate::cli::{Rollback, Say};
 use crate::drive::shares;
 use crate::edge::Edge;
 use crate::error::Error;
@@ -19,6 +19,16 @@ use crate::release::{self, Back, is_settled_fleet, new_release_id, table_in_forc
 use crate::report;
 
 pub(super) fn run(session: Session, arguments: &Rollback) -> Result<(), Error> {
+    if let Rollback { to: None, force: false, abandoned: false } = arguments
+        && session.ledger.current()?.is_some_and(|record| record.in_charge(report::now()))
+    {
+        // Home is what the version before means while a release moves traffic, and its runner knows the way.
+        return order::run(
+            session,
+            Word::Abort,
+            &Say { why: Some("rollback".into()), runner_is_dead: false },
+        );
+    }
     let edge = session.edge()?;
     let table = table_in_force(&session)?
         .ok_or_else(|| Error::Usage("there is no routing table yet, so nothing to roll back".into()))?;
