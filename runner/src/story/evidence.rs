@@ -1,5 +1,7 @@
 //! A record's events, as far as a report shows them. Records outlive versions: what is unknown or damaged is passed over.
 
+use std::time::Duration;
+
 use crossfade_core::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -152,6 +154,9 @@ impl Result {
     }
 }
 
+/// When something began is told by when it ended and how long it took, each in whole milliseconds and by a clock of its own.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// What a record's events show.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
@@ -219,6 +224,7 @@ pub(super) fn read(evidence: &[Value], clean: &dyn Fn(&str) -> String) -> Seen {
         }
     }
     seen.drop_repeated();
+    seen.bars.sort_by_key(|bar| bar.from);
     seen
 }
 
@@ -232,9 +238,8 @@ impl Seen {
             .filter_map(|hook| Some((hook.name.split_once(": ")?.0.to_owned(), hook.from, hook.to)))
             .collect();
         self.bars.retain(|bar| {
-            // What took a hook is measured a moment after the phase began, and a moment before it ended.
             let within = |(phase, from, to): &(String, Timestamp, Timestamp)| {
-                *phase == bar.name && bar.from <= *from && *to <= bar.to
+                *phase == bar.name && bar.from <= from.plus(MOMENT) && *to <= bar.to.plus(MOMENT)
             };
             bar.kind != Kind::Phase || bar.result == Result::Bad || !hooks.iter().any(within)
         });

@@ -41,7 +41,7 @@ fn evidence() -> Vec<Value> {
     let mut evidence = vec![
         json!({ "at": at(60), "type": "release-started", "release": "rel-20260131T120000-0a1b2c" }),
         json!({ "at": at(95), "type": "hook", "phase": "build", "hook": "node build.mjs --out dist", "answer": "pass",
-            "output": "", "tries": 1, "elapsed_ms": 29_900 }),
+            "output": "", "tries": 1, "elapsed_ms": 30_001 }),
         phase(95, "build", 30, true, "node build.mjs --out dist"),
         phase(110, "upload", 14, true, "5 files, 4 of them new"),
         phase(118, "health", 3, true, "4 of 4: basic 15 ms, database 14 ms"),

@@ -76,7 +76,7 @@ fn check(browser: &mut Browser, file: &Path, width: u32, scheme: &str, name: &st
 /// Checks a page for all visitors, when there is a browser.
 pub(crate) fn check_all(file: &Path, name: &str) -> Option<Browser> {
     let mut browser = Browser::start()?;
-    for width in [360, 600, 700, 1100] {
+    for width in [360, 760, 800, 1100] {
         for scheme in ["light", "dark"] {
             check(&mut browser, file, width, scheme, name);
         }

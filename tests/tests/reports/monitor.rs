@@ -154,7 +154,7 @@ fn a_release_raises_the_same_alerts_and_keeps_them() {
     site.append("[monitor]\nevery = \"100ms\"\n");
     site.configure(
         "[rollout]",
-        "[rollout]\nsteps = [{ weight = \"5%\", hold = \"3s\" }, { weight = \"100%\", hold = \"1s\" }]",
+        "[rollout]\nmeasure_every = \"300ms\"\nsteps = [{ weight = \"5%\", hold = \"3s\" }, { weight = \"100%\", hold = \"1s\" }]",
     );
     let ended = site.begin_deploy("1.1.0", &[]).end().expect(0);
     assert_eq!(alerts(&ended.stdout), ["error rate raised", "error rate resolved"]);
