@@ -12,10 +12,10 @@ use super::standing::foreign;
 use super::tables::Tables;
 use super::tables::fleet::{Crew, Fleet, Instance, Member};
 use super::tables::pair::{Canary, Pair};
-use super::{CannotStart, Plan, Reason, Rollout, Subject, Writer};
+use super::{CannotStart, Judging, Plan, Reason, Rollout, Subject, Writer};
 
 /// What is saved of a rollout.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
     plan: Plan,
     base: Option<RoutingTable>,
@@ -26,6 +26,9 @@ pub struct Saved {
     /// Somebody wanted it in full.
     #[serde(default)]
     full: bool,
+    /// Who judges it, with all that he has seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    judging: Option<Judging>,
 }
 
 /// Where it is.
@@ -133,6 +136,7 @@ impl Rollout {
             generation: self.owner.generation,
             at: at(&self.state, self.plan.steps().len() - 1),
             full: self.full,
+            judging: self.judging.clone(),
         }
     }
 
@@ -143,7 +147,7 @@ impl Rollout {
     /// # Errors
     /// When the table in KV is another release's.
     pub fn resume(saved: Saved, runner: RunnerId, found: Option<&RoutingTable>) -> Result<Self, CannotStart> {
-        let Saved { plan, base, subject, release, generation, at, full } = saved;
+        let Saved { plan, base, subject, release, generation, at, full, judging } = saved;
         let is_base = found.map(RoutingTable::revision) == base.as_ref().map(RoutingTable::revision);
         if let Some(found) = found
             && *found.release() != release
@@ -189,6 +193,9 @@ impl Rollout {
             full,
             paused: None,
             replies: Vec::new(),
+            judging,
+            first_of_step: None,
+            evidence: Vec::new(),
             state: State::Ready(begin),
         })
     }
