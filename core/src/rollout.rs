@@ -73,8 +73,8 @@ mod tables;
 mod tests;
 
 pub use event::{
-    Answer, Broken, Confirmation, Counted, Deployed, Effect, Event, Found, Look, Measurement, Order, Verdict,
-    WriteFailure,
+    Answer, Broken, Confirmation, Counted, Deployed, Effect, Event, Found, Look, Measurement, NotUndone,
+    Order, Verdict, WriteFailure,
 };
 pub use judging::{Evidence, Judging, Side, Word};
 pub use machine::Stage;

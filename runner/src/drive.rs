@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossfade_core::rollout::{
-    Answer, Confirmation, Deployed, Effect, Event, HookGate, Measurement, Outcome, Rollout, Verdict,
-    WriteFailure,
+    Answer, Confirmation, Deployed, Effect, Event, HookGate, Measurement, NotUndone, Outcome, Rollout,
+    Verdict, WriteFailure,
 };
 use crossfade_core::table::{Environment, Owner, ReleaseId, Revision, VariantName, Weight};
 use crossfade_core::{RoutingTable, Timestamp};
@@ -96,7 +96,7 @@ pub trait Work: Send + Sync {
     ///
     /// # Errors
     /// Which have it not, and why.
-    fn undo(&self, instances: &[VariantName]) -> Result<(), String>;
+    fn undo(&self, instances: &[VariantName]) -> Result<(), NotUndone>;
 }
 
 /// Runs a rollout to its end.
@@ -126,6 +126,9 @@ pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
             world.heartbeat.tell(|record| {
                 (record.stage, record.steps, record.evidence) = (told, Some(steps), evidence);
             });
+            if let Some(now) = &now {
+                said.stage(now);
+            }
             stage = now;
         }
         said.before(&effect, &rollout);
@@ -183,8 +186,10 @@ fn perform(effect: &Effect, rollout: &Rollout, world: &World<'_>, clock: &Clock,
         Effect::Undo { instances, until } => {
             let names = instances.clone();
             let undo = move |work: &dyn Work| Event::Undone(work.undo(&names));
-            go_on(world, clock, *until, cancel, Errand::Undo(instances.clone()), undo)
-                .unwrap_or(Event::Undone(Err("internal error: undoing panicked".into())))
+            go_on(world, clock, *until, cancel, Errand::Undo(instances.clone()), undo).unwrap_or_else(|| {
+                let why = "internal error: undoing panicked".into();
+                Event::Undone(Err(NotUndone { instances: instances.clone(), why }))
+            })
         }
         Effect::WaitUntil(time) => wait(world, clock, *time, cancel),
         Effect::Finish(_) => Event::Woke,

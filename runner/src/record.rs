@@ -5,6 +5,7 @@
 //! after it. KV has no compare-and-set, so a claim is read back after a moment: of two that claim at once, the one whose
 //! write was overwritten stops. The routing table's revision is the second fence.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crossfade_core::rollout::{Saved, Stage};
@@ -91,9 +92,25 @@ pub struct Record {
     /// The table that a fleet's release has replaced, for the way back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<RoutingTable>,
+    /// Where a fleet's release takes its version from, for whoever goes on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<FleetSource>,
     /// What happened so far, also by the hands of earlier runners.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Value>,
+}
+
+/// Where a fleet's release takes its version from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetSource {
+    /// What is uploaded to instances that are Pages projects.
+    pub directory: PathBuf,
+    /// What Cloudflare's dashboard calls the deployments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The table that is gone back to, by the rollback commands of instances that were overwritten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<RoutingTable>,
 }
 
 /// One instance of a fleet.
@@ -193,6 +210,7 @@ impl Record {
             answered: None,
             instances: Vec::new(),
             before: None,
+            source: None,
             evidence: Vec::new(),
         }
     }

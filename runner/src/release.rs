@@ -66,6 +66,8 @@ pub enum Source {
         path: PathBuf,
         /// What Cloudflare's dashboard calls the deployment.
         message: Option<String>,
+        /// Which command brings it.
+        command: &'static str,
     },
     /// It is there already.
     Origin {
@@ -86,8 +88,7 @@ pub enum Source {
 impl Source {
     const fn command(&self) -> &'static str {
         match self {
-            Self::Directory { .. } => "deploy",
-            Self::Origin { command, .. } => command,
+            Self::Directory { command, .. } | Self::Origin { command, .. } => command,
             Self::Before { .. } => "rollback",
         }
     }
@@ -113,6 +114,9 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     };
     if let Some(table) = &found {
         takeover::refuse_while_leased(table)?;
+        if rolling {
+            takeover::refuse_half_replaced(session, table)?;
+        }
         if table.lease().is_none() && !rolling {
             CannotStart::check(table, &session.environment, &slot)?;
         }
@@ -216,7 +220,7 @@ fn bring(charge: &mut Charge<'_>, request: &Request) -> Result<Origin, Error> {
     }
     let session = charge.session;
     let (url, deployment_id) = match &request.source {
-        Source::Directory { path, message } => {
+        Source::Directory { path, message, .. } => {
             charge.begin("upload")?;
             let message = message.as_deref();
             let deployment = deployment::upload(session, path, message, &request.version, &charge.release)?;

@@ -170,6 +170,11 @@ impl Site {
         json["version"].as_str().unwrap().to_owned()
     }
 
+    /// Whether the routers have sent everybody home, because the lease of the table that they have ran out.
+    pub fn has_lapsed(&self) -> bool {
+        self.run(&["status", "--json"]).expect(0).event("status")["edge"]["lapsed"] == true
+    }
+
     /// The API requests that changed anything but the release's own records.
     pub fn changes(&self) -> Vec<ApiRequest> {
         let mut requests = self.sandbox.requests();

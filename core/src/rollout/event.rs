@@ -92,7 +92,7 @@ pub enum Event {
     /// How each instance is.
     Deployed(Vec<Deployed>),
     /// Whether all instances have the version before again.
-    Undone(Result<(), String>),
+    Undone(Result<(), NotUndone>),
     /// What was begun goes on.
     Busy,
     /// The time has come.
@@ -101,6 +101,15 @@ pub enum Event {
     Ordered(Order),
     /// Somebody wants it undone. A write in flight must have ended before this is reported.
     Cancelled(String),
+}
+
+/// Instances that did not get the version before back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotUndone {
+    /// Which; none when that is not known, and then it may be all of them.
+    pub instances: Vec<VariantName>,
+    /// What stood in the way.
+    pub why: String,
 }
 
 /// What people may say to a release in flight. To abort it, a driver answers [`Event::Cancelled`].

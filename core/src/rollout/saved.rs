@@ -156,7 +156,7 @@ impl Rollout {
             return Err(CannotStart::Superseded(foreign(&Writer::of(found))));
         }
         let base_is_some = base.is_some();
-        let tables = match subject {
+        let mut tables = match subject {
             SavedSubject::Canary(canary) => Tables::Pair(Box::new(Pair { base, canary: canary.into() })),
             SavedSubject::Fleet { crew, members } => {
                 let crew: Crew = crew.into();
@@ -170,11 +170,20 @@ impl Rollout {
         // A runner that was thought dead may have saved its own generation after another had taken over.
         let ours = found.filter(|found| *found.release() == release).and_then(RoutingTable::owner);
         let generation = generation.max(ours.map_or(generation, |owner| owner.generation)).next();
-        // Every table in flight has a lease. One of ours without any has settled, and only its end was never told.
-        let settled =
-            base_is_some && found.is_some_and(|found| *found.release() == release && found.lease().is_none());
+        // Every table in flight has a lease. One of ours without any has settled or is home, and only its end was never told:
+        // on its way home a runner writes the table first.
+        let ended =
+            found.filter(|found| base_is_some && *found.release() == release && found.lease().is_none());
+        if let Some(found) = ended {
+            tables.ended_as(found);
+        }
         let begin = match at {
-            At::Step(_) | At::Undoing(_) if settled => Begin::Settle,
+            At::Step(_) | At::Undoing(_) if ended.is_some_and(|found| tables.is_settled(found)) => {
+                Begin::Settle
+            }
+            At::Step(_) | At::Undoing(_) if ended.is_some() => {
+                Begin::Home(Reason::Cancelled("home is what the runner wrote that died".into()))
+            }
             At::Step(step) => Begin::Step(step.min(plan.steps().len() - 1)),
             At::Undoing(step) => Begin::Undoing(step.min(plan.steps().len())),
             At::Home(reason) => Begin::Home(reason),

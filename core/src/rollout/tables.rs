@@ -78,11 +78,35 @@ impl Tables {
         }
     }
 
+    /// Whether a table of this release that has no lease is the one in which the new version is stable, not home.
+    pub(super) fn is_settled(&self, table: &RoutingTable) -> bool {
+        match self {
+            Self::Pair(pair) => table.stable().name == pair.canary.name,
+            Self::Fleet(fleet) => fleet.is_settled(table),
+        }
+    }
+
+    /// The release has ended with this table, whatever else is known of it.
+    pub(super) fn ended_as(&mut self, table: &RoutingTable) {
+        match self {
+            Self::Pair(_) => {}
+            Self::Fleet(fleet) => fleet.ended_as(table),
+        }
+    }
+
     /// What was before; `None` when nothing was.
     pub(super) fn home(&self, stamp: &Stamp) -> Option<RoutingTable> {
         match self {
             Self::Pair(pair) => pair.home(stamp),
             Self::Fleet(fleet) => fleet.home(stamp),
+        }
+    }
+
+    /// What stood in the way of instances that could not get the version before back.
+    pub(super) fn lost(&self) -> Option<&str> {
+        match self {
+            Self::Pair(_) => None,
+            Self::Fleet(fleet) => fleet.lost(),
         }
     }
 

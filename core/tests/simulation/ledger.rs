@@ -27,6 +27,10 @@ pub(crate) struct Ledger {
     errors: [u32; 2],
     /// What the judge says now, if there is one.
     ruled: Option<Word>,
+    /// Whoever it took over from had brought it home.
+    found_home: bool,
+    /// Instances could not get the version before back.
+    lost: bool,
     step: AtStep,
     /// Somebody wants it in full.
     full: bool,
@@ -51,8 +55,18 @@ struct AtStep {
 
 impl Ledger {
     /// `saved` is what it goes on from.
-    pub(crate) fn new(plan: Plan, release: ReleaseId, base: Option<&RoutingTable>, saved: &str) -> Self {
+    pub(crate) fn new(
+        plan: Plan,
+        release: ReleaseId,
+        base: Option<&RoutingTable>,
+        found: Option<&RoutingTable>,
+        saved: &str,
+    ) -> Self {
+        let was_home = |found: &RoutingTable| {
+            *found.release() == release && found.lease().is_none() && serving(found) == 0
+        };
         Self {
+            found_home: base.is_some() && found.is_some_and(was_home),
             plan,
             release,
             base: base.map(RoutingTable::revision),
@@ -63,6 +77,7 @@ impl Ledger {
             stopped: false,
             errors: [0, 0],
             ruled: None,
+            lost: saved.contains("\"lost\":"),
             step: AtStep { undone: saved.contains("\"undoing\":"), ..AtStep::default() },
             full: saved.contains("\"full\":true"),
             paused: false,
@@ -86,6 +101,7 @@ impl Ledger {
             Event::Measured(measurement) => self.measured(measurement),
             Event::Answered(Answer::Pass) => self.step.agreed += 1,
             Event::Undone(Ok(())) => self.step.undone = true,
+            Event::Undone(Err(_)) => self.lost |= self.home_begun,
             Event::Deployed(results) => self.step.undone |= results.iter().any(|it| it.result.is_err()),
             Event::Ordered(_) => self.orders += 1,
             Event::Started
@@ -93,7 +109,6 @@ impl Ledger {
             | Event::LookedUp(Found::Unreadable(_))
             | Event::Confirmed(Confirmation::NotYet(_))
             | Event::Answered(_)
-            | Event::Undone(Err(_))
             | Event::Busy
             | Event::Woke
             | Event::Cancelled(_) => {}
@@ -205,6 +220,9 @@ impl Ledger {
                 )
             })?;
         }
+        Rule::HomeIsFinal.check(!self.found_home || share(table) == Weight::ZERO, || {
+            format!("revision {}: {}", table.revision(), share(table))
+        })?;
         let settled = self.settles(table);
         if !self.home_begun && !urgent && self.goes_on(last.as_ref(), table, settled) {
             self.leaves_step(now, last.as_ref(), table, settled)?;
@@ -212,7 +230,11 @@ impl Ledger {
         }
         self.home_begun |= urgent;
         let is_fleet = self.is_fleet();
-        let home = urgent && share(table) == Weight::ZERO && (!is_fleet || table.lease().is_none());
+        // When nobody with the version before is left, the last one with the new version is all that home can be.
+        let all_there_is = self.lost && serving(table) == 1 && share(table) == Weight::TOTAL;
+        let home = urgent
+            && (share(table) == Weight::ZERO || all_there_is)
+            && (!is_fleet || table.lease().is_none());
         let leased = table.lease().is_some();
         Rule::ShiftsAreLeased.check(leased != (settled || home || self.base.is_none()), || {
             format!("revision {}, settled: {settled}, home: {home}, leased: {leased}", table.revision())

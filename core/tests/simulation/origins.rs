@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
-use crossfade_core::rollout::{Answer, Broken, Deployed, Verdict};
+use crossfade_core::rollout::{Answer, Broken, Deployed, NotUndone, Verdict};
 use crossfade_core::table::{Variant, VariantName, Weight};
 
 use crate::dice::Dice;
@@ -112,9 +112,9 @@ impl Origins {
         deployed
     }
 
-    pub(crate) fn undo(&mut self, names: &[VariantName], dice: &mut Dice) -> Result<(), String> {
+    pub(crate) fn undo(&mut self, names: &[VariantName], dice: &mut Dice) -> Result<(), NotUndone> {
         if dice.chance(self.nature.undo_fails) {
-            return Err("exit code 1".into());
+            return Err(NotUndone { instances: names.to_vec(), why: "exit code 1".into() });
         }
         self.put(names, Place::Old);
         Ok(())

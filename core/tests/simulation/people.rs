@@ -49,15 +49,20 @@ impl World {
         }
         // The record is there before the machine begins.
         self.kv.save(self.now, Record { saved: rollout.saved(), ended: false });
-        self.takes_charge(rollout, "")
+        self.takes_charge(rollout, None, "")
     }
 
-    fn takes_charge(&mut self, rollout: Rollout, saved: &str) -> Result<(), Broken> {
+    fn takes_charge(
+        &mut self,
+        rollout: Rollout,
+        found: Option<&RoutingTable>,
+        saved: &str,
+    ) -> Result<(), Broken> {
         let index = self.runners.len();
         let most = i64::try_from(self.faults.skew_max.as_millis()).unwrap() / 2;
         let skew = i64::try_from(self.dice.number(0..=2 * most.unsigned_abs())).unwrap() - most;
         let ledger =
-            Ledger::new(rollout.plan().clone(), self.release.clone(), self.story.base.as_ref(), saved);
+            Ledger::new(rollout.plan().clone(), self.release.clone(), self.story.base.as_ref(), found, saved);
         self.runners.push(Runner {
             name: runner_id(index).to_string(),
             rollout,
@@ -201,7 +206,7 @@ impl World {
         match Rollout::resume(saved, runner, found.as_deref()) {
             Ok(rollout) => {
                 self.counts.add("takeovers");
-                self.takes_charge(rollout, &text)
+                self.takes_charge(rollout, found.as_deref(), &text)
             }
             Err(why) => {
                 self.counts.add("takeovers refused");

@@ -8,6 +8,8 @@ pub(crate) enum Rule {
     // What one runner does, whatever the world answers.
     /// Once a runner goes home, its tables give the new version no more than the table before, and are urgent.
     WeightsNeverRiseOnTheWayHome,
+    /// Whoever finds its release at home gives nobody the new version again.
+    HomeIsFinal,
     /// No step is left, and nothing settles, without a passed measurement in it, unless somebody overrules.
     NoStepWithoutAPass,
     /// A step lasts its hold, counted from when it was seen served, unless somebody hurries it.

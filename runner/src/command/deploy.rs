@@ -26,7 +26,7 @@ pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
         // Nothing is going to make it: known before a hook has touched the database.
         upload::check(&directory)?;
     }
-    let source = Source::Directory { path: directory, message: arguments.message.clone() };
+    let source = Source::Directory { path: directory, message: arguments.message.clone(), command: "deploy" };
     release::deploy(session, &Request { source, version })
 }
 

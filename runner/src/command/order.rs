@@ -5,11 +5,13 @@
 
 use std::time::{Duration, Instant};
 
+use crossfade_core::table::Version;
+
 use super::{Session, rollback};
 use crate::cli::{Promote, Say};
 use crate::error::Error;
 use crate::orders::{Letter, Mailbox, Word, speaker};
-use crate::record::{Answered, Record, WITHIN};
+use crate::record::{Answered, FleetSource, Record, WITHIN};
 use crate::release::{self, Request, Source};
 use crate::report;
 
@@ -54,6 +56,9 @@ pub(super) fn retry(session: &Session) -> Result<(), Error> {
         return Err(last.refusal("there is nothing to retry"));
     }
     let outcome = last.ended.as_ref().map(|ended| ended.outcome.as_str());
+    if let (Some(source), false) = (&last.source, outcome == Some("promoted")) {
+        return again(session, &last, source);
+    }
     let (Some(origin), false) = (&last.origin, outcome == Some("promoted")) else {
         let why = if outcome == Some("promoted") { "serves everybody" } else { "ended before its upload" };
         return Err(Error::Usage(format!("{of} {why}: there is nothing to retry")));
@@ -64,8 +69,27 @@ pub(super) fn retry(session: &Session) -> Result<(), Error> {
         deployment_id: last.deployment_id.clone(),
         command: "retry",
     };
-    let version = crossfade_core::table::Version::new("version", last.version.as_str()).map_err(damaged)?;
+    let version = version(&last)?;
     release::deploy(session, &Request { source, version })
+}
+
+/// A fleet's release once more: its commands run again, and what was uploaded before is not sent again.
+fn again(session: &Session, last: &Record, source: &FleetSource) -> Result<(), Error> {
+    let source = match source.back.clone() {
+        Some(table) => Source::Before { table: Box::new(table) },
+        None => Source::Directory {
+            path: source.directory.clone(),
+            message: source.message.clone(),
+            command: "retry",
+        },
+    };
+    let version = version(last)?;
+    release::deploy(session, &Request { source, version })
+}
+
+fn version(record: &Record) -> Result<Version, Error> {
+    Version::new("version", record.version.as_str())
+        .map_err(|error| Error::Usage(format!("release {} of {}: {error}", record.id, record.version)))
 }
 
 fn say(session: Session, record: Record, word: Word, arguments: &Say) -> Result<(), Error> {

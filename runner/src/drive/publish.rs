@@ -35,7 +35,7 @@ pub(super) fn publish(
     }
     let phase = format!("revision {}", table.revision());
     if urgent {
-        world.heartbeat.note(|record| {
+        world.heartbeat.tell(|record| {
             record.phase = format!("going home, {phase}");
             record.saved = Some(rollout.saved());
         });

@@ -2,7 +2,7 @@
 
 use crossfade_core::rollout::{
     Answer, Batch, Broken, Confirmation, Effect, Event, Evidence, Measurement, Order, Outcome, Rollout,
-    Shift, Verdict, Word, WriteFailure,
+    Shift, Stage, Verdict, Word, WriteFailure,
 };
 
 use crossfade_core::Span;
@@ -127,7 +127,7 @@ impl<'a> Said<'a> {
                     }
                 }
             }
-            (Effect::Undo { .. }, Event::Undone(Err(why))) => self.failed(why),
+            (Effect::Undo { .. }, Event::Undone(Err(not_undone))) => self.failed(&not_undone.why),
             (_, Event::Cancelled(why)) => self.failed(&format!("cancelled: {why}")),
             (_, _) => {}
         }
@@ -160,6 +160,23 @@ impl<'a> Said<'a> {
             self.detail(false, &format!("could not measure: {why}"));
             why.clone_into(&mut self.trouble);
         }
+    }
+
+    /// It has come to a stage in which it waits for somebody.
+    pub(super) fn stage(&mut self, stage: &Stage) {
+        let command = match stage {
+            Stage::Waiting { then: Some(_), .. } => "approve",
+            Stage::Paused { .. } => "resume",
+            Stage::Waiting { then: None, .. }
+            | Stage::Shifting { .. }
+            | Stage::Watching { .. }
+            | Stage::Replacing { .. }
+            | Stage::Undoing
+            | Stage::Settling
+            | Stage::GoingHome { .. }
+            | Stage::Resting => return,
+        };
+        self.detail(true, &format!("{stage}: `crossfade {command}`"));
     }
 
     /// Somebody said something, and this is what came of it.

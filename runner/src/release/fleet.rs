@@ -4,8 +4,6 @@
 //! The machine says when which instances are drained, replaced, restored and watched ([`crossfade_core::rollout`]); what that
 //! means for one of them is in [`instance`], for several at once in [`work`]; the way back of a release that has settled in [`back`](mod@back).
 
-use std::path::{Path, PathBuf};
-
 use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Crew, Instance, Plan, Rollout, Subject};
 use crossfade_core::table::{Variant, VariantName};
@@ -17,6 +15,7 @@ use crate::command::Session;
 use crate::config::InstanceConfig;
 use crate::error::Error;
 use crate::hooks::Phase;
+use crate::record::FleetSource;
 
 mod back;
 mod instance;
@@ -51,22 +50,18 @@ pub(super) fn plan(session: &Session, found: Option<&RoutingTable>, source: &Sou
     Ok(session.config.plan(instances.len(), first_release)?)
 }
 
-/// Where the release's version comes from.
-pub(super) struct Sources<'a> {
-    /// What is uploaded.
-    pub(super) path: &'a Path,
-    pub(super) message: Option<&'a str>,
-    /// The table that is gone back to.
-    pub(super) back: Option<&'a RoutingTable>,
-}
-
 /// Hooks, then the rollout.
 pub(super) fn run(charge: &mut Charge<'_>, request: &Request, start: Start) -> Result<(), Error> {
     let session = charge.session;
-    let directory = directory(session);
-    let sources = match &request.source {
-        Source::Directory { path, message } => Sources { path, message: message.as_deref(), back: None },
-        Source::Before { table } => Sources { path: &directory, message: None, back: Some(table) },
+    let source = match &request.source {
+        Source::Directory { path, message, .. } => {
+            // Whoever goes on with it may stand in another directory.
+            let directory = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            FleetSource { directory, message: message.clone(), back: None }
+        }
+        Source::Before { table } => {
+            FleetSource { back: Some(table.as_ref().clone()), ..configured_source(session) }
+        }
         Source::Origin { .. } => {
             return Err(Error::Usage(
                 "with strategy = \"rolling\" every instance has an origin of its own: `crossfade deploy` is what there is"
@@ -74,9 +69,12 @@ pub(super) fn run(charge: &mut Charge<'_>, request: &Request, start: Start) -> R
             ));
         }
     };
-    if sources.back.is_none() {
-        for phase in [Phase::Build, Phase::ConfirmRollout, Phase::Prepare, Phase::Database, Phase::PreRollout]
-        {
+    if source.back.is_none() {
+        // What is retried has been built.
+        if request.source.command() == "deploy" {
+            charge.ask(Phase::Build)?;
+        }
+        for phase in [Phase::ConfirmRollout, Phase::Prepare, Phase::Database, Phase::PreRollout] {
             charge.ask(phase)?;
         }
     }
@@ -84,9 +82,12 @@ pub(super) fn run(charge: &mut Charge<'_>, request: &Request, start: Start) -> R
         return Err(Error::Cancelled(reason));
     }
     let Start { owner, base, served, plan, .. } = start;
-    charge.heartbeat.note(|record| record.before.clone_from(&base));
-    let crew = crew(session, base.as_ref(), sources.back)?;
-    let work = FleetWork::new(charge, &plan, &crew, base.as_ref(), sources)?;
+    charge.heartbeat.note(|record| {
+        record.before.clone_from(&base);
+        record.source = Some(source.clone());
+    });
+    let crew = crew(session, base.as_ref(), source.back.as_ref())?;
+    let work = FleetWork::new(charge, &plan, &crew, base.as_ref(), source)?;
     let rollout =
         Rollout::new(plan, base, Subject::Fleet(crew), charge.release.clone(), owner)?.above(served);
     drive(charge, rollout, work)
@@ -147,7 +148,7 @@ fn way(session: &Session, name: &VariantName, back: Option<&RoutingTable>) -> Re
     }
 }
 
-/// Where the output of the configured build is.
-pub(super) fn directory(session: &Session) -> PathBuf {
-    session.root.join(&session.config.directory)
+/// The output of the configured build.
+pub(super) fn configured_source(session: &Session) -> FleetSource {
+    FleetSource { directory: session.root.join(&session.config.directory), message: None, back: None }
 }

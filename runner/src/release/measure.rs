@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Answer, Canary, Deployed, HookGate, Measurement, Plan, Verdict as Measured};
+use crossfade_core::rollout::{
+    Answer, Canary, Deployed, HookGate, Measurement, NotUndone, Plan, Verdict as Measured,
+};
 use crossfade_core::table::{VariantName, Weight};
 
 use super::charge::Charge;
@@ -121,7 +123,7 @@ impl Work for CanaryWork {
         Vec::new()
     }
 
-    fn undo(&self, _instances: &[VariantName]) -> Result<(), String> {
+    fn undo(&self, _instances: &[VariantName]) -> Result<(), NotUndone> {
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use crossfade_core::rollout::{Rollout, Subject};
 use crossfade_core::table::{Owner, ReleaseId, VariantName, Version};
 
 use super::charge::Claim;
-use super::fleet::{self, FleetWork, Sources};
+use super::fleet::{self, FleetWork};
 use super::id::new_runner_id;
 use super::judge;
 use super::measure::CanaryWork;
@@ -16,6 +16,7 @@ use crate::hooks::Moment;
 use crate::orders::{Mailbox, Word};
 use crate::record::{Answered, Record, WITHIN, runner_name};
 use crate::report;
+use crate::upload;
 
 /// Takes a release over and drives it to its end; `word` is the first thing that it is told.
 ///
@@ -44,6 +45,16 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     let edge = session.edge()?;
     let served = edge.check(&session.environment)?;
     let found = table_in_force(session)?;
+    let source = record.source.clone().unwrap_or_else(|| fleet::configured_source(session));
+    if word != Word::Abort && record.slot == fleet::SLOT && source.back.is_none() && fleet::uploads(session) {
+        upload::check(&source.directory).map_err(|error| {
+            Error::Usage(format!(
+                "{of} goes on with uploading {}, but {}: resume it where the build's output is, or abort it",
+                source.directory.display(),
+                Error::from(error).in_one_line()
+            ))
+        })?;
+    }
     let runner = new_runner_id();
     let rollout = Rollout::resume(saved, runner, found.as_ref())?.above(served);
 
@@ -80,12 +91,8 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
             let work = CanaryWork::new(&charge, rollout.plan(), &canary, rollout.base(), sources);
             charge.drive(rollout, work)
         }
-        Subject::Fleet(crew) => {
-            let directory = fleet::directory(session);
-            let sources = Sources { path: &directory, message: None, back: None };
-            FleetWork::new(&charge, rollout.plan(), &crew, rollout.base(), sources)
-                .and_then(|work| fleet::drive(&mut charge, rollout, work.resumed(found.as_ref())))
-        }
+        Subject::Fleet(crew) => FleetWork::new(&charge, rollout.plan(), &crew, rollout.base(), source)
+            .and_then(|work| fleet::drive(&mut charge, rollout, work.resumed(found.as_ref()))),
     };
     charge.end(result)
 }

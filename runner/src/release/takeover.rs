@@ -38,6 +38,29 @@ pub fn refuse_while_leased(table: &RoutingTable) -> Result<(), Error> {
     }
 }
 
+/// Refuses to begin on a fleet whose last release has died half way: which instances have which version is in its record, and
+/// whoever takes it over brings them together again.
+///
+/// # Errors
+/// [`Error::Gate`].
+pub(super) fn refuse_half_replaced(session: &Session, table: &RoutingTable) -> Result<(), Error> {
+    let Some(record) = session.ledger.current()? else { return Ok(()) };
+    let died = table.lease().is_some() && record.ended.is_none() && record.id == table.release().as_str();
+    if !died {
+        return Ok(());
+    }
+    Err(Error::Gate {
+        phase: "claim",
+        why: format!(
+            "release {} of {} died while it replaced the fleet, and everybody is on {}: `crossfade resume` goes on with it, \
+             `crossfade abort` brings the version before back to every instance; then deploy",
+            record.id,
+            record.version,
+            table.stable().name
+        ),
+    })
+}
+
 /// The table that a release starts from. A release whose lease ran out has died; visitors are home already, and here the
 /// table is made to say so.
 ///

@@ -114,10 +114,16 @@ fn an_instance_that_cannot_be_brought_back_is_named_and_has_no_visitors() {
         "`crossfade weights`",
     ]);
     assert_eq!(fleet.versions(), ["1.1.0", "1.0.0", "1.0.0"]);
-    assert_eq!(fleet.weight("i0"), 0, "{:?}", fleet.site.table());
-    assert!(fleet.weight("i2") > 0);
+    // The others share its visitors for good: no lease runs out that would send everybody to one of them.
+    assert_eq!(["i0", "i1", "i2"].map(|name| fleet.weight(name)), [0, 5_000, 5_000]);
+    assert!(fleet.site.table().lease().is_none(), "{:?}", fleet.site.table());
     assert_eq!(fleet.site.document("release:production")["ended"]["outcome"], "stuck");
     fleet.nobody_met_a_busy_one();
+
+    // A release begins from there, and brings it back into the fleet.
+    fleet.instances[1].unmark("fail-deploy");
+    fleet.site.run(&["deploy", "--as", "1.2.0"]).expect(0);
+    assert_eq!(fleet.versions(), ["1.2.0"; 3]);
 }
 
 #[test]
@@ -147,6 +153,63 @@ fn cancelled_while_a_batch_is_replaced_visitors_are_home_at_once_and_then_everyt
     for instance in &fleet.instances[..4] {
         assert_eq!(instance.log().last().unwrap(), "rollback 1.0.0", "{}", instance.name);
     }
+}
+
+/// Kills the program while an instance is busy with its command, and forgets the runner.
+fn killed_at(fleet: &Fleet, instance: usize, running: Running) {
+    until("the instance is being replaced", || fleet.instances[instance].is_busy());
+    running.signal(Signal::KILL);
+    running.end();
+    fleet.instances[instance].mark("slow", "0.2");
+    fleet.site.edit("release:production", |record| record["expires_at"] = "2026-01-01T00:00:00Z".into());
+}
+
+#[test]
+fn a_rollback_whose_runner_died_is_gone_on_with_backwards() {
+    let fleet = Fleet::new(2, 1);
+    fleet.site.run(&["deploy", "--as", "1.1.0"]).expect(0);
+    fleet.instances[1].mark("slow", "12");
+    killed_at(&fleet, 1, begin(&fleet, &["rollback"]));
+    fleet.site.run(&["resume"]).expect(0);
+    assert_eq!(fleet.versions(), ["1.0.0"; 2]);
+    assert_eq!(
+        fleet.instances[0].log(),
+        ["deploy 1.1.0", "rollback 1.0.0"],
+        "what was done is not done again"
+    );
+    assert!(fleet.site.table().lease().is_none());
+
+    // Aborted, it is undone: everybody has the version again that was to be left.
+    fleet.site.run(&["deploy", "--as", "1.2.0"]).expect(0);
+    fleet.instances[1].mark("slow", "12");
+    killed_at(&fleet, 1, begin(&fleet, &["rollback"]));
+    fleet.site.run(&["abort"]).expect(4);
+    assert_eq!(fleet.versions(), ["1.2.0"; 2]);
+    fleet.nobody_met_a_busy_one();
+}
+
+#[test]
+fn on_a_fleet_that_is_half_replaced_nothing_begins_before_somebody_has_brought_it_together() {
+    let fleet = Fleet::new(3, 1);
+    fleet.site.configure("lease = \"60s\"", "lease = \"5s\"");
+    fleet.site.configure("renew_every = \"10s\"", "renew_every = \"1s\"");
+    fleet.instances[1].mark("slow", "12");
+    killed_at(&fleet, 1, begin(&fleet, &["deploy", "--as", "1.1.0"]));
+    until("the lease has run out", || fleet.site.has_lapsed());
+    let written = fleet.site.writes("routing:production");
+    fleet.site.run(&["deploy", "--as", "1.2.0"]).expect(3).says(&[
+        "of 1.1.0 died while it replaced the fleet",
+        "`crossfade resume`",
+        "`crossfade abort`",
+    ]);
+    assert_eq!(fleet.site.writes("routing:production"), written);
+    fleet.site.run(&["abort"]).expect(4);
+    is_home(&fleet);
+
+    // What went home can be tried once more, in the state in which it was.
+    fleet.site.run(&["retry"]).expect(0);
+    assert_eq!(fleet.versions(), ["1.1.0"; 3]);
+    fleet.site.run(&["retry"]).expect(2).says(&["serves everybody: there is nothing to retry"]);
 }
 
 #[test]

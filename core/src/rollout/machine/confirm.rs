@@ -57,7 +57,12 @@ impl Rollout {
             },
             Goal::Shelter(then) => self.undo(now, then, empty),
             Goal::Settle => self.finish(Outcome::Promoted),
-            Goal::Home(reason) => self.finish(Outcome::RolledBack(reason)),
+            Goal::Home(reason) => self.finish(match self.tables.lost() {
+                None => Outcome::RolledBack(reason),
+                Some(why) => {
+                    Outcome::Stuck { reason, traffic: Traffic::InstancesNotUndone { why: why.to_owned() } }
+                }
+            }),
             Goal::Renew(_) => {
                 debug_assert!(false, "a renewal is not confirmed");
                 self.go_home(now, Reason::Cancelled("internal error: a renewal was confirmed".into()))

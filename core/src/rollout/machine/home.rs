@@ -17,6 +17,10 @@ impl Rollout {
             }
             Tables::Fleet(fleet) if fleet.base.is_some() && fleet.needs_undoing() => {
                 fleet.fall_back();
+                // When those that had visitors before are all lost, what has the new version is all that can serve.
+                if fleet.lost().is_some() && fleet.to_undo(true).is_empty() {
+                    return self.write(now, Goal::Home(reason));
+                }
                 self.write(now, Goal::Shelter(Then::Home(reason)))
             }
             Tables::Fleet(_) | Tables::Pair(_) => self.write(now, Goal::Home(reason)),

@@ -2,7 +2,7 @@
 
 use crate::Timestamp;
 use crate::rollout::tables::Tables;
-use crate::rollout::{Batch, Broken, Deployed, Effect, Outcome, Reason, Rollout, Shift, Traffic};
+use crate::rollout::{Batch, Broken, Deployed, Effect, NotUndone, Reason, Rollout, Shift};
 use crate::table::VariantName;
 
 use super::{Goal, State, Then};
@@ -129,7 +129,8 @@ impl Rollout {
         Effect::Undo { instances, until: self.renewal() }
     }
 
-    pub(super) fn undone(&mut self, now: Timestamp, then: Then, result: Result<(), String>) -> Effect {
+    /// On the way home whoever could not get the version before back is left out, and the others are brought back all the same.
+    pub(super) fn undone(&mut self, now: Timestamp, then: Then, result: Result<(), NotUndone>) -> Effect {
         match (result, then) {
             (Ok(()), then) => {
                 if let Tables::Fleet(fleet) = &mut self.tables {
@@ -140,10 +141,14 @@ impl Rollout {
                     Then::Home(reason) => self.go_home(now, reason),
                 }
             }
-            (Err(why), Then::Home(reason)) => {
-                self.finish(Outcome::Stuck { reason, traffic: Traffic::InstancesNotUndone { why } })
+            (Err(not_undone), Then::Home(reason)) => {
+                if let Tables::Fleet(fleet) = &mut self.tables {
+                    fleet.lose(&not_undone);
+                    fleet.put_back(true);
+                }
+                self.go_home(now, reason)
             }
-            (Err(why), then @ Then::Step(_)) => {
+            (Err(NotUndone { why, .. }), then @ Then::Step(_)) => {
                 let names: Vec<String> = self.to_undo(&then).iter().map(ToString::to_string).collect();
                 self.go_home(now, Reason::DeployFailed { instance: names.join("`, `"), why })
             }

@@ -1,7 +1,7 @@
 //! How far each instance of a fleet is, and what has to be undone.
 
-use crate::rollout::Batch;
-use crate::table::VariantName;
+use crate::rollout::{Batch, NotUndone};
+use crate::table::{RoutingTable, Variant, VariantName, Weight};
 
 use super::fleet::{Fleet, Member, Stage};
 
@@ -31,10 +31,9 @@ impl Fleet {
 
     /// Whether anything was replaced in place, so that the table before alone does not bring it back.
     pub(in crate::rollout) fn needs_undoing(&self) -> bool {
-        self.members
-            .iter()
-            .zip(&self.crew.instances)
-            .any(|(member, instance)| instance.in_place && member.stage != Stage::Before)
+        self.members.iter().zip(&self.crew.instances).any(|(member, instance)| {
+            instance.in_place && member.lost.is_none() && member.stage != Stage::Before
+        })
     }
 
     /// Begins to go back: what was not replaced in place has the version before at once. When nobody is left who has it, one
@@ -46,9 +45,16 @@ impl Fleet {
                 member.after = None;
             }
         }
-        if self.shelter() == Stage::After && self.to_undo(true).is_empty() {
-            let spared = self.members.iter_mut().rfind(|member| member.serves_before());
-            if let Some(spared) = spared {
+        let can_serve = |member: &&Member| match member.stage {
+            Stage::Before => member.before.is_some(),
+            Stage::Busy => false,
+            Stage::After => true,
+        };
+        // The last one that can serve is left as it is.
+        let others = self.members.iter().filter(can_serve).count() > 1;
+        if others && self.shelter() == Stage::After && self.to_undo(true).is_empty() {
+            let can_go = |member: &&mut Member| member.stage == Stage::After && member.serves_before();
+            if let Some(spared) = self.members.iter_mut().rfind(can_go) {
                 spared.stage = Stage::Busy;
             }
         }
@@ -86,8 +92,50 @@ impl Fleet {
         }
     }
 
+    /// They could not get it back.
+    pub(in crate::rollout) fn lose(&mut self, not_undone: &NotUndone) {
+        let mut lost = self.to_undo(true);
+        if lost.iter().any(|name| not_undone.instances.contains(name)) {
+            lost.retain(|name| not_undone.instances.contains(name));
+        }
+        for (member, instance) in self.members.iter_mut().zip(&self.crew.instances) {
+            if lost.contains(&instance.name) {
+                (member.stage, member.after) = (Stage::Busy, None);
+                member.lost = Some(not_undone.why.clone());
+            }
+        }
+    }
+
+    /// What stood in the way of those that could not get the version before back; `None` when there are none.
+    pub(in crate::rollout) fn lost(&self) -> Option<&str> {
+        self.members.iter().find_map(|member| member.lost.as_deref())
+    }
+
+    /// The table says how far each of them is.
+    pub(super) fn ended_as(&mut self, table: &RoutingTable) {
+        for index in 0..self.members.len() {
+            let now = table.variant(&self.crew.instances[index].name);
+            let new = now.filter(|now| self.is_new(now)).map(|now| (now.origin.clone(), now.version.clone()));
+            let member = &mut self.members[index];
+            let left_out = now.is_some_and(|now| now.weight == Weight::ZERO);
+            member.stage = if new.is_some() { Stage::After } else { Stage::Before };
+            if new.is_none() && left_out && member.serves_before() {
+                member.stage = Stage::Busy;
+                member.lost = Some("it had been left out before the release was taken over".into());
+            }
+            member.after = new;
+        }
+    }
+
+    /// Whether it was not there before the release.
+    pub(super) fn is_new(&self, variant: &Variant) -> bool {
+        let mut before = self.base.iter().flat_map(RoutingTable::variants);
+        !before.any(|it| (&it.origin, &it.version) == (&variant.origin, &variant.version))
+    }
+
     fn is_out(&self, member: &Member, home: bool) -> bool {
         match (member.stage, home) {
+            (_, _) if member.lost.is_some() => false,
             (Stage::Before, _) => false,
             (Stage::Busy, true) => true,
             (Stage::Busy, false) => member.after.is_none(),

@@ -55,6 +55,9 @@ pub(in crate::rollout) struct Member {
     pub(in crate::rollout) stage: Stage,
     /// It did not take the new version, and has the one before again.
     pub(in crate::rollout) failed: bool,
+    /// Why it could not get the version before back: it serves nobody until a person has seen to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::rollout) lost: Option<String>,
 }
 
 /// How far an instance is.
@@ -91,6 +94,7 @@ impl Fleet {
             after: None,
             stage: Stage::Before,
             failed: false,
+            lost: None,
         });
         Ok(Self { members: members.collect(), base, crew })
     }
@@ -152,8 +156,16 @@ impl Fleet {
         self.table(|_| true, false, None, stamp)
     }
 
+    /// Whether somebody is sent to what was not there before.
+    pub(super) fn is_settled(&self, table: &RoutingTable) -> bool {
+        table.variants().iter().any(|variant| variant.weight > Weight::ZERO && self.is_new(variant))
+    }
+
     pub(super) fn home(&self, stamp: &Stamp) -> Option<RoutingTable> {
         let base = self.base.as_ref()?;
+        if self.lost().is_some() {
+            return Some(self.table(|index| self.members[index].lost.is_none(), true, None, stamp));
+        }
         Some(valid(RoutingTable::new(Draft { lease: None, ..stamp.on(base.draft()) })))
     }
 

@@ -67,6 +67,24 @@ fn one_on_its_way_home_goes_on_home() {
 }
 
 #[test]
+fn a_table_without_a_lease_is_told_apart_home_or_settled() {
+    // Home is written before the record, so that the record of a runner that died then says that it was at a step.
+    let lags_behind = |first: &dyn Fn() -> Scenario| {
+        let (mut record, mut kv) = (first(), first());
+        record.run_until(|effect| matches!(effect, Effect::Measure { step: 2, .. }));
+        kv.run();
+        let rollout = Rollout::resume(stored(&record.rollout), other(), kv.tables.last()).unwrap();
+        Scenario::from(rollout).run()
+    };
+    let failing = || {
+        Scenario::new(STEPS).measured([Verdict::Pass, Verdict::Pass, Verdict::Pass, Verdict::Pass, fail()])
+    };
+    let outcome = lags_behind(&failing);
+    assert!(matches!(outcome, Outcome::RolledBack(_)), "{outcome:?}");
+    assert_eq!(lags_behind(&|| Scenario::new(STEPS)), Outcome::Promoted);
+}
+
+#[test]
 fn what_was_wanted_in_full_is_still() {
     let full = Scenario::new(STEPS).ordered(10, Order::PromoteFull);
     let mut scenario = goes_on(full, publishes(10_000));

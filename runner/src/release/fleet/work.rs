@@ -5,11 +5,10 @@ use std::sync::{Arc, OnceLock};
 
 use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{
-    Answer, Broken, Crew, Deployed, HookGate, Measurement, Plan, Shift, Verdict as Measured,
+    Answer, Broken, Crew, Deployed, HookGate, Measurement, NotUndone, Plan, Shift, Verdict as Measured,
 };
 use crossfade_core::table::{Origin, Variant, VariantName, Version, Weight};
 
-use super::Sources;
 use super::instance::{Means, Member};
 use crate::cancel::Cancel;
 use crate::drive::{Asked, Work};
@@ -17,6 +16,7 @@ use crate::edge::Edge;
 use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::Target;
+use crate::record::FleetSource;
 use crate::release::charge::Charge;
 use crate::release::gates::{context, fails_too, target, worst};
 use crate::release::hooks::InFlight;
@@ -47,7 +47,7 @@ impl FleetWork {
         plan: &Plan,
         crew: &Crew,
         base: Option<&RoutingTable>,
-        sources: Sources<'_>,
+        source: FleetSource,
     ) -> Result<Self, Error> {
         let session = charge.session;
         let config = &session.config;
@@ -55,18 +55,22 @@ impl FleetWork {
         for instance in &crew.instances {
             let name = instance.name.clone();
             let before = base.and_then(|base| base.variant(&name).cloned());
-            members.push(Member::new(name.clone(), super::way(session, &name, sources.back)?, before));
+            members.push(Member::new(
+                name.clone(),
+                super::way(session, &name, source.back.as_ref())?,
+                before,
+            ));
         }
         let stays = |variant: &&Variant| members.iter().any(|member| member.name == variant.name);
         let leaving = base.iter().flat_map(|base| base.variants()).filter(|it| !stays(it)).cloned().collect();
-        let text = sources.message.unwrap_or_else(|| charge.version.as_str());
+        let text = source.message.as_deref().unwrap_or_else(|| charge.version.as_str());
         let context = context(config, charge.version.as_str(), charge.release.as_str());
         let notes = charge.heartbeat.notes();
         let means = Means {
             client: session.client.clone(),
-            directory: sources.path.to_owned(),
             branch: session.settings.branch.clone(),
             message: format!("{text} ({})", charge.release),
+            directory: source.directory,
             output: OnceLock::new(),
             root: session.root.clone(),
             environment: session.environment.to_string(),
@@ -238,16 +242,16 @@ impl Work for FleetWork {
             .collect()
     }
 
-    fn undo(&self, instances: &[VariantName]) -> Result<(), String> {
-        let results = self.each(instances, |member| self.undo_one(member));
-        let failed: Vec<String> = results
-            .into_iter()
-            .filter_map(|(name, result)| match result {
-                Some(Ok(())) => None,
-                Some(Err(why)) => Some(format!("`{name}`: {why}")),
-                None => Some(format!("`{name}`: internal error: it panicked")),
+    fn undo(&self, instances: &[VariantName]) -> Result<(), NotUndone> {
+        let panicked = || Err("internal error: it panicked".to_owned());
+        let failed = self.each(instances, |member| self.undo_one(member)).into_iter();
+        let (instances, why): (Vec<VariantName>, Vec<String>) = failed
+            .filter_map(|(name, result)| {
+                let why = result.unwrap_or_else(panicked).err()?;
+                let why = format!("`{name}`: {why}");
+                Some((name, why))
             })
-            .collect();
-        if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+            .unzip();
+        if instances.is_empty() { Ok(()) } else { Err(NotUndone { instances, why: why.join("; ") }) }
     }
 }

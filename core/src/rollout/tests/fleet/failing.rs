@@ -129,17 +129,27 @@ fn a_failed_deploy_or_an_instance_that_nothing_is_heard_of_takes_everything_home
 
 #[test]
 fn instances_that_do_not_get_the_version_before_back_are_led_around_and_a_person_is_needed() {
-    let mut scenario = in_place(6, 2, 10).measured([fail()]);
-    scenario.undos.push_back(Event::Undone(Err("i1: exit code 1".into())));
-    let Outcome::Stuck { traffic: Traffic::InstancesNotUndone { why }, .. } = scenario.run() else {
-        panic!()
-    };
-    assert_eq!(why, "i1: exit code 1");
-    assert_eq!(did(&scenario).last(), Some(&"undo i0 i1"));
+    let not_undone = |instances| Event::Undone(Err(NotUndone { instances, why: "i1: exit code 1".into() }));
+    let i1 = || vec![VariantName::new("name", "i1").unwrap()];
+    // The others share its visitors, for good: there is no lease after which one of them would get everybody.
+    for (known, serve) in [
+        (i1(), "urgent i0 2001, i2 2001, i3 2000, i4 1999, i5 1999"),
+        (vec![], "urgent i2 2501, i3 2501, i4 2499, i5 2499"),
+    ] {
+        let mut scenario = in_place(6, 2, 10).measured([fail()]);
+        scenario.undos.push_back(not_undone(known));
+        let Outcome::Stuck { traffic: Traffic::InstancesNotUndone { why }, .. } = scenario.run() else {
+            panic!()
+        };
+        assert_eq!(why, "i1: exit code 1");
+        assert_eq!(did(&scenario).last(), Some(&serve), "{:?}", did(&scenario));
+        let table = scenario.tables.last().unwrap();
+        assert!(table.lease().is_none() && table.stable().weight > Weight::ZERO, "{table:?}");
+    }
 
     // While the release could still go on it goes home instead, and tries again.
     let mut scenario = in_place(6, 2, 40).measured([fail()]);
-    scenario.undos.push_back(Event::Undone(Err("i1: exit code 1".into())));
+    scenario.undos.push_back(not_undone(i1()));
     let reason = Reason::DeployFailed { instance: "i0`, `i1".into(), why: "i1: exit code 1".into() };
     assert_eq!(scenario.run(), Outcome::RolledBack(reason));
 }
