@@ -100,6 +100,11 @@ impl LatencyHistogram {
         Some(f64::from(EDGES[bucket.min(EDGES.len() - 1)]))
     }
 
+    /// The sum of all times, microseconds.
+    pub const fn sum(&self) -> u64 {
+        self.micros
+    }
+
     /// Counts by bucket, without the empty ones at the end.
     pub fn buckets(&self) -> &[u64] {
         &self.counts
