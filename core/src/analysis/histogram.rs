@@ -110,6 +110,20 @@ impl LatencyHistogram {
         &self.counts
     }
 
+    /// As it is written.
+    pub(crate) fn runs(&self) -> Vec<u64> {
+        let mut numbers = vec![self.micros];
+        let mut empty = 0;
+        for count in &self.counts {
+            if *count == 0 {
+                empty += 1;
+            } else {
+                numbers.extend([std::mem::take(&mut empty), *count]);
+            }
+        }
+        numbers
+    }
+
     fn add(&mut self, bucket: usize, count: u64) {
         if count == 0 {
             return;
@@ -124,16 +138,7 @@ impl LatencyHistogram {
 /// `[sum of the times, empty buckets, count, empty buckets, count, …]`: a typical second fits in a hundred bytes.
 impl Serialize for LatencyHistogram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut numbers = vec![self.micros];
-        let mut empty = 0;
-        for count in &self.counts {
-            if *count == 0 {
-                empty += 1;
-            } else {
-                numbers.extend([std::mem::take(&mut empty), *count]);
-            }
-        }
-        numbers.serialize(serializer)
+        self.runs().serialize(serializer)
     }
 }
 

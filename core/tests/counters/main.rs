@@ -78,14 +78,14 @@ fn each_end_of_a_request_is_counted_as_what_it_was() {
 fn a_batch_says_what_its_readers_rely_on() {
     let batch = batch("a", &[(answer(200), 0), (answer(500), 9)]);
     assert_eq!(
-        serde_json::to_value(&batch).unwrap(),
+        serde_json::from_str::<serde_json::Value>(&batch.to_string()).unwrap(),
         json!({ "schema": 1, "isolate": "a", "sequence": 1, "entries": [{
             "revision": 2, "release": "rel-1", "variant": "green", "version": "1.5.0",
             "requests": 2, "errors": 1, "exceptions": 0, "timeouts": 0, "rescued": 0, "fallbacks": 0, "ejections": 0,
-            "newly_failing": 0, "latency": [24000, 54, 2], "failed": [9],
+            "latency": [24000, 54, 2], "failed": [9],
         }] })
     );
-    assert_eq!(serde_json::from_value::<Batch>(serde_json::to_value(&batch).unwrap()).unwrap(), batch);
+    assert_eq!(serde_json::from_str::<Batch>(&batch.to_string()).unwrap(), batch);
 }
 
 #[test]
