@@ -124,8 +124,9 @@ async fn send(settings: &Settings, shard: Option<&str>, batch: &str) -> Delivery
     let environment = settings.environment.as_str();
     let name = shard.map(|shard| format!("{environment}@{shard}"));
     let sent = async {
-        let name = name.as_deref().unwrap_or(environment);
-        let sent = glue::counters(name, "/flush", Some(batch), millis(FLUSH_WITHIN))?;
+        let path = shard.map(|shard| format!("/flush?environment={environment}&shard={shard}"));
+        let (name, path) = (name.as_deref().unwrap_or(environment), path.as_deref().unwrap_or("/flush"));
+        let sent = glue::counters(name, path, Some(batch), millis(FLUSH_WITHIN))?;
         JsFuture::from(sent).await?.dyn_into::<Response>()
     };
     match sent.await.map(|response| response.status()) {

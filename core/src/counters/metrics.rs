@@ -1,6 +1,7 @@
 //! Questions and answers of `/__crossfade/metrics`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,8 @@ const BY_SECOND_MAX: Duration = Duration::from_secs(3600);
 pub struct Query {
     /// Whose traffic; only named in the answer.
     pub environment: String,
-    from: Option<Timestamp>,
+    /// From when on; an hour before the end when nothing is said.
+    pub from: Option<Timestamp>,
     /// Up to when; the whole seconds that are over when it is later, or nothing is said.
     pub to: Option<Timestamp>,
     /// How it is split.
@@ -91,10 +93,32 @@ impl Query {
     }
 
     /// From when on, for an answer up to `to`.
-    pub fn from(&self, to: Timestamp) -> Timestamp {
+    pub fn begin(&self, to: Timestamp) -> Timestamp {
         let default = || back(to, FROM_DEFAULT);
         let from = self.from.unwrap_or_else(default).min(to);
         if self.by == By::Second { from.max(back(to, BY_SECOND_MAX)) } else { from }
+    }
+}
+
+/// As a URL's query, without a question mark.
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = match self.by {
+            By::Total => "total",
+            By::Second => "second",
+            By::Ever => "ever",
+        };
+        let format = match self.format {
+            Format::Json => "json",
+            Format::Prometheus => "prometheus",
+        };
+        write!(f, "format={format}&by={by}&environment={}", self.environment)?;
+        for (name, time) in [("from", self.from), ("to", self.to)] {
+            if let Some(time) = time {
+                write!(f, "&{name}={}", time.as_millis())?;
+            }
+        }
+        Ok(())
     }
 }
 

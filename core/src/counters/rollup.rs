@@ -120,7 +120,7 @@ pub fn look<R: Rows>(rows: &R, query: &Query, now: Timestamp) -> Result<Metrics,
             Timestamp::from_millis(0)
         }
         By::Total | By::Second => {
-            let from = query.from(to);
+            let from = query.begin(to);
             let is_split = query.by == By::Second;
             rows.buckets(from, to, &mut |at, subject, tally| add(is_split.then_some(at), subject, tally))?;
             from
