@@ -33,8 +33,9 @@ export default {
   fetch(request, env, context) {
     const { SANDBOX_ANALYTICS: sink } = env;
     if (!sink) return router.fetch(request, env, context);
+    const headers = { 'content-type': 'application/json' };
     const writeDataPoint = (point) =>
-      context.waitUntil(sink.fetch('http://analytics/', { method: 'POST', body: JSON.stringify(point) }));
+      context.waitUntil(sink.fetch('http://analytics/', { method: 'POST', headers, body: JSON.stringify(point) }));
     return router.fetch(request, { ...env, ANALYTICS: { writeDataPoint } }, context);
   },
 };
