@@ -31,10 +31,9 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
     });
     let can_repeat = call.can_repeat();
     let deadline = (can_repeat && policy.rescue.budget > Weight::ZERO).then_some(policy.rescue.deadline);
-    let sent = crate::now();
     let result = call.fetch_within(&variant.origin, deadline).await;
     let outcome = match &result {
-        Ok(response) => counting::answer(response.status(), sent, crate::now()),
+        Ok(response) => counting::answer(response.status(), now, crate::now()),
         Err(NoAnswer::Thrown(_)) => Outcome::Exception,
         Err(NoAnswer::Late(_)) => Outcome::Timeout,
     };

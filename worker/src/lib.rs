@@ -77,7 +77,8 @@ pub fn fetch(incoming: Incoming, env: Env) -> JsValue {
             let ready = table::first(&env, &settings, now).await;
             match ready {
                 _ if is_control => control::answer_now(call, now).await,
-                Some(ready) => dispatch(call, ready, now),
+                // The clock went on meanwhile.
+                Some(ready) => dispatch(call, ready, crate::now()),
                 None => answer::without_table(&call).await,
             }
         }),
