@@ -40,5 +40,6 @@ pub mod report;
 pub mod retry;
 pub mod signing;
 pub mod smoke;
+pub mod source;
 mod transport;
 pub mod upload;

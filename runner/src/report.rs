@@ -11,14 +11,18 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use crossfade_core::Timestamp;
+use crossfade_core::rollout::Evidence;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Error;
 use crate::hooks::Asked;
 
 mod event;
+mod thin;
 
 pub use event::{Entry, Event};
+
+use thin::thin;
 
 /// How often a phase that takes long says so where there is no terminal.
 pub const STILL_EVERY: Duration = Duration::from_secs(15);
@@ -73,6 +77,7 @@ impl Reporter {
         let told = entries.iter().filter_map(|entry| serde_json::to_value(entry).ok());
         let all: Vec<_> =
             earlier.iter().cloned().chain(told.filter(|entry| entry["type"] != "progress")).collect();
+        let all = thin(all);
         let skipped = all.len().saturating_sub(EVIDENCE_MAX);
         all.into_iter().skip(skipped).collect()
     }
@@ -85,6 +90,11 @@ impl Reporter {
     /// A hook was asked: for programs and for the history. People see what it leads to.
     pub fn hook(&self, asked: &Asked) {
         self.remember(asked.into());
+    }
+
+    /// What was counted while visitors met the new version, and what the judge makes of it: for programs and for the history.
+    pub fn measured(&self, evidence: Evidence) {
+        self.remember(Event::Measurement(Box::new(evidence)));
     }
 
     /// A release begins.

@@ -1,6 +1,7 @@
 //! What programs read: one JSON object an event.
 
 use crossfade_core::Timestamp;
+use crossfade_core::rollout::Evidence;
 use serde::Serialize;
 
 use super::millis;
@@ -68,6 +69,8 @@ pub enum Event {
         /// How long that took.
         elapsed_ms: u64,
     },
+    /// What was counted in a stretch of a step, and what the judge makes of it.
+    Measurement(Box<Evidence>),
     /// Something that a person should look at, and that stops nothing.
     Warning {
         /// What.
