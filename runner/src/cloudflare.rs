@@ -3,6 +3,7 @@
 //! An answer counts as success only with a 2xx status *and* `"success": true`
 //! (<https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls/>). Everything has a deadline.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +75,16 @@ pub(crate) enum Bearer<'a> {
 pub(crate) enum Body<'a> {
     None,
     Json(&'a Value),
-    Bytes { content_type: &'a str, bytes: &'a [u8] },
+    Bytes {
+        content_type: &'a str,
+        bytes: &'a [u8],
+    },
+    /// Read while it is sent, so that it is never held whole.
+    Stream {
+        content_type: &'a str,
+        length: u64,
+        reader: &'a mut dyn Read,
+    },
 }
 
 impl Cloudflare {
@@ -144,24 +154,24 @@ impl Cloudflare {
             .method(at.method.as_str())
             .uri(format!("{}{path}", self.shared.base_url))
             .header("authorization", format!("Bearer {token}"));
-        let (request, bytes) = match body {
-            Body::None => (request, Vec::new()),
-            Body::Json(json) => {
-                (request.header("content-type", "application/json"), json.to_string().into_bytes())
+        let invalid = |error: http::Error| Error::invalid(at, &self.shared.base_url, &error);
+        let sent = match body {
+            Body::None => self.run(at, request.body(()).map_err(invalid)?, within),
+            Body::Json(json) => self.run(
+                at,
+                request.header("content-type", "application/json").body(json.to_string()).map_err(invalid)?,
+                within,
+            ),
+            Body::Bytes { content_type, bytes } => self.run(
+                at,
+                request.header("content-type", content_type).body(bytes).map_err(invalid)?,
+                within,
+            ),
+            Body::Stream { content_type, length, reader } => {
+                let request = request.header("content-type", content_type).header("content-length", length);
+                let body = ureq::SendBody::from_reader(reader);
+                self.run(at, request.body(body).map_err(invalid)?, within)
             }
-            Body::Bytes { content_type, bytes } => {
-                (request.header("content-type", content_type), bytes.to_vec())
-            }
-        };
-        let sent = match bytes.is_empty() {
-            true => request
-                .body(())
-                .map_err(|error| Error::invalid(at, &self.shared.base_url, &error))
-                .and_then(|request| self.run(at, request, within)),
-            false => request
-                .body(bytes)
-                .map_err(|error| Error::invalid(at, &self.shared.base_url, &error))
-                .and_then(|request| self.run(at, request, within)),
         };
         let mut response = sent?;
         let status = response.status().as_u16();
@@ -260,6 +270,13 @@ impl Answer {
                 code,
                 message: "Cloudflare's firewall answered with a challenge".into(),
             },
+            (300..400, _) => Error::Refused {
+                at,
+                status,
+                code,
+                message: "it leads elsewhere, where the token does not go; look at CLOUDFLARE_API_BASE_URL"
+                    .into(),
+            },
             (429, _) => Error::RateLimited { at, retry_after: self.retry_after },
             (401 | 403, _) | (400, Some(10_000 | 6_003 | 6_111 | 9_109)) => {
                 Error::Unauthorised { at, status, code, message }
@@ -267,7 +284,8 @@ impl Answer {
             // Whoever says so without an envelope is not the API.
             (404, _) if json.is_some() => Error::NotFound { at, code, message },
             (404, _) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },
-            (500.., _) => Error::Unavailable { at, status, code, message },
+            // Pages' word for "something went wrong, try again", whatever the status.
+            (_, Some(8_000_000)) | (500.., _) => Error::Unavailable { at, status, code, message },
             (400..500, _) => Error::Refused { at, status, code, message },
             (_, Some(_)) => Error::Refused { at, status, code, message },
             (_, None) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },

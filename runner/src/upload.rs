@@ -1,12 +1,14 @@
 //! A directory in, a Pages deployment out: Cloudflare's Direct Upload, as `wrangler pages deploy` does it.
 //!
 //! `scan → hash → token → check-missing → upload → upsert-hashes → create deployment`, a plain procedure around pure
-//! functions. Everything that can be refused is refused before the first byte is sent.
+//! functions. Everything that can be refused is refused before the first byte is sent, and an upload that was cut off is
+//! taken up by doing it again: what the store has is not sent twice.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cloudflare::Cloudflare;
+use crate::cloudflare::pages::Project;
 use crate::retry::{Policy, retry};
 
 mod buckets;
@@ -15,9 +17,11 @@ mod error;
 mod extras;
 mod files;
 mod form;
+mod functions;
 mod hash;
 mod live;
 mod mime;
+mod payload;
 mod progress;
 mod store;
 mod token;
@@ -28,22 +32,48 @@ pub use files::FilesError;
 pub use live::wait_until_live;
 pub use progress::Progress;
 
+use token::Token;
+
 /// The most a short call may take, retries included.
 const CALL_WITHIN: Duration = Duration::from_secs(60);
 /// How many uploads are in flight at once; wrangler's number.
 const CONCURRENCY: usize = 3;
 
-/// What to upload where.
-#[derive(Clone, Copy, Debug)]
+/// What to make of an [`Output`].
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Upload<'a> {
-    /// The build's output.
-    pub directory: &'a Path,
     /// The Pages project.
     pub project: &'a str,
     /// The branch it is labelled with; `None` is the project's production branch.
     pub branch: Option<&'a str>,
-    /// What the dashboard shows; must be unique, because it tells whether a lost answer had created the deployment.
-    pub message: &'a str,
+    /// What it is made from.
+    pub commit: Commit<'a>,
+    /// Sends also what the asset store has.
+    pub skip_caching: bool,
+    /// Makes the project when there is none, with this production branch.
+    pub create_project: Option<&'a str>,
+}
+
+/// What a deployment is made from, as the dashboard shows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Commit<'a> {
+    /// A text; a release's is its own, and tells whether a lost answer had created the deployment.
+    pub message: Option<&'a str>,
+    /// The commit.
+    pub hash: Option<&'a str>,
+    /// Whether there is more in it than in the commit.
+    pub dirty: Option<bool>,
+}
+
+/// What an upload would come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Files of the deployment.
+    pub files: usize,
+    /// Those that the asset store lacks, each content once.
+    pub new: usize,
+    /// How large these are together.
+    pub new_bytes: u64,
 }
 
 /// One file of the output, ready to be uploaded.
@@ -65,48 +95,55 @@ pub struct Output {
 }
 
 impl Output {
-    /// Reads a directory.
+    /// Reads a directory. `project` is where the site is built: its `functions/` are compiled.
     ///
     /// # Errors
     /// [`Error::Files`].
-    pub fn read(directory: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Self, Error> {
-        let site = files::scan(directory)?;
+    pub fn read(
+        directory: &Path,
+        project: &Path,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Self, Error> {
+        let site = files::scan(directory, project)?;
         progress(Progress::Scanned {
             files: site.assets.len(),
             bytes: site.assets.iter().map(|asset| asset.size).sum(),
         });
-        Ok(Self { assets: hash::keys(site.assets)?, extras: site.extras })
+        Ok(Self { extras: site.extras.compiled(project)?, assets: hash::keys(site.assets)? })
+    }
+
+    /// What would have to be sent. Nothing is.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn plan(
+        &self,
+        client: &Cloudflare,
+        project: &str,
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Plan, Error> {
+        let token = Token::fetch(client, project, cancelled)?;
+        files::check_count(self.assets.len(), token.files_max())?;
+        let missing = store::Assets::new(&self.assets).missing(client, &token, cancelled)?;
+        let new_bytes = missing.iter().map(|asset| asset.size).sum();
+        Ok(Plan { files: self.assets.len(), new: missing.len(), new_bytes })
     }
 }
 
-/// Refuses a directory that could not be uploaded. Nothing is sent.
+/// Refuses a directory that could not be uploaded. Nothing is sent, and nothing compiled.
 ///
 /// # Errors
 /// [`Error::Files`].
-pub fn check(directory: &Path) -> Result<(), Error> {
-    files::scan(directory)?;
+pub fn check(directory: &Path, project: &Path) -> Result<(), Error> {
+    files::scan(directory, project)?;
     Ok(())
 }
 
-/// Uploads a directory and makes a deployment of it.
-///
-/// # Errors
-/// See [`Error`]. Nothing was sent when it is [`Error::Files`].
-pub fn deploy(
-    client: &Cloudflare,
-    upload: &Upload<'_>,
-    cancelled: &(dyn Fn() -> bool + Sync),
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Deployment, Error> {
-    let output = Output::read(upload.directory, progress)?;
-    deploy_output(client, &output, upload, cancelled, progress)
-}
-
-/// Uploads what was read before: to several projects, it is read and hashed once.
+/// Uploads what was read, and makes a deployment of it. It can go to several projects: it is read and hashed once.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn deploy_output(
+pub fn deploy(
     client: &Cloudflare,
     output: &Output,
     upload: &Upload<'_>,
@@ -114,17 +151,27 @@ pub fn deploy_output(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Deployment, Error> {
     let Output { assets, extras } = output;
-    let within = Policy::within(CALL_WITHIN);
-    let ask = |left| client.project(upload.project, left);
-    retry(within, cancelled, ask).map_err(Error::doing("read the Pages project"))?;
-    let token = token::Token::fetch(client, upload.project, cancelled)?;
+    let found = project(client, upload, cancelled)?;
+    let token = Token::fetch(client, upload.project, cancelled)?;
     files::check_count(assets.len(), token.files_max())?;
     if cancelled() {
         return Err(Error::Cancelled);
     }
-    store::store(client, assets, &token, cancelled, progress)?;
+    store::store(client, assets, &token, upload.skip_caching, cancelled, progress)?;
     if cancelled() {
         return Err(Error::Cancelled);
     }
-    create::create(client, upload, assets, extras, cancelled)
+    create::create(client, upload, &found, assets, extras, cancelled)
+}
+
+/// The project as it is before, made if it may be.
+fn project(client: &Cloudflare, upload: &Upload<'_>, cancelled: &dyn Fn() -> bool) -> Result<Project, Error> {
+    let within = Policy::within(CALL_WITHIN);
+    match (retry(within, cancelled, |left| client.project(upload.project, left)), upload.create_project) {
+        (Err(error), Some(branch)) if error.is_not_found() => {
+            let create = |left| client.create_project(upload.project, branch, left);
+            retry(within, cancelled, create).map_err(Error::doing("create the Pages project"))
+        }
+        (found, _) => found.map_err(Error::doing("read the Pages project")),
+    }
 }

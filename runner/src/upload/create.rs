@@ -6,37 +6,45 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::extras::Extras;
-use super::{Asset, CALL_WITHIN, Error, Upload, form};
-use crate::cloudflare::Cloudflare;
-use crate::cloudflare::pages::Deployment;
+use super::{Asset, CALL_WITHIN, Commit, Error, Upload, form};
+use crate::cloudflare::pages::{Deployment, Project};
+use crate::cloudflare::{self, Cloudflare};
 use crate::retry::{Policy, retry};
 
-/// Makes the deployment. When the answer is lost, the newest deployments are looked through for our message before it is
-/// tried again: a second deployment would be harmless and confusing.
+/// Makes the deployment. When the answer is lost, those that were made since `before` are looked through for ours first:
+/// a second deployment would be harmless and confusing.
 pub(super) fn create(
     client: &Cloudflare,
     upload: &Upload<'_>,
+    before: &Project,
     assets: &[Asset],
     extras: &Extras,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Deployment, Error> {
     let manifest: BTreeMap<&str, &str> =
         assets.iter().map(|asset| (asset.path.as_str(), asset.key.as_str())).collect();
+    let Commit { message, hash, dirty } = upload.commit;
+    let fields = [
+        ("manifest", Some(json!(manifest).to_string())),
+        ("branch", upload.branch.map(str::to_owned)),
+        ("commit_message", message.map(|message| form::shorten(message).to_owned())),
+        ("commit_hash", hash.map(str::to_owned)),
+        ("commit_dirty", dirty.map(|dirty| dirty.to_string())),
+    ];
     let mut form = form::Form::new();
-    form.text("manifest", &json!(manifest).to_string());
-    if let Some(branch) = upload.branch {
-        form.text("branch", branch);
+    for (name, value) in fields {
+        if let Some(value) = value {
+            form.text(name, &value);
+        }
     }
-    form.text("commit_message", form::shorten(upload.message));
-    form.text("commit_dirty", "true");
     for (name, bytes) in extras.parts() {
         form.file(name, &bytes);
     }
     let (content_type, body) = form.finish();
     let mut asked_before = false;
-    retry(Policy { attempts_max: 3, ..Policy::within(CALL_WITHIN) }, cancelled, |left| {
+    retry(Policy::within(CALL_WITHIN), cancelled, |left| {
         if std::mem::replace(&mut asked_before, true)
-            && let Some(existing) = find(client, upload, left)
+            && let Some(existing) = find(client, upload, before, left)?
         {
             return Ok(existing);
         }
@@ -45,12 +53,26 @@ pub(super) fn create(
     .map_err(Error::doing("create the deployment"))
 }
 
-fn find(client: &Cloudflare, upload: &Upload<'_>, within: Duration) -> Option<Deployment> {
-    let message = |deployment: &Deployment| {
-        deployment.deployment_trigger.as_ref()?.metadata.as_ref()?.commit_message.clone()
+/// What was made since `before` with what we say about ours.
+fn find(
+    client: &Cloudflare,
+    upload: &Upload<'_>,
+    before: &Project,
+    within: Duration,
+) -> Result<Option<Deployment>, cloudflare::Error> {
+    let newest_before = before.latest_deployment.as_ref().map(|latest| latest.id.as_str());
+    let deployments = client.deployments(upload.project, within)?;
+    let mut since = deployments.into_iter().take_while(|it| Some(it.id.as_str()) != newest_before);
+    Ok(since.find(|deployment| is_ours(deployment, upload)))
+}
+
+fn is_ours(deployment: &Deployment, upload: &Upload<'_>) -> bool {
+    let trigger = deployment.deployment_trigger.as_ref().and_then(|trigger| trigger.metadata.as_ref());
+    let Some(said) = trigger else { return false };
+    let same = |theirs: &Option<String>, ours: Option<&str>| {
+        ours.is_none_or(|ours| theirs.as_deref().is_some_and(|theirs| theirs.replace("\r\n", "\n") == ours))
     };
-    let deployments = client.deployments(upload.project, within).ok()?;
-    deployments
-        .into_iter()
-        .find(|deployment| message(deployment).as_deref() == Some(form::shorten(upload.message)))
+    same(&said.commit_message, upload.commit.message.map(form::shorten))
+        && same(&said.commit_hash, upload.commit.hash)
+        && same(&said.branch, upload.branch)
 }

@@ -1,11 +1,12 @@
 //! What goes with a deployment beside its assets: `_headers`, `_redirects`, a Worker and its routes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
 use super::files::{FilesError, link_error, unreadable};
 use super::form::Form;
+use super::functions::{self, Functions};
 
 /// What goes with a deployment beside its assets.
 #[derive(Debug, Default)]
@@ -16,16 +17,24 @@ pub(super) struct Extras {
     worker: Option<Worker>,
 }
 
-/// A `_worker.js`, ready to be bundled.
+/// What runs there.
 #[derive(Debug)]
-struct Worker {
-    main: &'static str,
-    /// Modules by name, the main one among them.
-    modules: Vec<(String, Vec<u8>)>,
+enum Worker {
+    /// A `_worker.js`, ready to be bundled.
+    Modules {
+        main: &'static str,
+        /// Modules by name, the main one among them.
+        modules: Vec<(String, Vec<u8>)>,
+    },
+    /// A `functions/` directory.
+    Source(PathBuf),
+    /// The same, compiled.
+    Compiled(Functions),
 }
 
 impl Extras {
-    pub(super) fn read(directory: &Path) -> Result<Self, FilesError> {
+    /// Reads them. `project` is where the site is built; `_worker.js` comes before `functions/`, as for wrangler.
+    pub(super) fn read(directory: &Path, project: &Path) -> Result<Self, FilesError> {
         let optional = |name: &str| {
             let path = directory.join(name);
             match std::fs::read(&path) {
@@ -35,14 +44,27 @@ impl Extras {
                 Err(source) => Err(unreadable(&path, source)),
             }
         };
-        let worker = worker(&directory.join("_worker.js"))?;
-        let functions = directory.join("functions");
-        if worker.is_none() && functions.is_dir() {
-            return Err(FilesError::Functions { path: functions });
-        }
+        let worker = match (worker(&directory.join("_worker.js"))?, functions::find(project, directory)) {
+            (Some(worker), _) => Some(worker),
+            (None, Some(path)) if functions::wrangler(project).is_none() => {
+                return Err(FilesError::Functions { path });
+            }
+            (None, found) => found.map(Worker::Source),
+        };
         // Without a Worker there is nothing that routes could lead to, and Pages refuses the file.
         let routes = if worker.is_some() { optional("_routes.json")? } else { None };
+        if let Some(why) = routes.as_deref().and_then(wrong_routes) {
+            return Err(FilesError::Routes { path: directory.join("_routes.json"), why });
+        }
         Ok(Self { headers: optional("_headers")?, redirects: optional("_redirects")?, routes, worker })
+    }
+
+    /// The same with Functions compiled.
+    pub(super) fn compiled(mut self, project: &Path) -> Result<Self, FilesError> {
+        if let Some(Worker::Source(path)) = &self.worker {
+            self.worker = Some(Worker::Compiled(functions::compile(path, project)?));
+        }
+        Ok(self)
     }
 
     /// Whether something runs there, so that a site without any file is one.
@@ -55,15 +77,24 @@ impl Extras {
         let mut parts = Vec::new();
         let plain = [("_headers", &self.headers), ("_redirects", &self.redirects)];
         parts.extend(plain.into_iter().filter_map(|(name, bytes)| Some((name, bytes.clone()?))));
-        if let Some(Worker { main, modules }) = &self.worker {
-            let mut bundle = Form::new();
-            bundle.text("metadata", &serde_json::json!({ "main_module": main }).to_string());
-            for (name, bytes) in modules {
-                bundle.module(name, module_type(name), bytes);
+        let mut routes = self.routes.clone();
+        match &self.worker {
+            None | Some(Worker::Source(_)) => {}
+            Some(Worker::Modules { main, modules }) => {
+                let mut bundle = Form::new();
+                bundle.text("metadata", &serde_json::json!({ "main_module": main }).to_string());
+                for (name, bytes) in modules {
+                    bundle.module(name, module_type(name), bytes);
+                }
+                parts.push(("_worker.bundle", bundle.finish().1));
             }
-            parts.push(("_worker.bundle", bundle.finish().1));
+            Some(Worker::Compiled(functions)) => {
+                parts.push(("functions-filepath-routing-config.json", functions.config.clone()));
+                parts.push(("_worker.bundle", functions.bundle.clone()));
+                routes.get_or_insert_with(|| functions.routes.clone());
+            }
         }
-        parts.extend(self.routes.clone().map(|routes| ("_routes.json", routes)));
+        parts.extend(routes.map(|routes| ("_routes.json", routes)));
         parts
     }
 }
@@ -72,7 +103,7 @@ impl Extras {
 fn worker(path: &Path) -> Result<Option<Worker>, FilesError> {
     if path.is_file() {
         let bytes = std::fs::read(path).map_err(|source| unreadable(path, source))?;
-        return Ok(Some(Worker { main: "_worker.js", modules: vec![("_worker.js".into(), bytes)] }));
+        return Ok(Some(Worker::Modules { main: "_worker.js", modules: vec![("_worker.js".into(), bytes)] }));
     }
     if !path.is_dir() {
         return Ok(None);
@@ -88,7 +119,7 @@ fn worker(path: &Path) -> Result<Option<Worker>, FilesError> {
         let bytes = std::fs::read(entry.path()).map_err(|source| unreadable(entry.path(), source))?;
         modules.push((name.replace(std::path::MAIN_SEPARATOR, "/"), bytes));
     }
-    Ok(Some(Worker { main: "index.js", modules }))
+    Ok(Some(Worker::Modules { main: "index.js", modules }))
 }
 
 /// What the runtime takes a module for
@@ -100,5 +131,53 @@ fn module_type(name: &str) -> &'static str {
         Some("bin") => "application/octet-stream",
         Some("map") => "application/source-map",
         Some(_) | None => "application/javascript+module",
+    }
+}
+
+/// What is wrong with a `_routes.json`
+/// (<https://developers.cloudflare.com/pages/functions/routing/#limits>).
+fn wrong_routes(json: &[u8]) -> Option<&'static str> {
+    #[derive(serde::Deserialize)]
+    struct Routes {
+        version: u32,
+        include: Vec<String>,
+        #[serde(default)]
+        exclude: Vec<String>,
+    }
+    let Ok(Routes { version, include, exclude }) = serde_json::from_slice(json) else {
+        return Some("is not a JSON object with `version`, `include` and `exclude`");
+    };
+    let rules = || include.iter().chain(&exclude);
+    [
+        (version != 1, "is not of version 1"),
+        (include.is_empty(), "includes nothing"),
+        (rules().count() > 100, "has more than 100 rules"),
+        (rules().any(|rule| rule.len() > 100), "has a rule of more than 100 characters"),
+        (!rules().all(|rule| rule.starts_with('/')), "has a rule that does not begin with `/`"),
+    ]
+    .into_iter()
+    .find_map(|(wrong, why)| wrong.then_some(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_that_pages_would_refuse_are_told_from_those_it_takes() {
+        let long = format!(r#"{{"version":1,"include":["/{}"]}}"#, "x".repeat(100));
+        let many = serde_json::json!({ "version": 1, "include": vec!["/a"; 60], "exclude": vec!["/b"; 41] });
+        for (json, wrong) in [
+            (r#"{"version":1,"include":["/*"],"exclude":["/static/*"]}"#, None),
+            (r#"{"version":1,"include":["/a"]}"#, None),
+            ("{}", Some("is not a JSON object with `version`, `include` and `exclude`")),
+            (r#"{"version":2,"include":["/*"]}"#, Some("is not of version 1")),
+            (r#"{"version":1,"include":[]}"#, Some("includes nothing")),
+            (r#"{"version":1,"include":["a"]}"#, Some("has a rule that does not begin with `/`")),
+            (&long, Some("has a rule of more than 100 characters")),
+            (&many.to_string(), Some("has more than 100 rules")),
+        ] {
+            assert_eq!(wrong_routes(json.as_bytes()), wrong, "{json}");
+        }
     }
 }

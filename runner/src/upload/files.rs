@@ -33,8 +33,8 @@ pub(super) struct Site {
     pub(super) extras: Extras,
 }
 
-/// Reads a directory. No file's content is read but of the few special ones.
-pub(super) fn scan(directory: &Path) -> Result<Site, FilesError> {
+/// Reads a directory. No file's content is read but of the few special ones. `project` is where the site is built.
+pub(super) fn scan(directory: &Path, project: &Path) -> Result<Site, FilesError> {
     match std::fs::metadata(directory) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Err(FilesError::NotADirectory { path: directory.into() }),
@@ -81,7 +81,7 @@ pub(super) fn scan(directory: &Path) -> Result<Site, FilesError> {
         let index = assets.len();
         assets.push(Found { index, file: entry.path().into(), path: format!("/{name}"), size });
     }
-    let extras = Extras::read(directory)?;
+    let extras = Extras::read(directory, project)?;
     if assets.is_empty() && !extras.has_worker() {
         return Err(FilesError::Empty { path: directory.into() });
     }

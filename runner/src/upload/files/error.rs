@@ -63,10 +63,26 @@ pub enum FilesError {
         path: PathBuf,
     },
     /// Pages Functions need a compiler that we are not.
-    #[error("`{}` has Pages Functions, which must be compiled first", path.display())]
+    #[error("`{}` has Pages Functions, which wrangler must compile, and there is no wrangler", path.display())]
     Functions {
         /// Where.
         path: PathBuf,
+    },
+    /// The compiler failed.
+    #[error("wrangler could not compile the Pages Functions in `{}`:\n{why}", path.display())]
+    NotCompiled {
+        /// Where.
+        path: PathBuf,
+        /// What it said.
+        why: String,
+    },
+    /// `_routes.json` is not what Pages takes.
+    #[error("`{}` {why}", path.display())]
+    Routes {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
     },
     /// It cannot be read.
     #[error("cannot read `{}`", path.display())]
@@ -97,10 +113,16 @@ impl FilesError {
             Self::Link { .. } => "replace it by a copy of what it points to".into(),
             Self::Name { .. } => "rename it".into(),
             Self::Functions { .. } => {
-                "run `wrangler pages functions build --outdir DIST/_worker.js` in the build hook and remove `functions/` from the output".into()
+                "install it in the project (`npm install --save-dev wrangler`), or compile them in the build: \
+                 `wrangler pages functions build --outdir DIST/_worker.js`"
+                    .into()
+            }
+            Self::Routes { .. } => {
+                "https://developers.cloudflare.com/pages/functions/routing/#create-a-_routesjson-file shows what it may contain"
+                    .into()
             }
             Self::Changed { .. } => "wait until the build has ended, then deploy again".into(),
-            Self::Unreadable { .. } => return None,
+            Self::NotCompiled { .. } | Self::Unreadable { .. } => return None,
         })
     }
 }
