@@ -9,6 +9,10 @@ use crate::command;
 use crate::error::explain;
 use crate::report::{Mode, Reporter};
 
+mod pages;
+
+pub(crate) use pages::{Pages, PagesDeploy};
+
 /// Zero-downtime, reversible deploys to Cloudflare Pages.
 ///
 /// A router Worker sends each visitor to a version of your site according to one small document in Workers KV. This
@@ -110,6 +114,9 @@ pub(crate) enum Command {
     Weights(Weights),
     /// Run the health checks and smoke tests against a URL, and nothing else.
     Check(Check),
+    /// Deployments of Cloudflare Pages alone, without the router.
+    #[command(subcommand)]
+    Pages(Pages),
     /// Check the configuration file, and nothing else.
     Validate,
     /// Print the JSON Schema of the configuration file.

@@ -1,6 +1,6 @@
 //! Each command: what it does is here, how it does it is below.
 
-use crate::cli::{Command, Global};
+use crate::cli::{Command, Global, Pages};
 use crate::config::Config;
 use crate::error::Error;
 use crate::orders::Word;
@@ -11,6 +11,7 @@ mod check;
 mod deploy;
 mod history;
 mod order;
+mod pages;
 mod question;
 mod rollback;
 mod session;
@@ -45,6 +46,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         }
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
+        Command::Pages(Pages::Deploy(arguments)) => pages::deploy(global, arguments),
         Command::Validate => validate(global),
         Command::Schema => {
             let schema = serde_json::to_string_pretty(&Config::schema()).unwrap_or_default();

@@ -30,6 +30,7 @@ pub use crate::cloudflare::pages::Deployment;
 pub use error::Error;
 pub use files::FilesError;
 pub use live::wait_until_live;
+pub(crate) use progress::Bytes;
 pub use progress::Progress;
 
 use token::Token;
