@@ -1,7 +1,7 @@
 //! Cloudflare's REST API. Here: who may call, how answers are wrapped, what a fault does; the calls themselves are below.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -24,6 +24,8 @@ mod pages;
 
 /// wrangler sends assets of up to 40 MiB as base64 in one request.
 pub(crate) const BODY_MAX: usize = 128 * 1024 * 1024;
+/// The rate limiter's words.
+pub(crate) const TOO_MANY_REQUESTS: &str = "Please wait and consider throttling your request speed";
 const PREFIX: &str = "/client/v4";
 
 /// All paths below `/client/v4`.
@@ -145,6 +147,15 @@ async fn authenticate(request: Request, next: Next) -> Response {
 /// Applies the first fault that strikes, and keeps the log.
 async fn meet_faults(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let too_many = state.limits().call(Instant::now());
+    if let Err(left) = too_many {
+        let mut response =
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, 971, TOO_MANY_REQUESTS).into_response();
+        let seconds = left.as_millis().div_ceil(1000) as u64;
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        state.log(ApiRequest { method, path, status: 429 });
+        return response;
+    }
     let response = match state.struck(&method, &path) {
         None => next.run(request).await,
         Some(Action::Latency { ms }) => {

@@ -27,6 +27,7 @@ mod edge;
 mod exchange;
 mod faults;
 mod home;
+mod limits;
 mod pages;
 mod serve;
 mod state;
@@ -35,6 +36,7 @@ mod tools;
 
 pub use exchange::{Exchange, Message};
 pub use faults::{Action, Fault, KvFault};
+pub use limits::{Limits, Refusal, UploadTokens};
 pub use state::ApiRequest;
 pub use tools::Tools;
 
@@ -74,6 +76,8 @@ pub struct Options {
     pub allowed_origins: Option<String>,
     /// A Pages project that exists from the start.
     pub project: String,
+    /// Whether deployments are served. What only has to be uploaded is done a good deal faster.
+    pub serve_pages: bool,
 }
 
 impl Options {
@@ -91,6 +95,7 @@ impl Options {
             signing_key: None,
             allowed_origins: None,
             project: PROJECT.into(),
+            serve_pages: true,
         }
     }
 }
@@ -251,6 +256,22 @@ impl Sandbox {
     /// Adds a fault to the API.
     pub fn fault(&self, fault: Fault) {
         self.state.add_fault(fault);
+    }
+
+    /// What Cloudflare keeps its users to from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.state.limits().set(limits);
+    }
+
+    /// What the tokens of uploads are like from now on.
+    pub fn set_upload_tokens(&self, tokens: UploadTokens) {
+        self.state.limits().set_tokens(tokens);
+    }
+
+    /// The stages, name and status, that deployments made from now on pass through, one each time that somebody looks; the
+    /// last one stays. None are those of a deployment that is served. What fails has logged `lines`.
+    pub fn set_stages(&self, stages: &[(&str, &str)], lines: &[&str]) {
+        self.state.set_stages(pages::Script::new(stages, lines));
     }
 
     /// Takes all faults away.

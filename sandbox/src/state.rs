@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use crate::exchange::Exchange;
 use crate::faults::{Action, Fault, KvFault};
 use crate::home;
-use crate::pages::Project;
+use crate::limits::Counted;
+use crate::pages::{Project, Script};
 use crate::store::Kv;
 use crate::tools::Tools;
 use crate::{Error, NAMESPACE_ID, Options};
@@ -42,6 +43,9 @@ pub(crate) struct State {
     exchanges: Mutex<Option<Vec<Exchange>>>,
     projects: Mutex<BTreeMap<String, Project>>,
     assets: Mutex<BTreeMap<String, Vec<u8>>>,
+    limits: Mutex<Counted>,
+    script: Mutex<Script>,
+    pub(crate) serve_pages: bool,
 }
 
 impl State {
@@ -61,11 +65,27 @@ impl State {
             exchanges: Mutex::default(),
             projects: Mutex::new(BTreeMap::from([(options.project.clone(), project)])),
             assets: Mutex::default(),
+            limits: Mutex::default(),
+            script: Mutex::default(),
+            serve_pages: options.serve_pages,
         })
     }
 
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    pub(crate) fn limits(&self) -> MutexGuard<'_, Counted> {
+        lock(&self.limits)
+    }
+
+    pub(crate) fn set_stages(&self, script: Script) {
+        *lock(&self.script) = script;
+    }
+
+    /// The stages of a deployment that is made now.
+    pub(crate) fn script(&self) -> Script {
+        lock(&self.script).clone()
     }
 
     /// Where the API and the router are, once they are anywhere.

@@ -162,6 +162,10 @@ async fn write(
         return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, 10_047, "value too large"));
     }
     let expiration = expiration(&query)?;
+    if state.limits().kv_key_writes() && state.kv().was_just_written(&id, &key) {
+        // Which words the REST API has for it is documented nowhere; the status is.
+        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, 10_000, super::TOO_MANY_REQUESTS));
+    }
     state.kv().put(&id, &key, value, metadata, expiration);
     answer(Value::Null)
 }
