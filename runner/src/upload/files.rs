@@ -1,7 +1,8 @@
 //! A build's output in, the files of a deployment out, or the first reason why Pages would not take them.
 //!
-//! What is left out is what wrangler leaves out. In two points we are stricter, because both publish secrets by accident:
-//! `.env` and `.dev.vars` files are refused, and so are symbolic links that lead out of the directory.
+//! What is left out is what wrangler leaves out. In three points we are stricter, because all publish secrets by accident:
+//! `.env` and `.dev.vars` files are refused, so are symbolic links that lead out of the directory, and `.git`, `node_modules` and
+//! `.DS_Store` are left out below directories with a dot too.
 
 use std::path::{Path, PathBuf};
 

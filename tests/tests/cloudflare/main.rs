@@ -4,6 +4,7 @@
 //! | module | what it shows |
 //! |---|---|
 //! | [`deploys`] | wrangler's deployments and ours are the same, request by request |
+//! | [`parity`] | for every kind of site, `crossfade pages deploy` sends what wrangler sends |
 //! | [`kv`] | wrangler's KV commands, and ours |
 //! | [`releases`] | all that a release sends and is answered is in Cloudflare's description |
 //! | [`refusals`] | errors with Cloudflare's statuses and codes |
@@ -26,6 +27,7 @@ mod kv;
 #[cfg(target_os = "linux")]
 mod lifetime;
 mod openapi;
+mod parity;
 #[cfg(target_os = "linux")]
 mod processes;
 mod program;

@@ -25,6 +25,9 @@ fn what_wrangler_leaves_out_is_left_out() {
         ("functions/a.js", ""),
         (".wrangler/x", ""),
         ("a/node_modules/b.js", ""),
+        // wrangler's patterns do not look into directories with a dot, and it publishes these.
+        (".hidden/node_modules/b.js", ""),
+        (".hidden/.git/config", ""),
         (".git/config", ""),
         (".DS_Store", ""),
         ("sub/_headers", "kept"),
