@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`deploys`] | wrangler's deployments and ours are the same, request by request |
 //! | [`parity`] | for every kind of site, `crossfade pages deploy` sends what wrangler sends |
+//! | [`pages`] | `crossfade pages deploy` on a bad day |
 //! | [`kv`] | wrangler's KV commands, and ours |
 //! | [`releases`] | all that a release sends and is answered is in Cloudflare's description |
 //! | [`refusals`] | errors with Cloudflare's statuses and codes |
@@ -27,6 +28,7 @@ mod kv;
 #[cfg(target_os = "linux")]
 mod lifetime;
 mod openapi;
+mod pages;
 mod parity;
 #[cfg(target_os = "linux")]
 mod processes;
