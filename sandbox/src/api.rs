@@ -21,6 +21,7 @@ use crate::{ACCOUNT_ID, API_TOKEN};
 mod assets;
 mod kv;
 mod pages;
+mod workers;
 
 /// wrangler sends assets of up to 40 MiB as base64 in one request.
 pub(crate) const BODY_MAX: usize = 128 * 1024 * 1024;
@@ -30,7 +31,7 @@ const PREFIX: &str = "/client/v4";
 
 /// All paths below `/client/v4`.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    let account = Router::new().merge(kv::router()).merge(pages::router());
+    let account = Router::new().merge(kv::router()).merge(pages::router()).merge(workers::router());
     let api = Router::new()
         .nest("/accounts/{account}", account)
         .nest("/pages/assets", assets::router())

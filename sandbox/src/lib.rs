@@ -2,7 +2,7 @@
 //!
 //! | module | what it stands for | how real it is |
 //! |---|---|---|
-//! | [`api`](mod@api) | Cloudflare's REST API: Pages, its asset store, Workers KV | same paths, envelopes and codes; real wrangler passes against it |
+//! | [`api`](mod@api) | Cloudflare's REST API: Pages, its asset store, Workers KV, Worker scripts (kept, not run) | same paths, envelopes and codes; real wrangler passes against it |
 //! | [`pages`] | one Pages deployment | the real runtime: `wrangler pages dev` |
 //! | [`edge`] | the router at the public URL | the real runtime: `workerd` |
 //! | [`binding`] | what the runtime's KV binding talks to | the protocol workerd speaks, over the same store as the REST API |
@@ -33,6 +33,7 @@ mod serve;
 mod state;
 mod store;
 mod tools;
+mod workers;
 
 pub use exchange::{Exchange, Message};
 pub use faults::{Action, Fault, KvFault};

@@ -6,7 +6,7 @@ mod deployment;
 mod runtime;
 mod script;
 
-pub(crate) use deployment::{Deployment, Parts};
+pub(crate) use deployment::{Deployment, Parts, uuid};
 pub(crate) use runtime::serve;
 pub(crate) use script::Script;
 

@@ -43,6 +43,7 @@ pub(crate) struct State {
     exchanges: Mutex<Option<Vec<Exchange>>>,
     projects: Mutex<BTreeMap<String, Project>>,
     assets: Mutex<BTreeMap<String, Vec<u8>>>,
+    workers: Mutex<BTreeMap<String, crate::workers::Script>>,
     limits: Mutex<Counted>,
     script: Mutex<Script>,
     pub(crate) serve_pages: bool,
@@ -65,6 +66,7 @@ impl State {
             exchanges: Mutex::default(),
             projects: Mutex::new(BTreeMap::from([(options.project.clone(), project)])),
             assets: Mutex::default(),
+            workers: Mutex::default(),
             limits: Mutex::default(),
             script: Mutex::default(),
             serve_pages: options.serve_pages,
@@ -73,6 +75,11 @@ impl State {
 
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Worker scripts by their names.
+    pub(crate) fn workers(&self) -> MutexGuard<'_, BTreeMap<String, crate::workers::Script>> {
+        lock(&self.workers)
     }
 
     pub(crate) fn limits(&self) -> MutexGuard<'_, Counted> {

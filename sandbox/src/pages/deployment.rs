@@ -209,7 +209,8 @@ fn inside(directory: &Path, path: &str) -> Result<PathBuf, Error> {
     }
 }
 
-fn uuid() -> String {
+/// A random id.
+pub(crate) fn uuid() -> String {
     let (high, low) = (getrandom::u64().unwrap_or(1), getrandom::u64().unwrap_or(2));
     let hex = format!("{high:016x}{low:016x}");
     format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])

@@ -120,6 +120,9 @@ fn wrangler_lists_creates_and_deletes() {
     let listed = list();
     assert!(!listed.contains(&older.id) && listed.contains(&newer.id), "{listed}");
 
+    wrangler.run(&["pages", "project", "delete", "other", "--yes"]).expect(0);
+    assert_eq!(sandbox.describe()["projects"], json!(["booking"]));
+
     let exchanges = sandbox.take_exchanges();
     openapi::check(&exchanges);
     let Some(create) = recorded("51-project-create") else { return };

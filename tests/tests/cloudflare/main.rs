@@ -7,6 +7,7 @@
 //! | [`parity`] | for every kind of site, `crossfade pages deploy` sends what wrangler sends |
 //! | [`pages`] | `crossfade pages deploy` on a bad day |
 //! | [`kv`] | wrangler's KV commands, and ours |
+//! | [`workers`] | wrangler's commands for Workers |
 //! | [`releases`] | all that a release sends and is answered is in Cloudflare's description |
 //! | [`refusals`] | errors with Cloudflare's statuses and codes |
 //! | [`faults`] | a bad day on request, in the process and over the control API |
@@ -37,4 +38,5 @@ mod refusals;
 mod releases;
 mod sent;
 mod serving;
+mod workers;
 mod wrangler;
