@@ -21,6 +21,7 @@ use crate::{ACCOUNT_ID, API_TOKEN};
 mod assets;
 mod kv;
 mod pages;
+mod slowly;
 mod workers;
 
 /// wrangler sends assets of up to 40 MiB as base64 in one request.
@@ -184,6 +185,10 @@ async fn meet_faults(Shared(state): Shared<Arc<State>>, request: Request, next: 
             next.run(request).await;
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             ApiError::new(status, 10_001, "internal error").into_response()
+        }
+        Some(Action::AppliedThenHalf) => slowly::half(next.run(request).await).await,
+        Some(Action::AppliedThenDrip { ms }) => {
+            slowly::drip(next.run(request).await, Duration::from_millis(ms)).await
         }
         Some(Action::Hang) => {
             state.log(ApiRequest { method, path, status: 0 });

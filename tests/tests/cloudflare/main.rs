@@ -6,6 +6,7 @@
 //! | [`deploys`] | wrangler's deployments and ours are the same, request by request |
 //! | [`parity`] | for every kind of site, `crossfade pages deploy` sends what wrangler sends |
 //! | [`pages`] | `crossfade pages deploy` on a bad day |
+//! | [`storms`] | uploads with every fault, twenty seeds each |
 //! | [`kv`] | wrangler's KV commands, and ours |
 //! | [`workers`] | wrangler's commands for Workers |
 //! | [`releases`] | all that a release sends and is answered is in Cloudflare's description |
@@ -38,5 +39,6 @@ mod refusals;
 mod releases;
 mod sent;
 mod serving;
+mod storms;
 mod workers;
 mod wrangler;
