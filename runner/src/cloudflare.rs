@@ -5,16 +5,19 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http;
 
+mod answer;
 mod error;
 pub mod kv;
+mod pace;
 pub mod pages;
 
+use answer::Answer;
 pub(crate) use error::excerpt;
 pub use error::{Error, Fate};
 
@@ -61,6 +64,7 @@ struct Shared {
     base_url: String,
     account: AccountId,
     token: ApiToken,
+    pace: pace::Pace,
 }
 
 /// Who a call claims to be.
@@ -98,7 +102,7 @@ impl Cloudflare {
             .build()
             .into();
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Self { shared: Arc::new(Shared { agent, base_url, account, token }) }
+        Self { shared: Arc::new(Shared { agent, base_url, account, token, pace: pace::Pace::default() }) }
     }
 
     /// A KV namespace of the account, by its id.
@@ -133,7 +137,7 @@ impl Cloudflare {
         let answer = self.send(&at, path, Bearer::Api, Body::None, within)?;
         match answer.status {
             200..300 => Ok(Some(answer.body)),
-            404 if answer.code() == Some(KEY_NOT_FOUND) => Ok(None),
+            404 if answer.is_key_not_found() => Ok(None),
             _ => answer.envelope(&at).map(|_| None),
         }
     }
@@ -146,6 +150,7 @@ impl Cloudflare {
         body: Body<'_>,
         within: Duration,
     ) -> Result<Answer, Error> {
+        let within = self.wait_for_turn(at, within);
         let token = match bearer {
             Bearer::Api => &self.shared.token.0,
             Bearer::Upload(token) => token,
@@ -189,6 +194,19 @@ impl Cloudflare {
         Ok(Answer { status, retry_after, challenged, body })
     }
 
+    /// Waits as long as the call is one too many; says what is left of its time. A write of KV never waits: it may bring
+    /// visitors home, and there are few.
+    fn wait_for_turn(&self, at: &At, within: Duration) -> Duration {
+        let pace = &self.shared.pace;
+        let is_write_of_kv = at.method == "PUT" && at.path.contains("/storage/kv/");
+        let wait = if is_write_of_kv { Duration::ZERO } else { pace.wait(Instant::now()) };
+        // What cannot wait that long is better tried than given up.
+        let wait = if wait < within { wait } else { Duration::ZERO };
+        std::thread::sleep(wait);
+        pace.count(Instant::now());
+        within.saturating_sub(wait)
+    }
+
     fn run<B: ureq::AsSendBody>(
         &self,
         at: &At,
@@ -204,9 +222,6 @@ impl Cloudflare {
         agent.run(request).map_err(|error| Error::from_transport(at, &self.shared.base_url, &error))
     }
 }
-
-/// KV's "key not found"; the number means other things elsewhere in the API.
-const KEY_NOT_FOUND: i64 = 10_009;
 
 /// Which call: method and path without its query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -225,70 +240,5 @@ impl At {
 impl std::fmt::Display for At {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.method, self.path)
-    }
-}
-
-struct Answer {
-    status: u16,
-    retry_after: Option<Duration>,
-    challenged: bool,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn json(&self) -> Option<Value> {
-        serde_json::from_slice(&self.body).ok()
-    }
-
-    fn code(&self) -> Option<i64> {
-        self.json()?.pointer("/errors/0/code")?.as_i64()
-    }
-
-    /// The envelope of a successful answer.
-    fn envelope(&self, at: &At) -> Result<Value, Error> {
-        let json = self.json();
-        let success = json.as_ref().and_then(|json| json.get("success")).and_then(Value::as_bool);
-        match (self.status, success, json) {
-            (200..300, Some(true), Some(json)) => Ok(json),
-            (204 | 205, None, None) if self.body.is_empty() => Ok(Value::Null),
-            (_, _, json) => Err(self.error(at, json.as_ref())),
-        }
-    }
-
-    fn error(&self, at: &At, json: Option<&Value>) -> Error {
-        let first = json.and_then(|json| json.pointer("/errors/0"));
-        let code = first.and_then(|error| error.get("code")).and_then(Value::as_i64);
-        let message = first
-            .and_then(|error| error.get("message"))
-            .and_then(Value::as_str)
-            .map_or_else(|| excerpt(&self.body), str::to_owned);
-        let (at, status) = (at.clone(), self.status);
-        match (status, code) {
-            (_, _) if self.challenged => Error::Refused {
-                at,
-                status,
-                code,
-                message: "Cloudflare's firewall answered with a challenge".into(),
-            },
-            (300..400, _) => Error::Refused {
-                at,
-                status,
-                code,
-                message: "it leads elsewhere, where the token does not go; look at CLOUDFLARE_API_BASE_URL"
-                    .into(),
-            },
-            (429, _) => Error::RateLimited { at, retry_after: self.retry_after },
-            (401 | 403, _) | (400, Some(10_000 | 6_003 | 6_111 | 9_109)) => {
-                Error::Unauthorised { at, status, code, message }
-            }
-            // Whoever says so without an envelope is not the API.
-            (404, _) if json.is_some() => Error::NotFound { at, code, message },
-            (404, _) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },
-            // Pages' word for "something went wrong, try again", whatever the status.
-            (_, Some(8_000_000)) | (500.., _) => Error::Unavailable { at, status, code, message },
-            (400..500, _) => Error::Refused { at, status, code, message },
-            (_, Some(_)) => Error::Refused { at, status, code, message },
-            (_, None) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Cloudflare Pages over REST: projects, deployments and the asset store of Direct Upload.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -188,13 +188,37 @@ impl Cloudflare {
         self.call("POST", &self.project_path(project, "/deployments"), Bearer::Api, body, within)
     }
 
-    /// The newest deployments.
+    /// The deployments that were made since one, the newest first; at most a few pages of them.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn deployments(&self, project: &str, within: Duration) -> Result<Vec<Deployment>, Error> {
-        let path = self.project_path(project, "/deployments?page=1&per_page=25");
-        self.call("GET", &path, Bearer::Api, Body::None, within)
+    pub(crate) fn deployments_since(
+        &self,
+        project: &str,
+        before: Option<&str>,
+        within: Duration,
+    ) -> Result<Vec<Deployment>, Error> {
+        const PER_PAGE: usize = 25;
+        /// Nobody makes more deployments than that while one is being made.
+        const PAGES_MAX: usize = 4;
+        let deadline = Instant::now() + within;
+        let mut since: Vec<Deployment> = Vec::new();
+        for page in 1..=PAGES_MAX {
+            let path = self.project_path(project, &format!("/deployments?page={page}&per_page={PER_PAGE}"));
+            let left = deadline.saturating_duration_since(Instant::now());
+            let listed: Vec<Deployment> = self.call("GET", &path, Bearer::Api, Body::None, left)?;
+            let is_last = listed.len() < PER_PAGE;
+            for deployment in listed {
+                if Some(deployment.id.as_str()) == before {
+                    return Ok(since);
+                }
+                since.push(deployment);
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(since)
     }
 
     /// A deployment by its id.

@@ -61,9 +61,8 @@ fn find(
     within: Duration,
 ) -> Result<Option<Deployment>, cloudflare::Error> {
     let newest_before = before.latest_deployment.as_ref().map(|latest| latest.id.as_str());
-    let deployments = client.deployments(upload.project, within)?;
-    let mut since = deployments.into_iter().take_while(|it| Some(it.id.as_str()) != newest_before);
-    Ok(since.find(|deployment| is_ours(deployment, upload)))
+    let since = client.deployments_since(upload.project, newest_before, within)?;
+    Ok(since.into_iter().find(|deployment| is_ours(deployment, upload)))
 }
 
 fn is_ours(deployment: &Deployment, upload: &Upload<'_>) -> bool {
