@@ -57,7 +57,7 @@ struct Costs {
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let tools = Tools::load().map_err(|error| Failed::new("the tools", error))?;
     let programs = match &arguments.programs {
-        Some(given) => given.clone(),
+        Some(given) => std::path::absolute(given).map_err(|error| Failed::new("the programs", error))?,
         None => build()?,
     };
     let scratch = tempfile::tempdir().map_err(|error| Failed::new("the sites", error))?;
