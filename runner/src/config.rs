@@ -33,11 +33,11 @@ pub use notifications::{Notification, To};
 pub use rollout::{HookGates, RolloutConfig, Second, StepConfig, Strategy};
 pub use router::RouterConfig;
 pub use source::{AnalyticsEngine, Json, Probe, Prometheus, Source};
+pub(crate) use value::check_project;
 pub use value::{Percent, check_site_url, check_url};
 
 pub(crate) use hooks::{check_hook_url, from_environment};
 use requests::{check_health, check_not_zero, check_smoke};
-use value::check_project;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -136,6 +136,11 @@ impl Reporter {
         self.remember(event);
     }
 
+    /// A Pages deployment is live: for programs. People are told how the command finished.
+    pub fn deployed(&self, event: Event) {
+        self.remember(event);
+    }
+
     /// Begins a phase; it must be ended by [`Phase::done`] or [`Phase::failed`].
     pub fn phase(&self, name: &'static str) -> Phase<'_> {
         let bar = self.on_terminal().then(|| {

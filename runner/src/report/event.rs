@@ -95,6 +95,20 @@ pub enum Event {
         /// Who serves whom.
         variants: Vec<Share>,
     },
+    /// A Pages deployment is live.
+    Deployed {
+        /// Its project.
+        project: String,
+        /// Its id.
+        id: String,
+        /// Where it alone is served.
+        url: String,
+        /// Where it is served besides.
+        aliases: Vec<String>,
+        /// `production` or `preview`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pages_environment: Option<String>,
+    },
     /// Something that a person should look at, and that stops nothing.
     Warning {
         /// What.
