@@ -39,6 +39,7 @@ pub(super) fn token(tokens: UploadTokens) -> String {
     format!("{head}.{claims}.sandbox")
 }
 
+#[expect(clippy::result_large_err, reason = "what refuses a call is the answer to it")]
 fn authorise(state: &State, headers: &HeaderMap) -> std::result::Result<(), Response> {
     let refused =
         || ApiError::new(StatusCode::UNAUTHORIZED, 8_000_013, "Authorization failed").into_response();
