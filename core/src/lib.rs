@@ -9,6 +9,7 @@
 //! | [`cookie`], [`redirect`] | header values | a cookie, or what leads home |
 //! | [`signature`] | a document | the bytes that are signed; which origins are allowed |
 //! | [`rollout`] | what happened | what to do next |
+//! | [`counters`] | how requests ended | exact counts of any time |
 //! | [`analysis`] | what was counted, interval by interval | fail, pass, or what is missing |
 //! | [`alert`] | what was counted, look by look | what people have to know, told once |
 //! | [`probe`] | an expectation and an answer | a measurement |
@@ -24,6 +25,7 @@ pub mod asset;
 pub mod assign;
 pub mod breaker;
 pub mod cookie;
+pub mod counters;
 pub mod probe;
 pub mod redirect;
 pub mod rescue;

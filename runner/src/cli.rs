@@ -9,8 +9,10 @@ use crate::command;
 use crate::error::explain;
 use crate::report::{Mode, Reporter};
 
+mod pages;
 mod when;
 
+pub(crate) use pages::{Pages, PagesDeploy};
 pub(crate) use when::When;
 
 /// Zero-downtime, reversible deploys to Cloudflare Pages.
@@ -118,6 +120,9 @@ pub(crate) enum Command {
     Weights(Weights),
     /// Run the health checks and smoke tests against a URL, and nothing else.
     Check(Check),
+    /// Deployments of Cloudflare Pages alone, without the router.
+    #[command(subcommand)]
+    Pages(Pages),
     /// Check the configuration file, and nothing else.
     Validate,
     /// Print the JSON Schema of the configuration file, or of what notifications are told.

@@ -1,6 +1,6 @@
 //! Each command: what it does is here, how it does it is below.
 
-use crate::cli::{Command, Global};
+use crate::cli::{Command, Global, Pages};
 use crate::config::Config;
 use crate::error::Error;
 use crate::notice::Notice;
@@ -14,6 +14,7 @@ mod deploy;
 mod history;
 mod monitor;
 mod order;
+mod pages;
 mod question;
 pub(crate) mod report;
 mod rollback;
@@ -58,6 +59,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Monitor(arguments) => monitor::run(global, arguments),
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
+        Command::Pages(Pages::Deploy(arguments)) => pages::deploy(global, arguments),
         Command::Validate => validate(global),
         Command::Schema { events } => {
             let schema = if *events { Notice::schema() } else { Config::schema() };

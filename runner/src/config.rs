@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
 
+mod analysis;
 mod hooks;
 mod instances;
 mod monitor;
@@ -20,8 +21,10 @@ mod notifications;
 mod requests;
 mod rollout;
 mod router;
+mod source;
 mod value;
 
+pub use analysis::{AnalysisConfig, JudgeKind, MetricConfig};
 pub use crossfade_core::Span;
 pub use hooks::{Action, Command, Hook, Hooks, Webhook};
 pub use instances::{Commands, InstanceConfig, Place};
@@ -29,11 +32,12 @@ pub use monitor::MonitorConfig;
 pub use notifications::{Notification, To};
 pub use rollout::{HookGates, RolloutConfig, Second, StepConfig, Strategy};
 pub use router::RouterConfig;
+pub use source::{AnalyticsEngine, Json, Probe, Prometheus, Source};
+pub(crate) use value::check_project;
 pub use value::{Percent, check_site_url, check_url};
 
 pub(crate) use hooks::{check_hook_url, from_environment};
 use requests::{check_health, check_not_zero, check_smoke};
-use value::check_project;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -55,6 +59,10 @@ pub struct Config {
     /// How traffic is shifted.
     #[serde(default)]
     pub rollout: RolloutConfig,
+    /// Who judges what visitors meet. Without it: the sequential judge, where the router has counters; what too few requests
+    /// leave undecided is then left to the probes.
+    #[serde(default)]
+    pub analysis: Option<AnalysisConfig>,
     /// The fleet that is replaced a few at a time with `strategy = "rolling"`, at most 16.
     #[serde(default)]
     pub instances: Vec<InstanceConfig>,
@@ -218,6 +226,9 @@ impl Config {
             version.check()?;
         }
         self.rollout.check()?;
+        if let Some(analysis) = &self.analysis {
+            analysis.check()?;
+        }
         self.check_instances()?;
         for environment in self.environments.values() {
             let instances = self.instances(environment).len();
@@ -239,7 +250,7 @@ impl Config {
             traffic_increase: !self.hooks.confirm_traffic_increase.is_empty(),
             promotion: !self.hooks.confirm_promotion.is_empty(),
         };
-        self.rollout.plan(hooks, instances, first_release)
+        self.rollout.plan(self.analysis.as_ref(), hooks, instances, first_release)
     }
 
     /// The texts that may name environment variables.

@@ -7,7 +7,9 @@ use crossfade_core::{RoutingTable, Timestamp};
 use serde::Deserialize;
 use ureq::http;
 
+use crate::cancel::Cancel;
 use crate::probe::Target;
+use crate::source::{EdgeCounters, Patience};
 
 mod metrics;
 
@@ -162,6 +164,11 @@ impl Edge {
     /// One version behind this router, whatever its weight.
     pub fn target(&self, variant: &VariantName, version: &Version) -> Target {
         Target::through_edge(&self.url, variant.clone(), version.clone(), self.token.clone())
+    }
+
+    /// The counters of this router.
+    pub fn counters(&self, patience: Patience, cancel: Cancel) -> EdgeCounters {
+        EdgeCounters::new(&self.url, self.token.clone(), patience, cancel)
     }
 
     /// Makes sure that the router answers, knows the secret and serves this environment, before anything depends on it;

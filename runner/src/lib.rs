@@ -47,6 +47,7 @@ pub mod report;
 pub mod retry;
 pub mod signing;
 pub mod smoke;
+pub mod source;
 pub mod story;
 pub mod summary;
 mod transport;

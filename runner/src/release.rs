@@ -34,6 +34,7 @@ mod fleet;
 mod gates;
 mod hooks;
 mod id;
+mod judge;
 mod measure;
 mod resume;
 mod second;
@@ -201,9 +202,13 @@ fn run(charge: &mut Charge<'_>, request: &Request, start: Start) -> Result<(), E
         affinity,
         policy,
     };
-    let work = CanaryWork::new(charge, &plan, &canary, base.as_ref());
+    let (judging, sources) = judge::begin(charge, &plan, &canary, base.as_ref())?.unzip();
+    let work = CanaryWork::new(charge, &plan, &canary, base.as_ref(), sources);
     let subject = Subject::Canary(canary);
-    let rollout = Rollout::new(plan, base, subject, charge.release.clone(), owner)?.above(served);
+    let mut rollout = Rollout::new(plan, base, subject, charge.release.clone(), owner)?.above(served);
+    if let Some(judging) = judging {
+        rollout = rollout.judged_by(judging);
+    }
     charge.drive(rollout, work)
 }
 

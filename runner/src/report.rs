@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use crossfade_core::alert::Severity;
+use crossfade_core::rollout::Evidence;
 use crossfade_core::{RoutingTable, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -20,9 +21,12 @@ use crate::notice::{AlertState, Notice};
 
 mod event;
 mod phase;
+mod thin;
 
 pub use event::{Entry, Event, Share};
 pub use phase::Phase;
+
+use thin::thin;
 
 /// How often a phase that takes long says so where there is no terminal.
 pub const STILL_EVERY: Duration = Duration::from_secs(15);
@@ -89,7 +93,7 @@ impl Reporter {
         let entries = self.entries();
         let news = entries.iter().filter(|entry| entry.event.is_news());
         let told = news.filter_map(|entry| serde_json::to_value(entry).ok());
-        let all: Vec<_> = earlier.iter().cloned().chain(told).collect();
+        let all = thin(earlier.iter().cloned().chain(told).collect());
         let skipped = all.len().saturating_sub(EVIDENCE_MAX);
         all.into_iter().skip(skipped).collect()
     }
@@ -102,6 +106,11 @@ impl Reporter {
     /// A hook was asked: for programs and for the history. People see what it leads to.
     pub fn hook(&self, asked: &Asked) {
         self.remember(asked.into());
+    }
+
+    /// What was counted while visitors met the new version, and what the judge makes of it: for programs and for the history.
+    pub fn measured(&self, evidence: Evidence) {
+        self.remember(Event::Measurement(Box::new(evidence)));
     }
 
     /// A gate was open or closed for good: for programs and for the history. People see what it leads to.
@@ -124,6 +133,11 @@ impl Reporter {
                 "{BOLD}{environment}: {deploying} → {slot}{BOLD:#} {DIM}({before}; {release}){DIM:#}"
             ));
         }
+        self.remember(event);
+    }
+
+    /// A Pages deployment is live: for programs. People are told how the command finished.
+    pub fn deployed(&self, event: Event) {
         self.remember(event);
     }
 

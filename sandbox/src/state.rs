@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use crate::exchange::Exchange;
 use crate::faults::{Action, Fault, KvFault};
 use crate::home;
-use crate::pages::Project;
+use crate::limits::Counted;
+use crate::pages::{Project, Script};
 use crate::store::Kv;
 use crate::tools::Tools;
 use crate::{Error, NAMESPACE_ID, Options};
@@ -36,12 +37,17 @@ pub(crate) struct State {
     kv: Mutex<Kv>,
     kv_reads: AtomicU64,
     kv_fault: Mutex<KvFault>,
+    data_points: Mutex<Vec<serde_json::Value>>,
     faults: Mutex<Vec<Fault>>,
     requests: Mutex<Vec<ApiRequest>>,
     /// `None` until somebody wants them.
     exchanges: Mutex<Option<Vec<Exchange>>>,
     projects: Mutex<BTreeMap<String, Project>>,
     assets: Mutex<BTreeMap<String, Vec<u8>>>,
+    workers: Mutex<BTreeMap<String, crate::workers::Script>>,
+    limits: Mutex<Counted>,
+    script: Mutex<Script>,
+    pub(crate) serve_pages: bool,
 }
 
 impl State {
@@ -56,16 +62,39 @@ impl State {
             kv: Mutex::new(kv),
             kv_reads: AtomicU64::new(0),
             kv_fault: Mutex::default(),
+            data_points: Mutex::default(),
             faults: Mutex::default(),
             requests: Mutex::default(),
             exchanges: Mutex::default(),
             projects: Mutex::new(BTreeMap::from([(options.project.clone(), project)])),
             assets: Mutex::default(),
+            workers: Mutex::default(),
+            limits: Mutex::default(),
+            script: Mutex::default(),
+            serve_pages: options.serve_pages,
         })
     }
 
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Worker scripts by their names.
+    pub(crate) fn workers(&self) -> MutexGuard<'_, BTreeMap<String, crate::workers::Script>> {
+        lock(&self.workers)
+    }
+
+    pub(crate) fn limits(&self) -> MutexGuard<'_, Counted> {
+        lock(&self.limits)
+    }
+
+    pub(crate) fn set_stages(&self, script: Script) {
+        *lock(&self.script) = script;
+    }
+
+    /// The stages of a deployment that is made now.
+    pub(crate) fn script(&self) -> Script {
+        lock(&self.script).clone()
     }
 
     /// Where the API and the router are, once they are anywhere.
@@ -100,6 +129,14 @@ impl State {
 
     pub(crate) fn set_kv_fault(&self, fault: KvFault) {
         *lock(&self.kv_fault) = fault;
+    }
+
+    pub(crate) fn add_data_point(&self, point: serde_json::Value) {
+        lock(&self.data_points).push(point);
+    }
+
+    pub(crate) fn data_points(&self) -> Vec<serde_json::Value> {
+        lock(&self.data_points).clone()
     }
 
     pub(crate) fn add_fault(&self, fault: Fault) {

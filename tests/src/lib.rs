@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
 mod browser;
+mod counting;
 mod fleet;
 pub mod origin;
 mod reference;
@@ -22,6 +23,7 @@ mod site;
 mod upload;
 
 pub use browser::Browser;
+pub use counting::{Counters, CountingEdge};
 pub use fleet::{Fleet, Instance, Visit, Visitors};
 pub use reference::reference;
 pub use run::{Ended, Running};

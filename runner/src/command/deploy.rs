@@ -26,7 +26,7 @@ pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
         .map_err(|error| Error::Usage(format!("the version is {}: {}", error.value, error.problem)))?;
     if session.config.hooks.build.is_none() && release::uploads(session) {
         // Nothing is going to make it: known before a hook has touched the database.
-        upload::check(&directory)?;
+        upload::check(&directory, &session.root)?;
     }
     let source = Source::Directory { path: directory, message: arguments.message.clone(), command: "deploy" };
     release::deploy(session, &Request { source, version, commit: commit(&session.root) })

@@ -127,7 +127,8 @@ pub(super) fn environment<'a>(config: &'a Config, global: &Global) -> Result<&'a
     })
 }
 
-fn root(config: &Path) -> PathBuf {
+/// Where a configuration file is.
+pub(super) fn root(config: &Path) -> PathBuf {
     match config.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         Some(_) | None => PathBuf::from("."),

@@ -1,8 +1,8 @@
 //! What people follow while traffic moves: the machine's effects and their answers as phases.
 
 use crossfade_core::rollout::{
-    Answer, Batch, Broken, Confirmation, Effect, Event, Order, Outcome, Rollout, Shift, Stage, Verdict,
-    WriteFailure,
+    Answer, Batch, Broken, Confirmation, Effect, Event, Evidence, Measurement, Order, Outcome, Rollout,
+    Shift, Stage, Verdict, Word, WriteFailure,
 };
 
 use crossfade_core::Span;
@@ -125,15 +125,7 @@ impl<'a> Said<'a> {
                 self.progress(seen);
                 self.trouble.clone_from(seen);
             }
-            (Effect::Measure { .. }, Event::Measured(Verdict::Pass)) => self.progress("passed"),
-            (Effect::Measure { .. }, Event::Measured(Verdict::Fail(why))) => self.failed(why),
-            (Effect::Measure { .. }, Event::Measured(Verdict::Error(why))) => {
-                self.detail(false, &format!("could not measure: {why}"));
-                self.trouble.clone_from(why);
-            }
-            (Effect::Measure { .. }, Event::Measured(Verdict::Inconclusive(why))) => {
-                self.progress(&format!("undecided: {why}"));
-            }
+            (Effect::Measure { .. }, Event::Measured(measurement)) => self.probed(measurement),
             (Effect::Ask { gate, .. }, Event::Answered(answer)) => match answer {
                 Answer::Pass => self.detail(true, &format!("{gate} passed")),
                 Answer::Fail(why) => {
@@ -158,6 +150,35 @@ impl<'a> Said<'a> {
             (Effect::Undo { .. }, Event::Undone(Err(not_undone))) => self.failed(&not_undone.why),
             (_, Event::Cancelled(why)) => self.failed(&format!("cancelled: {why}")),
             (_, _) => {}
+        }
+    }
+
+    fn probed(&mut self, measurement: &Measurement) {
+        match &measurement.probes {
+            // What the judge says is told instead.
+            Some(Verdict::Pass) if measurement.counted.is_none() => self.progress("passed"),
+            Some(Verdict::Pass) | None => {}
+            Some(Verdict::Fail(why)) => self.failed(why),
+            Some(Verdict::Error(why)) => self.blind(why),
+            Some(Verdict::Inconclusive(why)) => self.progress(&format!("undecided: {why}")),
+        }
+    }
+
+    /// What was counted, and what the judge makes of it.
+    pub(super) fn measured(&mut self, evidence: &Evidence) {
+        match evidence.verdict {
+            Word::Pass | Word::Inconclusive | Word::Hold => self.progress(&evidence.why),
+            // A failure of the probes has been told already.
+            Word::Fail => self.failed(&evidence.why),
+            Word::Error => self.blind(&evidence.why),
+        }
+    }
+
+    fn blind(&mut self, why: &str) {
+        // Once is enough for probes that the judge's word repeats.
+        if self.trouble != why {
+            self.detail(false, &format!("could not measure: {why}"));
+            why.clone_into(&mut self.trouble);
         }
     }
 

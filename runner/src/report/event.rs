@@ -1,5 +1,6 @@
 //! What programs read: one JSON object an event.
 
+use crossfade_core::rollout::Evidence;
 use crossfade_core::table::{Variant, Weight};
 use crossfade_core::{RoutingTable, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,8 @@ pub enum Event {
         /// How long that took.
         elapsed_ms: u64,
     },
+    /// What was counted in a stretch of a step, and what the judge makes of it.
+    Measurement(Box<Evidence>),
     /// A release has waited for somebody, or was paused.
     Gate {
         /// `approval`, the hook's name, or `pause`.
@@ -91,6 +94,20 @@ pub enum Event {
         why: &'static str,
         /// Who serves whom.
         variants: Vec<Share>,
+    },
+    /// A Pages deployment is live.
+    Deployed {
+        /// Its project.
+        project: String,
+        /// Its id.
+        id: String,
+        /// Where it alone is served.
+        url: String,
+        /// Where it is served besides.
+        aliases: Vec<String>,
+        /// `production` or `preview`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pages_environment: Option<String>,
     },
     /// Something that a person should look at, and that stops nothing.
     Warning {
