@@ -129,21 +129,16 @@ async fn send(settings: &Settings, shard: Option<&str>, batch: &str) -> Delivery
         let sent = glue::counters(name, path, Some(batch), millis(FLUSH_WITHIN))?;
         JsFuture::from(sent).await?.dyn_into::<Response>()
     };
-    match sent.await.map(|response| response.status()) {
+    let answered = sent.await.map(|response| response.status());
+    let delivery = match &answered {
         Ok(200..300) => Delivery::Done,
-        Ok(400..500) => {
-            console_error!("crossfade: the counters' object does not take what this router counts");
-            Delivery::Refused
-        }
-        Ok(status) => {
-            console_error!("crossfade: the counters' object answered {status}; trying again later");
-            Delivery::Unknown
-        }
-        Err(error) => {
-            console_error!("crossfade: the counters' object: {error:?}; trying again later");
-            Delivery::Unknown
-        }
+        Ok(400..500) => Delivery::Refused,
+        Ok(_) | Err(_) => Delivery::Unknown,
+    };
+    if delivery != Delivery::Done {
+        console_error!("crossfade: counts did not reach their object: {answered:?}");
     }
+    delivery
 }
 
 /// The object among several that this isolate tells.

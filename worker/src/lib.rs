@@ -79,8 +79,7 @@ pub fn fetch(incoming: Incoming, env: Env) -> JsValue {
             let now = self::now();
             match ready {
                 _ if is_control => control::answer_now(call, now).await,
-                // The clock went on meanwhile.
-                Some(ready) => dispatch(call, ready, crate::now()),
+                Some(ready) => dispatch(call, ready, now),
                 None => answer::without_table(&call).await,
             }
         }),

@@ -34,7 +34,7 @@ pub(crate) struct Settings {
     /// Who is told what was counted; `None` counts nothing.
     pub(crate) counters: Option<Shards>,
     /// The share of requests that Analytics Engine is told, in basis points above 0; `None` tells it nothing.
-    pub(crate) analytics: Option<u16>,
+    pub(crate) analytics: Option<u32>,
 }
 
 /// How many of the counters' objects an environment has.
@@ -94,7 +94,7 @@ impl Settings {
                 Shards::One
             }
         });
-        let share = || match variable("ANALYTICS_SHARE").map(|text| text.parse::<u16>()) {
+        let share = || match variable("ANALYTICS_SHARE").map(|text| text.parse::<u32>()) {
             Some(Ok(share @ 0..=10_000)) => share,
             Some(_) => {
                 console_error!("crossfade: ANALYTICS_SHARE must be 0 to 10000; using 10000");
