@@ -18,7 +18,7 @@ use crate::serve::Reset;
 use crate::state::{ApiRequest, State};
 use crate::{ACCOUNT_ID, API_TOKEN};
 
-mod assets;
+pub(crate) mod assets;
 mod kv;
 mod pages;
 mod slowly;

@@ -112,11 +112,15 @@ async fn upload(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Byt
 
 /// The key of a file's content: a hash over its base64 and the extension of its name, which only the manifest tells.
 pub(super) fn key(bytes: &[u8], path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let extension = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, after)| after);
     let mut hasher = blake3::Hasher::new();
-    hasher.update(STANDARD.encode(bytes).as_bytes()).update(extension.as_bytes());
+    hasher.update(STANDARD.encode(bytes).as_bytes()).update(extension(path).as_bytes());
     hasher.finalize().to_hex().chars().take(32).collect()
+}
+
+/// What stands after the last dot of a name that does not begin with it.
+pub(crate) fn extension(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, after)| after)
 }
 
 async fn upsert_hashes(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result {
