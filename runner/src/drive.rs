@@ -109,6 +109,9 @@ pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
             world.heartbeat.tell(|record| {
                 (record.stage, record.steps, record.evidence) = (told, Some(steps), evidence);
             });
+            if let Some(now) = &now {
+                said.stage(now);
+            }
             stage = now;
         }
         said.before(&effect, &rollout);
@@ -186,7 +189,8 @@ fn go_on(
 ) -> Option<Event> {
     let work = Arc::clone(&world.work);
     let within = until.map(|until| until.since(clock.now()));
-    world.begun.go_on(errand, || Beside::start(move || run(work.as_ref())), within, cancel)
+    let begin = || Beside::start(move || run(work.as_ref()));
+    world.begun.go_on(errand, begin, within, cancel, world.inbox)
 }
 
 /// Waits for a time, an order or a cancellation.

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use crossfade_core::Timestamp;
+use crossfade_core::breaker::State;
 use crossfade_core::table::Weight;
 use wasm_bindgen::JsValue;
 use web_sys::Response;
@@ -52,7 +53,8 @@ fn note(ready: &Rc<Ready>, route: &Route, failed: bool, can_repeat: bool) -> boo
     let rescue = isolate::with_tally(ready, route.index, |tally| {
         tally.breaker.note(&policy.breaker, !failed, now);
         tally.failures += u64::from(failed);
-        let rescue = failed && can_repeat && tally.budget.rescue(&policy.rescue, now);
+        let ejected = matches!(tally.breaker.state(), State::Open { .. });
+        let rescue = failed && can_repeat && tally.budget.rescue(&policy.rescue, ejected, now);
         tally.rescued += u64::from(rescue);
         rescue
     });

@@ -56,7 +56,8 @@ impl Held {
         if !lapsed {
             mirror(&call, ready);
         }
-        if file && asset::is_missing(&call, &response, status) {
+        // Who asks for one version wants to know what that one has.
+        if file && !private && asset::is_missing(&call, &response, status) {
             return crate::promise(call, |call| asset::answer(call, Rc::clone(ready), route, response));
         }
         answer::of_route(&call, ready, &route, &response)

@@ -26,6 +26,9 @@ pub struct Saved {
     /// Somebody wanted it in full.
     #[serde(default)]
     full: bool,
+    /// Somebody has approved the next step.
+    #[serde(default)]
+    approved: bool,
 }
 
 /// Where it is.
@@ -133,6 +136,7 @@ impl Rollout {
             generation: self.owner.generation,
             at: at(&self.state, self.plan.steps().len() - 1),
             full: self.full,
+            approved: self.approved,
         }
     }
 
@@ -143,7 +147,7 @@ impl Rollout {
     /// # Errors
     /// When the table in KV is another release's.
     pub fn resume(saved: Saved, runner: RunnerId, found: Option<&RoutingTable>) -> Result<Self, CannotStart> {
-        let Saved { plan, base, subject, release, generation, at, full } = saved;
+        let Saved { plan, base, subject, release, generation, at, full, approved } = saved;
         let is_base = found.map(RoutingTable::revision) == base.as_ref().map(RoutingTable::revision);
         if let Some(found) = found
             && *found.release() != release
@@ -196,6 +200,7 @@ impl Rollout {
             deadline: None,
             orders: std::collections::VecDeque::new(),
             full,
+            approved,
             paused: None,
             replies: Vec::new(),
             state: State::Ready(begin),

@@ -1,7 +1,8 @@
 //! What people follow while traffic moves: the machine's effects and their answers as phases.
 
 use crossfade_core::rollout::{
-    Answer, Batch, Broken, Confirmation, Effect, Event, Order, Outcome, Rollout, Shift, Verdict, WriteFailure,
+    Answer, Batch, Broken, Confirmation, Effect, Event, Order, Outcome, Rollout, Shift, Stage, Verdict,
+    WriteFailure,
 };
 
 use crossfade_core::Span;
@@ -138,6 +139,23 @@ impl<'a> Said<'a> {
             (_, Event::Cancelled(why)) => self.failed(&format!("cancelled: {why}")),
             (_, _) => {}
         }
+    }
+
+    /// It has come to a stage in which it waits for somebody.
+    pub(super) fn stage(&mut self, stage: &Stage) {
+        let command = match stage {
+            Stage::Waiting { then: Some(_), .. } => "approve",
+            Stage::Paused { .. } => "resume",
+            Stage::Waiting { then: None, .. }
+            | Stage::Shifting { .. }
+            | Stage::Watching { .. }
+            | Stage::Replacing { .. }
+            | Stage::Undoing
+            | Stage::Settling
+            | Stage::GoingHome { .. }
+            | Stage::Resting => return,
+        };
+        self.detail(true, &format!("{stage}: `crossfade {command}`"));
     }
 
     /// Somebody said something, and this is what came of it.

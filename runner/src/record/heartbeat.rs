@@ -1,7 +1,7 @@
 //! Tells other runners, again and again, that a release is still in charge, and listens to what people say to it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::{Answered, EXPIRES_AFTER, Ledger, Record, WITHIN};
@@ -23,9 +23,9 @@ const LISTEN_WITHIN: Duration = Duration::from_secs(5);
 /// Keeps a release in charge while it works, whatever it waits for.
 pub struct Heartbeat {
     record: Arc<Mutex<Record>>,
+    pen: Arc<Pen>,
     news: Arc<AtomicBool>,
     lost_to: Arc<OnceLock<String>>,
-    ledger: Ledger,
     stop: Cancel,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -58,11 +58,12 @@ impl Heartbeat {
         let record = Arc::new(Mutex::new(record));
         let (stop, news) = (Cancel::default(), Arc::new(AtomicBool::new(false)));
         let lost_to = Arc::new(OnceLock::new());
+        let pen = Arc::new(Pen { ledger, writing: Mutex::new(()) });
         let beat = Beat {
             record: Arc::clone(&record),
+            pen: Arc::clone(&pen),
             news: Arc::clone(&news),
             lost_to: Arc::clone(&lost_to),
-            ledger: ledger.clone(),
             cancel,
             ear,
             waiting: None,
@@ -70,17 +71,17 @@ impl Heartbeat {
         };
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || beat.run(&stopped));
-        Self { record, news, lost_to, ledger, stop, thread: Some(thread) }
+        Self { record, pen, news, lost_to, stop, thread: Some(thread) }
     }
 
-    /// Changes the record and writes it: what a release is about to do is known before it does it. Each of the two calls
-    /// to KV takes at most `within`.
+    /// Changes the record and writes it: what a release is about to do is known before it does it. A renewal under way may
+    /// take `within` to end; then each of the two calls to KV takes at most `within`.
     ///
     /// # Errors
-    /// [`Error::Superseded`] when another release has taken charge; or when KV cannot be reached.
+    /// [`Error::Superseded`] when another release has taken charge; or when KV cannot be reached in time.
     pub fn update(&self, within: Duration, change: impl FnOnce(&mut Record)) -> Result<(), Error> {
         change(&mut lock(&self.record));
-        self.ledger.renew(&renewed(&self.record), within)
+        self.pen.write(&self.record, within, within)
     }
 
     /// Changes the record; the next renewal writes it.
@@ -130,7 +131,7 @@ struct Beat {
     record: Arc<Mutex<Record>>,
     news: Arc<AtomicBool>,
     lost_to: Arc<OnceLock<String>>,
-    ledger: Ledger,
+    pen: Arc<Pen>,
     cancel: Cancel,
     ear: Ear,
     /// What the release has been told and has not answered yet.
@@ -153,7 +154,7 @@ impl Beat {
             if due {
                 renewed_at = Instant::now();
                 // A renewal that fails is tried again next time; the record outlives four of them.
-                if let Err(Error::Superseded(by)) = self.ledger.renew(&renewed(&self.record), WITHIN) {
+                if let Err(Error::Superseded(by)) = self.pen.write(&self.record, WITHIN, WITHIN) {
                     let reason = format!("{by} took charge");
                     let _ = self.lost_to.set(by);
                     self.cancel.cancel(&reason);
@@ -204,6 +205,32 @@ impl Beat {
 
     fn answer(&self, letter: &Letter, reply: Result<(), String>) {
         lock(&self.record).answered = Some(Answered::to(letter, reply));
+    }
+}
+
+/// Writes a record, one at a time: of two that are under way at once KV may keep the older one, and then a runner that takes
+/// over would go on from a step before.
+struct Pen {
+    ledger: Ledger,
+    writing: Mutex<()>,
+}
+
+impl Pen {
+    fn write(&self, record: &Mutex<Record>, free_within: Duration, within: Duration) -> Result<(), Error> {
+        const LOOK_EVERY: Duration = Duration::from_millis(5);
+        let deadline = Instant::now() + free_within;
+        let _writing = loop {
+            match self.writing.try_lock() {
+                Ok(writing) => break writing,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(LOOK_EVERY),
+                Err(TryLockError::WouldBlock) => {
+                    let why = "a renewal of the release's record has been under way for too long".into();
+                    return Err(Error::Gate { phase: "record", why });
+                }
+            }
+        };
+        self.ledger.renew(&renewed(record), within)
     }
 }
 

@@ -114,3 +114,21 @@ fn a_signal_brings_everybody_home_from_a_hold_a_pause_and_an_approval() {
         assert_eq!(stage.written(), [(2_500, true), (0, false)]);
     }
 }
+
+#[test]
+fn an_older_record_never_overwrites_a_newer_one() {
+    let stage = Stage::new(
+        r#"steps = [{ weight = "5%", hold = "1s" }, { weight = "25%", hold = "1s" }, { weight = "50%", hold = "1s" }]"#,
+    );
+    // A renewal begins before the next step is saved, and would end after it.
+    for slow in [3, 5, 7, 9] {
+        let later = Action::Latency { ms: 2_500 };
+        stage.site.sandbox.fault(Fault::new("PUT", "values/release", later).after(slow).times(1));
+    }
+    stage.begin().end().expect(0);
+    let exchanges = stage.site.sandbox.take_exchanges();
+    let puts = exchanges.iter().filter(|it| it.method == "PUT" && it.path.contains("values/release"));
+    let records = puts.map(|put| serde_json::from_slice::<serde_json::Value>(&put.request.body).unwrap());
+    let steps: Vec<u64> = records.filter_map(|record| record["saved"]["at"]["step"].as_u64()).collect();
+    assert!(steps.is_sorted() && steps.len() > 4 && steps.last() == Some(&3), "{steps:?}");
+}
