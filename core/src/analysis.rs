@@ -80,6 +80,16 @@ impl Judge {
         }
     }
 
+    /// Takes in what routers counted that still followed an earlier table: it is held against absolute limits, and compared
+    /// with nothing.
+    pub fn late(&mut self, canary: &Counts, stable: &Counts) {
+        match self {
+            Self::Sequential(judge) => judge.late(canary, stable),
+            // A measurement is of one step.
+            Self::Thresholds(_) => {}
+        }
+    }
+
     /// What is known now; `hold` is how long the current step lasts. Asking changes nothing and costs no budget.
     pub fn verdict(&self, hold: Duration) -> Verdict {
         match self {

@@ -49,6 +49,11 @@ impl VisitorId {
     pub const fn from_bits(bits: u128) -> Self {
         Self(bits)
     }
+
+    /// The number.
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
 }
 
 impl std::fmt::Display for VisitorId {

@@ -9,7 +9,9 @@
 //! | [`cookie`], [`redirect`] | header values | a cookie, or what leads home |
 //! | [`signature`] | a document | the bytes that are signed; which origins are allowed |
 //! | [`rollout`] | what happened | what to do next |
+//! | [`counters`] | how requests ended | exact counts of any time |
 //! | [`analysis`] | what was counted, interval by interval | fail, pass, or what is missing |
+//! | [`alert`] | what was counted, look by look | what people have to know, told once |
 //! | [`probe`] | an expectation and an answer | a measurement |
 //!
 //! There is no I/O, no clock, no randomness and no environment in this crate: `core/clippy.toml` forbids them.
@@ -17,11 +19,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod analysis;
 pub mod asset;
 pub mod assign;
 pub mod breaker;
 pub mod cookie;
+pub mod counters;
 pub mod probe;
 pub mod redirect;
 pub mod rescue;

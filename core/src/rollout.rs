@@ -41,8 +41,10 @@
 //!
 //! 1. Weights never rise after going home has begun.
 //! 2. No step is left, and nothing settles, without a passed measurement in it, unless a person overrules a verdict that has
-//!    paused the release.
-//! 3. *Could not measure* is neither pass nor fail; [`Limits::errors_max`] of them in a row go home.
+//!    paused the release. Probes must pass, and so must the judge of what visitors meet ([`Judging`]) where there is one; what
+//!    he cannot decide for want of requests may count as passed by [`OnInconclusive::Promote`] alone.
+//! 3. *Could not measure* is neither pass nor fail; [`Limits::errors_max`] of them in a row go home. Probes and counts each have
+//!    their own row.
 //! 4. A step's hold begins when its revision is seen served, not when the write returned.
 //! 5. A write whose result is unknown is looked up before it is repeated.
 //! 6. A foreign revision, or one of a runner that took over, stops the machine; it touches nothing any more.
@@ -59,6 +61,7 @@ use crate::Timestamp;
 use crate::table::{Owner, ReleaseId, Revision, RoutingTable};
 
 mod event;
+mod judging;
 mod machine;
 mod outcome;
 mod plan;
@@ -70,8 +73,10 @@ mod tables;
 mod tests;
 
 pub use event::{
-    Answer, Broken, Confirmation, Deployed, Effect, Event, Found, NotUndone, Order, Verdict, WriteFailure,
+    Answer, Broken, Confirmation, Counted, Deployed, Effect, Event, Found, Look, Measurement, NotUndone,
+    Order, Verdict, WriteFailure,
 };
+pub use judging::{Evidence, Judging, Side, Word};
 pub use machine::Stage;
 pub use outcome::{Outcome, Reason, Traffic};
 pub use plan::{
@@ -112,6 +117,11 @@ pub struct Rollout {
     /// It was paused by order when its batch failed, and is still when that has the version before again.
     paused: Option<machine::Pause>,
     replies: Vec<(Order, Result<(), String>)>,
+    /// Who judges what visitors meet.
+    judging: Option<Judging>,
+    /// The revision that began the step: what routers counted before it belongs to another weight.
+    first_of_step: Option<Revision>,
+    evidence: Vec<Evidence>,
     state: machine::State,
 }
 
@@ -169,8 +179,19 @@ impl Rollout {
             approved: false,
             paused: None,
             replies: Vec::new(),
+            judging: None,
+            first_of_step: None,
+            evidence: Vec::new(),
             state: machine::State::Ready(machine::Begin::Step(0)),
         })
+    }
+
+    /// The same with somebody who judges what visitors meet. A fleet has nobody on two versions that could be compared, and
+    /// the first release ever has no version before it.
+    #[must_use]
+    pub fn judged_by(self, judging: Judging) -> Self {
+        let compares = matches!(&self.tables, Tables::Pair(pair) if pair.base.is_some());
+        Self { judging: compares.then_some(judging), ..self }
     }
 
     /// The same, with every table above a revision that the edge serves already. KV may hold an older one, or none, after
@@ -223,6 +244,16 @@ impl Rollout {
     /// What became of the orders since the last time that somebody asked: obeyed, or why not.
     pub fn replies(&mut self) -> Vec<(Order, Result<(), String>)> {
         std::mem::take(&mut self.replies)
+    }
+
+    /// What the looks at what was counted came to since the last time that somebody asked.
+    pub fn evidence(&mut self) -> Vec<Evidence> {
+        std::mem::take(&mut self.evidence)
+    }
+
+    /// Whether somebody judges what visitors meet.
+    pub const fn is_judged(&self) -> bool {
+        self.judging.is_some()
     }
 
     fn base_revision(&self) -> Option<Revision> {

@@ -131,6 +131,18 @@ impl Cloudflare {
             .map_err(|error| Error::Malformed { at, status: answer.status, why: error.to_string() })
     }
 
+    /// One attempt of a query to Analytics Engine; its answer as JSON.
+    pub(crate) fn sql(&self, query: &str, within: Duration) -> Result<Value, Error> {
+        let path = self.account_path("/analytics_engine/sql");
+        let at = At::new("POST", &path);
+        let body = Body::Bytes { content_type: "text/plain", bytes: query.as_bytes() };
+        let answer = self.send(&at, &path, Bearer::Api, body, within)?;
+        match (answer.status, answer.json()) {
+            (200, Some(json)) => Ok(json),
+            (_, json) => Err(answer.error(&at, json.as_ref())),
+        }
+    }
+
     /// One attempt of a call whose answer is no envelope; `None` when there is no such thing.
     pub(crate) fn bytes(&self, path: &str, within: Duration) -> Result<Option<Vec<u8>>, Error> {
         let at = At::new("GET", path);

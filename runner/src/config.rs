@@ -13,18 +13,26 @@ use crate::error::Error;
 use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
 
+mod analysis;
 mod hooks;
 mod instances;
+mod monitor;
+mod notifications;
 mod requests;
 mod rollout;
 mod router;
+mod source;
 mod value;
 
+pub use analysis::{AnalysisConfig, JudgeKind, MetricConfig};
 pub use crossfade_core::Span;
 pub use hooks::{Action, Command, Hook, Hooks, Webhook};
 pub use instances::{Commands, InstanceConfig, Place};
+pub use monitor::MonitorConfig;
+pub use notifications::{Notification, To};
 pub use rollout::{HookGates, RolloutConfig, Second, StepConfig, Strategy};
 pub use router::RouterConfig;
+pub use source::{AnalyticsEngine, Json, Probe, Prometheus, Source};
 pub(crate) use value::check_project;
 pub use value::{Percent, check_site_url, check_url};
 
@@ -51,6 +59,10 @@ pub struct Config {
     /// How traffic is shifted.
     #[serde(default)]
     pub rollout: RolloutConfig,
+    /// Who judges what visitors meet. Without it: the sequential judge, where the router has counters; what too few requests
+    /// leave undecided is then left to the probes.
+    #[serde(default)]
+    pub analysis: Option<AnalysisConfig>,
     /// The fleet that is replaced a few at a time with `strategy = "rolling"`, at most 16.
     #[serde(default)]
     pub instances: Vec<InstanceConfig>,
@@ -63,6 +75,12 @@ pub struct Config {
     /// Scenarios that must work, one after the other.
     #[serde(default)]
     pub smoke: Vec<SmokeTest>,
+    /// Who is told of releases, beside whoever runs them.
+    #[serde(default)]
+    pub notifications: Vec<Notification>,
+    /// What is watched, and what is alarming.
+    #[serde(default)]
+    pub monitor: MonitorConfig,
     /// What happens to old deployments.
     #[serde(default)]
     pub cleanup: Cleanup,
@@ -202,10 +220,15 @@ impl Config {
         self.health.iter().try_for_each(check_health)?;
         self.smoke.iter().try_for_each(check_smoke)?;
         self.hooks.check()?;
+        self.notifications.iter().try_for_each(Notification::check)?;
+        self.monitor.check()?;
         if let Some(version) = &self.version {
             version.check()?;
         }
         self.rollout.check()?;
+        if let Some(analysis) = &self.analysis {
+            analysis.check()?;
+        }
         self.check_instances()?;
         for environment in self.environments.values() {
             let instances = self.instances(environment).len();
@@ -227,7 +250,19 @@ impl Config {
             traffic_increase: !self.hooks.confirm_traffic_increase.is_empty(),
             promotion: !self.hooks.confirm_promotion.is_empty(),
         };
-        self.rollout.plan(hooks, instances, first_release)
+        self.rollout.plan(self.analysis.as_ref(), hooks, instances, first_release)
+    }
+
+    /// The texts that may name environment variables.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = String> {
+        let health = self.health.iter().flat_map(HealthCheck::templates);
+        let smoke = self.smoke.iter().flat_map(SmokeTest::templates);
+        health.chain(smoke).chain(self.all_hooks().flat_map(Hook::templates))
+    }
+
+    /// Hooks, and the webhooks among the notifications.
+    pub(crate) fn all_hooks(&self) -> impl Iterator<Item = &Hook> {
+        self.hooks.all().chain(self.notifications.iter().filter_map(Notification::hook))
     }
 
     /// The JSON Schema of the file.

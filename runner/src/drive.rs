@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossfade_core::rollout::{
-    Answer, Confirmation, Deployed, Effect, Event, HookGate, NotUndone, Outcome, Rollout, Verdict,
-    WriteFailure,
+    Answer, Confirmation, Deployed, Effect, Event, HookGate, Measurement, NotUndone, Outcome, Rollout,
+    Verdict, WriteFailure,
 };
 use crossfade_core::table::{Environment, Owner, ReleaseId, Revision, VariantName, Weight};
 use crossfade_core::{RoutingTable, Timestamp};
@@ -68,10 +68,23 @@ pub struct World<'a> {
     pub begun: &'a Begun,
 }
 
+/// What is to be measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// At which step.
+    pub step: usize,
+    /// The new version's share there.
+    pub weight: Weight,
+    /// Whether probes and hooks are asked.
+    pub probes: bool,
+    /// From when on it is said what was counted.
+    pub counts: Option<Timestamp>,
+}
+
 /// What the machine asks for that takes long. A cancellation reaches it by itself.
 pub trait Work: Send + Sync {
-    /// Measures the new version at a step and a weight.
-    fn measure(&self, step: usize, weight: Weight) -> Verdict;
+    /// Measures the new version.
+    fn measure(&self, what: Asked) -> Measurement;
 
     /// Asks a hook whether a step may begin.
     fn ask(&self, gate: HookGate, step: usize) -> Answer;
@@ -101,6 +114,10 @@ pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
         for (order, reply) in rollout.replies() {
             said.order(order, &reply);
             world.inbox.reply(order, reply);
+        }
+        for evidence in rollout.evidence() {
+            said.measured(&evidence);
+            world.reporter.measured(evidence);
         }
         let now = Some(rollout.stage());
         if now != stage {
@@ -147,11 +164,12 @@ fn perform(effect: &Effect, rollout: &Rollout, world: &World<'_>, clock: &Clock,
             let owner = rollout.owner().clone();
             beside(cancel, move || Event::Confirmed(confirm(&edge, &release, &owner, revision)))
         }
-        Effect::Measure { step, weight, until } => {
-            let (step, weight) = (*step, *weight);
-            let measure = move |work: &dyn Work| Event::Measured(work.measure(step, weight));
-            go_on(world, clock, *until, cancel, Errand::Measure(step), measure)
-                .unwrap_or(Event::Measured(Verdict::Error("internal error: the measurement panicked".into())))
+        Effect::Measure { step, weight, probes, counts, until } => {
+            let what = Asked { step: *step, weight: *weight, probes: *probes, counts: *counts };
+            let measure = move |work: &dyn Work| Event::Measured(work.measure(what));
+            let panicked = || Verdict::Error("internal error: the measurement panicked".into());
+            go_on(world, clock, *until, cancel, Errand::Measure(*step), measure)
+                .unwrap_or_else(|| Event::Measured(panicked().into()))
         }
         Effect::Ask { gate, step, until } => {
             let (gate, step) = (*gate, *step);

@@ -21,7 +21,7 @@ use crate::command::Session;
 use crate::config::Strategy;
 use crate::error::Error;
 use crate::hooks::{Asker, Moment, Phase};
-use crate::record::{Record, WITHIN};
+use crate::record::{Commit, Record, WITHIN};
 use crate::report::Event;
 
 use charge::{Charge, Claim};
@@ -34,6 +34,7 @@ mod fleet;
 mod gates;
 mod hooks;
 mod id;
+mod judge;
 mod measure;
 mod resume;
 mod second;
@@ -54,6 +55,8 @@ pub struct Request {
     pub source: Source,
     /// What the version is called.
     pub version: Version,
+    /// What it is built from, when that is known.
+    pub commit: Option<Commit>,
 }
 
 /// Where a new version comes from.
@@ -126,6 +129,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
         Record::begin(&release, &session.environment, command, request.version.as_str(), slot.as_str());
     let owner = Owner { runner: id::new_runner_id(), generation: Generation::FIRST };
     record.owner = Some(owner.clone());
+    record.commit.clone_from(&request.commit);
     record.config = Some(session.config_text.clone());
     record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());
     let (environment, version) = (session.environment.clone(), request.version.clone());
@@ -198,9 +202,13 @@ fn run(charge: &mut Charge<'_>, request: &Request, start: Start) -> Result<(), E
         affinity,
         policy,
     };
-    let work = CanaryWork::new(charge, &plan, &canary, base.as_ref());
+    let (judging, sources) = judge::begin(charge, &plan, &canary, base.as_ref())?.unzip();
+    let work = CanaryWork::new(charge, &plan, &canary, base.as_ref(), sources);
     let subject = Subject::Canary(canary);
-    let rollout = Rollout::new(plan, base, subject, charge.release.clone(), owner)?.above(served);
+    let mut rollout = Rollout::new(plan, base, subject, charge.release.clone(), owner)?.above(served);
+    if let Some(judging) = judging {
+        rollout = rollout.judged_by(judging);
+    }
     charge.drive(rollout, work)
 }
 

@@ -1,4 +1,4 @@
-//! What the runtime's KV binding talks to. In: workerd's requests (`GET /<key>?urlencoded=true&cache_ttl=…`). Out: values.
+//! What the runtime's bindings talk to. In: workerd's requests for KV (`GET /<key>?urlencoded=true&cache_ttl=…`), data points. Out: values.
 //!
 //! The protocol is what workerd's client sends
 //! (<https://github.com/cloudflare/workerd/blob/main/src/workerd/api/kv.c%2B%2B>); only reads are answered, because the
@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 
 use crate::NAMESPACE_ID;
 use crate::state::State;
@@ -21,7 +21,7 @@ use crate::state::State;
 const CACHE_TTL_MIN: u64 = 30;
 
 pub(crate) fn router(state: Arc<State>) -> Router {
-    Router::new().route("/{*key}", get(read)).with_state(state)
+    Router::new().route("/{*key}", get(read)).route("/", post(data_point)).with_state(state)
 }
 
 async fn read(
@@ -50,4 +50,8 @@ async fn read(
         Some(value) => value.into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+async fn data_point(Shared(state): Shared<Arc<State>>, Json(point): Json<serde_json::Value>) {
+    state.add_data_point(point);
 }

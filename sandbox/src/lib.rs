@@ -75,10 +75,31 @@ pub struct Options {
     pub signing_key: Option<String>,
     /// The router's `ALLOWED_ORIGINS`; `None` allows any.
     pub allowed_origins: Option<String>,
+    /// The router's `COUNTERS`.
+    pub counters: Counters,
+    /// The router's `COUNTERS_SHARDS` is `location`.
+    pub counters_by_location: bool,
+    /// The router's `ANALYTICS_SHARE`, in basis points; `None` binds no `ANALYTICS`.
+    pub analytics_share: Option<u16>,
     /// A Pages project that exists from the start.
     pub project: String,
     /// Whether deployments are served. What only has to be uploaded is done a good deal faster.
     pub serve_pages: bool,
+}
+
+/// The counters' object that the router tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counters {
+    /// There is none.
+    Absent,
+    /// As it is built.
+    Working,
+    /// It fails, whatever it is asked.
+    Throwing,
+    /// It never answers.
+    Hanging,
+    /// It does as it is told, and every other time its answer is lost.
+    Forgetting,
 }
 
 impl Options {
@@ -95,6 +116,9 @@ impl Options {
             control_token: Some(CONTROL_TOKEN.into()),
             signing_key: None,
             allowed_origins: None,
+            counters: Counters::Working,
+            counters_by_location: false,
+            analytics_share: None,
             project: PROJECT.into(),
             serve_pages: true,
         }
@@ -290,6 +314,11 @@ impl Sandbox {
     /// that it is asked.
     pub fn take_exchanges(&self) -> Vec<Exchange> {
         self.state.take_exchanges()
+    }
+
+    /// The data points that the router wrote to Analytics Engine, as the binding got them.
+    pub fn data_points(&self) -> Vec<serde_json::Value> {
+        self.state.data_points()
     }
 
     /// The URLs of the Pages deployments that are being served, by id.

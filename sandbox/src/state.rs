@@ -38,6 +38,7 @@ pub(crate) struct State {
     kv: Mutex<Kv>,
     kv_reads: AtomicU64,
     kv_fault: Mutex<KvFault>,
+    data_points: Mutex<Vec<serde_json::Value>>,
     faults: Mutex<Vec<Fault>>,
     requests: Mutex<Vec<ApiRequest>>,
     /// `None` until somebody wants them.
@@ -64,6 +65,7 @@ impl State {
             kv: Mutex::new(kv),
             kv_reads: AtomicU64::new(0),
             kv_fault: Mutex::default(),
+            data_points: Mutex::default(),
             faults: Mutex::default(),
             requests: Mutex::default(),
             exchanges: Mutex::default(),
@@ -140,6 +142,14 @@ impl State {
 
     pub(crate) fn set_kv_fault(&self, fault: KvFault) {
         *lock(&self.kv_fault) = fault;
+    }
+
+    pub(crate) fn add_data_point(&self, point: serde_json::Value) {
+        lock(&self.data_points).push(point);
+    }
+
+    pub(crate) fn data_points(&self) -> Vec<serde_json::Value> {
+        lock(&self.data_points).clone()
     }
 
     pub(crate) fn add_fault(&self, fault: Fault) {

@@ -11,6 +11,7 @@ use worker::js_sys::futures::JsFuture;
 
 use crate::answer;
 use crate::call::Call;
+use crate::counting;
 use crate::isolate::{Ready, header};
 use crate::route::Route;
 
@@ -35,6 +36,7 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, missing: 
         let is_there = response.ok() || response.status() == 304;
         if is_there && !is_missing(&call, &response, response.status()) {
             discard(&missing).await;
+            counting::fallback(&call, &ready, route.index);
             let name = header(place.name, place.version, table, route.lapsed, ", fallback");
             return answer::finish(&call, &ready, &route, &response, place.origin, Some(&name));
         }

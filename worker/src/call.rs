@@ -28,6 +28,29 @@ pub(crate) struct Call {
     said: OnceCell<(Ask, Target)>,
 }
 
+/// Why there is no answer.
+pub(crate) enum NoAnswer {
+    /// The origin could not be reached, or broke off.
+    Thrown(JsValue),
+    /// It did not come in time.
+    Late(Duration),
+}
+
+impl From<JsValue> for NoAnswer {
+    fn from(error: JsValue) -> Self {
+        Self::Thrown(error)
+    }
+}
+
+impl From<NoAnswer> for JsValue {
+    fn from(why: NoAnswer) -> Self {
+        match why {
+            NoAnswer::Thrown(error) => error,
+            NoAnswer::Late(deadline) => format!("no answer within {} ms", deadline.as_millis()).into(),
+        }
+    }
+}
+
 impl Call {
     /// Of a request that comes. `cookies` when somebody is going to look at them.
     pub(crate) const fn new(incoming: Incoming, cookies: bool, settings: Rc<Settings>) -> Self {
@@ -118,16 +141,16 @@ impl Call {
         &self,
         origin: &Origin,
         deadline: Option<Duration>,
-    ) -> Result<Response, JsValue> {
-        let Some(deadline) = deadline else { return self.fetch(origin, None).await };
+    ) -> Result<Response, NoAnswer> {
+        let Some(deadline) = deadline else { return Ok(self.fetch(origin, None).await?) };
         let abort = AbortController::new()?;
         let signal = abort.signal();
         let fetch = Box::pin(self.fetch(origin, Some(&signal)));
         match select(fetch, Box::pin(Delay::from(deadline))).await {
-            Either::Left((result, _)) => result,
+            Either::Left((result, _)) => Ok(result?),
             Either::Right(_) => {
                 abort.abort();
-                Err(format!("no answer within {} ms", deadline.as_millis()).into())
+                Err(NoAnswer::Late(deadline))
             }
         }
     }

@@ -5,13 +5,15 @@ use std::rc::Rc;
 
 use crossfade_core::Timestamp;
 use crossfade_core::breaker::State;
+use crossfade_core::counters::Outcome;
 use crossfade_core::table::Weight;
 use wasm_bindgen::JsValue;
 use web_sys::Response;
 
 use crate::answer;
 use crate::asset;
-use crate::call::Call;
+use crate::call::{Call, NoAnswer};
+use crate::counting::{self, Ended};
 use crate::isolate::{self, Ready};
 use crate::route::Route;
 
@@ -30,8 +32,13 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
     let can_repeat = call.can_repeat();
     let deadline = (can_repeat && policy.rescue.budget > Weight::ZERO).then_some(policy.rescue.deadline);
     let result = call.fetch_within(&variant.origin, deadline).await;
-    let failed = result.as_ref().map_or(true, |response| answer::is_failure(response.status()));
-    if !note(&ready, &route, failed, can_repeat) {
+    let outcome = match &result {
+        Ok(response) => counting::answer(response.status(), now, crate::now()),
+        Err(NoAnswer::Thrown(_)) => Outcome::Exception,
+        Err(NoAnswer::Late(_)) => Outcome::Timeout,
+    };
+    let result = result.map_err(JsValue::from);
+    if !note(&call, &ready, &route, outcome, can_repeat) {
         return respond(call, Rc::clone(&ready), route, result).await;
     }
     if let Ok(response) = &result {
@@ -48,17 +55,22 @@ pub(crate) async fn answer(call: Call, ready: Rc<Ready>, route: Route, now: Time
 }
 
 /// Counts an answer; tells whether it is to be rescued.
-fn note(ready: &Rc<Ready>, route: &Route, failed: bool, can_repeat: bool) -> bool {
+fn note(call: &Call, ready: &Rc<Ready>, route: &Route, outcome: Outcome, can_repeat: bool) -> bool {
     let (now, policy) = (crate::now(), ready.table().policy());
-    let rescue = isolate::with_tally(ready, route.index, |tally| {
+    let failed = outcome.is_failure();
+    let noted = isolate::with_tally(ready, route.index, |tally| {
+        let is_open = |state| matches!(state, State::Open { .. });
+        let was_open = is_open(tally.breaker.state());
         tally.breaker.note(&policy.breaker, !failed, now);
+        let open = is_open(tally.breaker.state());
         tally.failures += u64::from(failed);
-        let ejected = matches!(tally.breaker.state(), State::Open { .. });
-        let rescue = failed && can_repeat && tally.budget.rescue(&policy.rescue, ejected, now);
+        let rescue = failed && can_repeat && tally.budget.rescue(&policy.rescue, open, now);
         tally.rescued += u64::from(rescue);
-        rescue
+        (rescue, open && !was_open)
     });
-    rescue.unwrap_or(false)
+    let (rescued, ejected) = noted.unwrap_or_default();
+    counting::request(call, ready, route.index, &Ended { outcome, rescued, ejected }, now);
+    rescued
 }
 
 async fn respond(call: Call, ready: Rc<Ready>, route: Route, result: Result<Response, JsValue>) -> JsValue {

@@ -7,10 +7,12 @@ use crossfade_core::breaker::State;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 use wasm_bindgen::JsValue;
+use worker::console_error;
 
 use crate::answer;
 use crate::ask::cf;
 use crate::call::Call;
+use crate::counting;
 use crate::isolate::{self, Isolate, Ready};
 
 const PREFIX: &str = "/__crossfade";
@@ -20,9 +22,14 @@ pub(crate) fn owns(path: &str) -> bool {
     path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Answers a control request, or promises to.
+pub(crate) fn answer(call: Call, now: Timestamp) -> JsValue {
+    crate::promise(call, async move |call| answer_now(call, now).await)
+}
+
 /// Answers a control request.
-pub(crate) fn answer(call: &Call, now: Timestamp) -> JsValue {
-    if !authorised(call) {
+pub(crate) async fn answer_now(call: Call, now: Timestamp) -> JsValue {
+    if !authorised(&call) {
         return answer::text(
             401,
             "this endpoint needs `Authorization: Bearer <CROSSFADE_TOKEN>`",
@@ -30,9 +37,31 @@ pub(crate) fn answer(call: &Call, now: Timestamp) -> JsValue {
         );
     }
     match (call.target().path().strip_prefix(PREFIX), call.request().method().as_str()) {
-        (Some("/status"), "GET" | "HEAD") => answer::json(200, &status(call, now)),
-        (Some("/status"), _) => answer::text(405, "GET only", &[("allow", "GET, HEAD")]),
-        (_, _) => answer::text(404, "there is `/__crossfade/status`", &[]),
+        (Some("/status"), "GET" | "HEAD") => answer::json(200, &status(&call, now)),
+        (Some("/metrics"), "GET" | "HEAD") => metrics(&call).await,
+        (Some("/status" | "/metrics"), _) => answer::text(405, "GET only", &[("allow", "GET, HEAD")]),
+        (_, _) => answer::text(404, "there are `/__crossfade/status` and `/__crossfade/metrics`", &[]),
+    }
+}
+
+/// What the counters' object says.
+async fn metrics(call: &Call) -> JsValue {
+    let settings = &call.settings;
+    if settings.counters.is_none() {
+        return answer::text(404, "this router counts nothing: it has no binding COUNTERS", &[]);
+    }
+    let accept = call.request().headers().get("accept").ok().flatten().unwrap_or_default();
+    let query = call.target().query().strip_prefix('?').unwrap_or_default();
+    // What is asked for by name goes before what is taken.
+    let format = if accept.contains("text/plain") { "format=prometheus&" } else { "" };
+    let path = format!("/metrics?{format}{query}&environment={}", settings.environment);
+    match counting::ask(settings, &path).await {
+        Ok(response) => response.into(),
+        Err(error) => {
+            console_error!("crossfade: the counters' object: {error:?}");
+            let text = "the counters' object does not answer; the router goes on without it";
+            answer::text(503, text, &[("retry-after", "5")])
+        }
     }
 }
 

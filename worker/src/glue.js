@@ -7,6 +7,8 @@ export const entry = {
   failures: 0,
   /** Answers a request in its place: the entry puts it here. */
   failed: undefined,
+  /** The bindings, the same for every request of an isolate: the entry puts them here. */
+  bindings: undefined,
 };
 
 // A call is what the entry makes of a request: `{ request, context, url, headers }`, because each look at a property of the
@@ -67,6 +69,7 @@ export async function exchange(call, origin, spelled, path, cookie, secrets, tab
   const begun = entry.failures;
   let answer;
   let status = 0;
+  const sent = Date.now();
   try {
     answer = await send(call, origin, spelled, path, cookie, secrets);
     status = answer.status;
@@ -74,7 +77,7 @@ export async function exchange(call, origin, spelled, path, cookie, secrets, tab
     answer = error;
   }
   try {
-    return table.answered(call, answer, status, marks, setCookie);
+    return table.answered(call, answer, status, sent, Date.now(), marks, setCookie);
   } catch (error) {
     return entry.failed(error, begun, call.request);
   }
@@ -96,6 +99,24 @@ export async function mirror({ url, headers: all }, origin, spelled, path) {
   const signal = AbortSignal.timeout(MIRROR_WITHIN_MS);
   const answer = await fetch(target, { headers, redirect: 'manual', signal });
   await answer.body?.cancel();
+}
+
+/** Asks one of the counters' objects: with a body it is told something. What does not come within so many milliseconds is given up. */
+export async function counters(name, path, body, within) {
+  const { COUNTERS } = entry.bindings;
+  const signal = AbortSignal.timeout(within);
+  const init = body === undefined ? { signal } : { method: 'POST', body, signal };
+  return COUNTERS.get(COUNTERS.idFromName(name)).fetch(`https://counters${path}`, init);
+}
+
+/** A name that nothing else has. */
+export function unique() {
+  return crypto.randomUUID();
+}
+
+/** Writes a data point to Analytics Engine. */
+export function dataPoint(index, blobs, doubles) {
+  entry.bindings.ANALYTICS.writeDataPoint({ indexes: [index], blobs: blobs.split('\n'), doubles: [...doubles] });
 }
 
 /** What rejects the promises that a router still has to keep. */

@@ -47,6 +47,22 @@ extern "C" {
         set_cookie: Option<&JsString>,
     ) -> Promise;
 
+    /// Asks one of the counters' objects, by its name, within so many milliseconds; the promise is of its answer.
+    #[wasm_bindgen(catch)]
+    pub(crate) fn counters(
+        name: &str,
+        path: &str,
+        body: Option<&str>,
+        within: u32,
+    ) -> Result<Promise, JsValue>;
+
+    /// A name that nothing else has.
+    pub(crate) fn unique() -> String;
+
+    /// Writes a data point to Analytics Engine; texts a line each.
+    #[wasm_bindgen(catch, js_name = dataPoint)]
+    pub(crate) fn data_point(index: &str, blobs: &str, doubles: &[f64]) -> Result<(), JsValue>;
+
     /// Sends a copy without credentials and discards its answer.
     pub(crate) fn mirror(call: &Incoming, origin: &JsString, spelled: Option<&str>, path: u32) -> Promise;
 

@@ -10,6 +10,7 @@
 //! | [`visitor`] | who is asking, and the cookie that remembers it |
 //! | [`stable`] | the way of most requests, without a future |
 //! | [`canary`] | the way of those that may fail: deadline, rescue, count |
+//! | [`counting`] | how requests ended, and who is told |
 //! | [`asset`] | files that only another version has |
 //! | [`answer`] | what is done to every answer, and the few that are the router's own |
 //! | [`control`] | `/__crossfade/…` |
@@ -26,6 +27,7 @@ mod asset;
 mod call;
 mod canary;
 mod control;
+mod counting;
 mod glue;
 mod isolate;
 mod route;
@@ -69,15 +71,16 @@ pub fn fetch(incoming: Incoming, env: Env) -> JsValue {
     }
     let is_control = control::owns(call.target().path());
     match ready {
-        Some(_) if is_control => control::answer(&call, now),
+        Some(_) if is_control => control::answer(call, now),
         Some(ready) => dispatch(call, ready, now),
         None => promise(call, async move |call| {
             let ready = table::first(&env, &call, now).await;
             // That took a while, in which a lease may have run out.
             let now = self::now();
             match ready {
-                _ if is_control => control::answer(&call, now),
-                Some(ready) => dispatch(call, ready, now),
+                _ if is_control => control::answer_now(call, now).await,
+                // The clock went on meanwhile.
+                Some(ready) => dispatch(call, ready, crate::now()),
                 None => answer::without_table(&call).await,
             }
         }),
@@ -103,9 +106,14 @@ fn promise<F: Future<Output = JsValue> + 'static>(call: Call, answer: impl FnOnc
 
 /// The Worker's clock, which stands still between I/O.
 fn now() -> Timestamp {
+    moment(js_sys::Date::now())
+}
+
+/// A moment as JavaScript has it.
+fn moment(millis: f64) -> Timestamp {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "milliseconds since 1970 are whole and far below 2^53"
     )]
-    Timestamp::from_millis(js_sys::Date::now() as i64)
+    Timestamp::from_millis(millis as i64)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crossfade_core::signature::AllowedOrigins;
 use crossfade_core::table::{Environment, Origin};
+use worker::js_sys::Reflect;
 use worker::{Env, console_error};
 
 /// The least that KV accepts as `cacheTtl`
@@ -30,6 +31,19 @@ pub(crate) struct Settings {
     pub(crate) signing_key: Option<String>,
     /// The only origins that visitors may be sent to; `None` for any.
     pub(crate) allowed_origins: Option<AllowedOrigins>,
+    /// Who is told what was counted; `None` counts nothing.
+    pub(crate) counters: Option<Shards>,
+    /// The share of requests that Analytics Engine is told, in basis points above 0; `None` tells it nothing.
+    pub(crate) analytics: Option<u16>,
+}
+
+/// How many of the counters' objects an environment has.
+#[derive(Clone, Copy)]
+pub(crate) enum Shards {
+    /// One.
+    One,
+    /// One for each of Cloudflare's locations, and one that knows them all.
+    Location,
 }
 
 impl Settings {
@@ -72,7 +86,33 @@ impl Settings {
         let signing_key = secret("SIGNING_KEY");
         let allowed_origins = env.var("ALLOWED_ORIGINS").ok();
         let allowed_origins = allowed_origins.map(|text| AllowedOrigins::parse(&text.to_string()));
-        Self { environment, default_origin, refresh, token, signing_key, allowed_origins }
+        let counters = is_bound(env, "COUNTERS").then(|| match variable("COUNTERS_SHARDS").as_deref() {
+            None | Some("one") => Shards::One,
+            Some("location") => Shards::Location,
+            Some(_) => {
+                console_error!("crossfade: COUNTERS_SHARDS is `one` or `location`; using `one`");
+                Shards::One
+            }
+        });
+        let share = || match variable("ANALYTICS_SHARE").map(|text| text.parse::<u16>()) {
+            Some(Ok(share @ 0..=10_000)) => share,
+            Some(_) => {
+                console_error!("crossfade: ANALYTICS_SHARE must be 0 to 10000; using 10000");
+                10_000
+            }
+            None => 10_000,
+        };
+        let analytics = is_bound(env, "ANALYTICS").then(share).filter(|share| *share > 0);
+        Self {
+            environment,
+            default_origin,
+            refresh,
+            token,
+            signing_key,
+            allowed_origins,
+            counters,
+            analytics,
+        }
     }
 
     /// Whether an origin's `noindex` is Cloudflare's word and not the site's: Pages says it of every preview host, and that is
@@ -92,4 +132,8 @@ impl Settings {
     pub(crate) fn cache_seconds(&self) -> u64 {
         self.refresh.max(REFRESH_DEFAULT).as_secs()
     }
+}
+
+fn is_bound(env: &Env, name: &str) -> bool {
+    Reflect::get(env, &name.into()).is_ok_and(|binding| binding.is_object())
 }

@@ -13,9 +13,6 @@ const { abandon, entry } = Object.values(snippets).find((snippet) => snippet.aba
 Object.assign(globalThis, { wasmModule: module, wasmInstance: undefined, __wbg_get_imports: () => imports });
 const startAnew = Object.entries(router).find(([name]) => name.startsWith('__wbg___wbindgen_reinit'))[1];
 
-/** The bindings, the same for every request of an isolate. */
-let bindings;
-
 const instance = new WebAssembly.Instance(module, imports);
 router.__wbg_set_wasm(instance.exports);
 instance.exports.__wbindgen_start();
@@ -32,7 +29,7 @@ entry.failed = (error, begun, request) => {
 
 export default {
   fetch(original, env, context) {
-    bindings = env;
+    entry.bindings = env;
     const begun = entry.failures;
     // A copy, because its headers can be set. Nobody looks at the original's, which would be one object more to make.
     const request = new Request(original);
@@ -59,6 +56,7 @@ function fail(error, begun) {
 /** Answers without the router. What may have reached an origin is not sent again unless that changes nothing. */
 async function lastResort(request, sent) {
   const { protocol, host, pathname, search } = new URL(request.url);
+  const { bindings } = entry;
   const isSafe = request.method === 'GET' || request.method === 'HEAD';
   const isOurs = /^\/__crossfade(\/|$)/.test(pathname);
   if (bindings.DEFAULT_ORIGIN && !isOurs && !request.bodyUsed && (isSafe || !sent)) {

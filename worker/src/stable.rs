@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use crossfade_core::asset::names_file;
+use crossfade_core::counters::Outcome;
 use wasm_bindgen::prelude::*;
 use web_sys::Response;
 use worker::js_sys::{JsString, Math};
@@ -11,6 +12,7 @@ use worker::js_sys::{JsString, Math};
 use crate::answer;
 use crate::asset;
 use crate::call::Call;
+use crate::counting::{self, Ended};
 use crate::glue::Incoming;
 use crate::isolate::{self, Ready};
 use crate::route::Route;
@@ -31,12 +33,16 @@ pub struct Held(pub(crate) Rc<Ready>);
 
 #[wasm_bindgen]
 impl Held {
-    /// Takes the answer of a table's stable variant, or what went wrong. `status` is 0 when there is no answer.
+    /// Takes the answer of a table's stable variant, or what went wrong, with the times of both ends. `status` is 0 when there is
+    /// no answer.
+    #[expect(clippy::too_many_arguments, reason = "one crossing carries all that an answer needs")]
     pub fn answered(
         &self,
         incoming: Incoming,
         result: JsValue,
         status: u16,
+        sent: f64,
+        answered: f64,
         marks: u32,
         set_cookie: Option<JsString>,
     ) -> JsValue {
@@ -47,12 +53,17 @@ impl Held {
         if !is_answer || answer::is_failure(status) {
             isolate::with_tally(ready, route.index, |tally| tally.failures += 1);
         }
+        let call = Call::new(incoming, false, Rc::clone(ready.settings()));
+        if !private {
+            let (sent, now) = (crate::moment(sent), crate::moment(answered));
+            let outcome = if is_answer { counting::answer(status, sent, now) } else { Outcome::Exception };
+            let ended = Ended { outcome, rescued: false, ejected: false };
+            counting::request(&call, ready, route.index, &ended, now);
+        }
         if !is_answer {
             return answer::unreachable(ready, &route, &result);
         }
         let response: Response = result.unchecked_into();
-        let settings = Rc::clone(ready.settings());
-        let call = Call::new(incoming, false, settings);
         if !lapsed {
             mirror(&call, ready);
         }

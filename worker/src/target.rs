@@ -36,6 +36,11 @@ impl Target {
         self.url.get(self.path_begin..self.path_end).unwrap_or_default()
     }
 
+    /// The query, with its question mark.
+    pub(crate) fn query(&self) -> &str {
+        self.url.get(self.path_end..).unwrap_or_default()
+    }
+
     /// Whether the visitor came over TLS.
     pub(crate) fn secure(&self) -> bool {
         self.url.starts_with("https://")

@@ -5,6 +5,9 @@ use crossfade_core::cookie;
 use crossfade_core::table::{AffinityBy, SameSite};
 use web_sys::Request;
 
+use crate::call::Call;
+use crate::isolate::Ready;
+
 /// Browsers take a `__Host-` cookie only over HTTPS, for one host and the path `/`, so no neighbour can plant it
 /// (<https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes>).
 const NAME_SECURE: &str = "__Host-crossfade";
@@ -44,6 +47,13 @@ impl Visitor {
             }
             AffinityBy::Address => Self { id: by_traits(request), cookie: None },
         }
+    }
+
+    /// The same once more, for a request that was sent.
+    pub(crate) fn again(call: &Call, ready: &Ready) -> Self {
+        let request = call.request();
+        let cookies = text(&request, "cookie");
+        Self::of(&request, &cookies, &ready.table().affinity().by, call.target().secure())
     }
 }
 

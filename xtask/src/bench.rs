@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
-use crossfade_sandbox::{Options, Sandbox, Tools as SandboxTools};
+use crossfade_sandbox::{Counters, Options, Sandbox, Tools as SandboxTools};
 use serde_json::json;
 
 use crate::setup::{self, Node};
@@ -54,6 +54,17 @@ struct RouterArguments {
     soak: Option<u64>,
 }
 
+/// What a router counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counting {
+    /// Nothing.
+    Never,
+    /// Every request, and flushes once a minute.
+    Idle,
+    /// Every request, and flushes once a second, as while a release is in flight.
+    InFlight,
+}
+
 /// One router under test.
 struct Contestant {
     name: &'static str,
@@ -82,10 +93,12 @@ fn router(arguments: &RouterArguments) -> Result<(), Failed> {
         origin::start(move |_| Arc::clone(&page)).map_err(|error| Failed::new("the origin", error))?;
     let peers = tempfile::tempdir().map_err(|error| Failed::new("the peers", error))?;
     let mut contestants = vec![
-        contestant("pass-through", &peer(peers.path(), "passthrough")?, &origin, 10_000)?,
-        contestant("hand-written", &peer(peers.path(), "router")?, &origin, 9_500)?,
-        contestant("crossfade, steady", &built, &origin, 10_000)?,
-        contestant("crossfade, canary", &built, &origin, 9_500)?,
+        contestant("pass-through", &peer(peers.path(), "passthrough")?, &origin, 10_000, Counting::Never)?,
+        contestant("hand-written", &peer(peers.path(), "router")?, &origin, 9_500, Counting::Never)?,
+        contestant("crossfade, steady", &built, &origin, 10_000, Counting::Idle)?,
+        contestant("crossfade, canary", &built, &origin, 9_500, Counting::InFlight)?,
+        contestant("crossfade, uncounted", &built, &origin, 10_000, Counting::Never)?,
+        contestant("crossfade, flushing", &built, &origin, 10_000, Counting::InFlight)?,
     ];
     for number in 0..=arguments.rounds {
         for contestant in &mut contestants {
@@ -123,14 +136,23 @@ fn peer(scratch: &Path, name: &str) -> Result<PathBuf, Failed> {
     Ok(directory)
 }
 
-fn contestant(name: &'static str, worker: &Path, origin: &str, stable: u16) -> Result<Contestant, Failed> {
+fn contestant(
+    name: &'static str,
+    worker: &Path,
+    origin: &str,
+    stable: u16,
+    counting: Counting,
+) -> Result<Contestant, Failed> {
     let failed = |error: &dyn std::fmt::Display| Failed::new("the sandbox", error);
     let mut options = Options::new(SandboxTools::load().map_err(|error| failed(&error))?);
     options.worker = Some(worker.to_owned());
     options.default_origin = Some(origin.to_owned());
     options.refresh_seconds = 30;
+    if counting == Counting::Never {
+        options.counters = Counters::Absent;
+    }
     let sandbox = Sandbox::start(options).map_err(|error| failed(&error))?;
-    let table = json!({
+    let mut table = json!({
         "schema": 1, "environment": "production", "revision": 1, "release": "rel-bench",
         "updated_at": "2026-01-31T12:00:00Z", "stable": "blue",
         "variants": [
@@ -139,6 +161,9 @@ fn contestant(name: &'static str, worker: &Path, origin: &str, stable: u16) -> R
         ],
         "affinity": { "by": "cookie", "salt": "rel-bench" },
     });
+    if counting == Counting::InFlight {
+        table["lease"] = json!({ "expires_at": "2999-01-01T00:00:00Z" });
+    }
     sandbox.put_kv("routing:production", table.to_string().as_bytes());
     Ok(Contestant { name, sandbox, rounds: Vec::new(), kv_reads: 0 })
 }
@@ -201,8 +226,8 @@ fn report(
     built: &Path,
     arguments: &RouterArguments,
 ) -> Result<serde_json::Value, Failed> {
-    let [through, peer, steady, canary] = contestants else {
-        return Err(Failed::new("the report", "four routers"));
+    let [through, peer, steady, canary, uncounted, flushing] = contestants else {
+        return Err(Failed::new("the report", "six routers"));
     };
     let wasm = gzip_bytes(&built.join("worker/index.wasm"))?;
     let figures = |it: &Contestant| {
@@ -216,10 +241,14 @@ fn report(
         "ratio_passthrough": ratio(steady.per_second(), through.per_second()),
         "ratio_cpu_js": ratio(steady.cpu_micros(), peer.cpu_micros()),
         "ratio_p99_js": ratio(steady.p99_micros(), peer.p99_micros()),
+        "ratio_counters": ratio(steady.per_second(), uncounted.per_second()),
+        "ratio_cpu_counters": ratio(steady.cpu_micros(), uncounted.cpu_micros()),
+        "ratio_cpu_counters_in_flight": ratio(flushing.cpu_micros(), uncounted.cpu_micros()),
         "wasm_gzip_bytes": wasm,
         "rounds": arguments.rounds,
         "seconds": arguments.seconds,
         "passthrough": figures(through), "hand_written": figures(peer), "steady": figures(steady), "canary": figures(canary),
+        "uncounted": figures(uncounted), "flushing": figures(flushing),
     }))
 }
 

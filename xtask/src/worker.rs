@@ -1,4 +1,4 @@
-//! The router, built by `worker-build` into `build/`. Nothing is done when nothing changed.
+//! The router and its counters' object, built by `worker-build` into `build/`. Nothing is done when nothing changed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +10,21 @@ use crate::setup::{Toolchain, Tools};
 use crate::step::{self, Failed};
 
 /// What the router is made of.
-const SOURCES: [&str; 6] =
-    ["core/src", "core/Cargo.toml", "worker/src", "worker/Cargo.toml", "Cargo.toml", "Cargo.lock"];
+const SOURCES: [&str; 8] = [
+    "core/src",
+    "core/Cargo.toml",
+    "worker/src",
+    "worker/Cargo.toml",
+    "counters/src",
+    "counters/Cargo.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+];
+
+/// The Worker's main module. The router's wasm and its object's are two: an isolate that only routes instantiates only one.
+const INDEX: &str = "export { default } from './worker/shim.mjs';
+export { Counters } from './counters/worker/shim.mjs';
+";
 
 /// Builds the router and returns its directory.
 ///
@@ -30,19 +43,28 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf, Failed> {
     if directory.exists() {
         std::fs::remove_dir_all(&directory).map_err(|error| Failed::new(name, error))?;
     }
+    module(tools, name, "worker", "../build")?;
+    module(tools, "building the counters' object", "counters", "../build/counters")?;
+    std::fs::write(directory.join("index.js"), INDEX)
+        .and_then(|()| std::fs::write(&stamp, fingerprint))
+        .map_err(|error| Failed::new(name, error))?;
+    Ok(directory)
+}
+
+/// One crate as JavaScript and wasm: `worker/shim.mjs` and `worker/index.wasm` of a directory.
+fn module(tools: &Tools, name: &str, package: &str, out: &str) -> Result<(), Failed> {
     let mut command = Command::new(&tools.worker_build);
+    let directory = root().join(package);
     command
-        .args(["--profile", "edge", "--out-dir", "../build"])
-        .current_dir(root().join("worker"))
-        .env("CUSTOM_SHIM", root().join("worker/src/shim.js"))
+        .args(["--profile", "edge", "--out-dir", out])
+        .current_dir(&directory)
+        .env("CUSTOM_SHIM", directory.join("src/shim.js"))
         .env("WASM_BINDGEN_BIN", &tools.wasm_bindgen)
         .env("WASM_OPT_BIN", tools.node.modules.join("binaryen/bin/wasm-opt"))
         .env("ESBUILD_BIN", tools.node.modules.join(".bin/esbuild"));
     compile_for_wasm(tools, &mut command);
     step::log(name, &tools.cache, &mut command)?;
-    shrink(tools, &directory.join("worker/index.wasm"))?;
-    std::fs::write(&stamp, fingerprint).map_err(|error| Failed::new(name, error))?;
-    Ok(directory)
+    shrink(tools, &directory.join(out).join("worker/index.wasm"))
 }
 
 /// Optimises for size and drops the names of functions, which panics don't need: their message has file and line. The features

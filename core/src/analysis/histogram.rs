@@ -100,9 +100,28 @@ impl LatencyHistogram {
         Some(f64::from(EDGES[bucket.min(EDGES.len() - 1)]))
     }
 
+    /// The sum of all times, microseconds.
+    pub const fn sum(&self) -> u64 {
+        self.micros
+    }
+
     /// Counts by bucket, without the empty ones at the end.
     pub fn buckets(&self) -> &[u64] {
         &self.counts
+    }
+
+    /// As it is written.
+    pub(crate) fn runs(&self) -> Vec<u64> {
+        let mut numbers = vec![self.micros];
+        let mut empty = 0;
+        for count in &self.counts {
+            if *count == 0 {
+                empty += 1;
+            } else {
+                numbers.extend([std::mem::take(&mut empty), *count]);
+            }
+        }
+        numbers
     }
 
     fn add(&mut self, bucket: usize, count: u64) {
@@ -119,16 +138,7 @@ impl LatencyHistogram {
 /// `[sum of the times, empty buckets, count, empty buckets, count, …]`: a typical second fits in a hundred bytes.
 impl Serialize for LatencyHistogram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut numbers = vec![self.micros];
-        let mut empty = 0;
-        for count in &self.counts {
-            if *count == 0 {
-                empty += 1;
-            } else {
-                numbers.extend([std::mem::take(&mut empty), *count]);
-            }
-        }
-        numbers.serialize(serializer)
+        self.runs().serialize(serializer)
     }
 }
 

@@ -112,11 +112,35 @@ impl Sequential {
 
     /// Takes an interval in. Proof against the canary stays, whatever comes later.
     pub fn observe(&mut self, interval: &Interval) {
-        let [canary, stable] =
-            [&interval.canary, &interval.stable].map(|counts| Arm::new(counts, self.edges));
-        let (length, seconds) = (interval.length.0, interval.length.0.as_secs_f64());
+        let [canary, stable] = self.arms(&interval.canary, &interval.stable);
+        let length = interval.length.0;
         let settled = self.enter(interval.weight, length, [canary.errors.of, stable.errors.of]);
+        self.hold_to_limits(&canary, &stable, length);
+        if settled {
+            self.open.seconds += length.as_secs_f64();
+            self.open.arms.iter_mut().zip([&canary, &stable]).for_each(|(sum, arm)| sum.add(arm));
+            let [one, two] = self.open.arms.map(|arm| arm.errors.of);
+            if one.saturating_add(two) >= self.settings.stratum {
+                self.compare(interval.weight);
+            }
+        }
+        self.conclude(&canary, &stable);
+    }
 
+    /// Takes in what was counted under an earlier weight, after its time.
+    pub fn late(&mut self, canary: &Counts, stable: &Counts) {
+        let [canary, stable] = self.arms(canary, stable);
+        self.hold_to_limits(&canary, &stable, Duration::ZERO);
+        self.conclude(&canary, &stable);
+    }
+
+    fn arms(&self, canary: &Counts, stable: &Counts) -> [Arm; 2] {
+        [canary, stable].map(|counts| Arm::new(counts, self.edges))
+    }
+
+    /// Holds the canary to what is allowed, whatever its weight was.
+    fn hold_to_limits(&mut self, canary: &Arm, stable: &Arm, length: Duration) {
+        let seconds = length.as_secs_f64();
         self.judge_by_history(Sides { canary: canary.errors, stable: stable.errors }, seconds);
         let allowed = self.errors_limit();
         let errors = Sides { canary: canary.errors, stable: stable.errors };
@@ -128,16 +152,10 @@ impl Sequential {
         let allowed = self.slow_limit();
         let slow = Sides { canary: canary.slow[FrozenEdges::SLO], stable: stable.slow[FrozenEdges::SLO] };
         self.slow.update(slow, length, allowed, self.pace);
+    }
 
-        if settled {
-            self.open.seconds += seconds;
-            self.open.arms.iter_mut().zip([&canary, &stable]).for_each(|(sum, arm)| sum.add(arm));
-            let [one, two] = self.open.arms.map(|arm| arm.errors.of);
-            if one.saturating_add(two) >= self.settings.stratum {
-                self.compare(interval.weight);
-            }
-        }
-        self.total.iter_mut().zip([&canary, &stable]).for_each(|(sum, arm)| sum.add(arm));
+    fn conclude(&mut self, canary: &Arm, stable: &Arm) {
+        self.total.iter_mut().zip([canary, stable]).for_each(|(sum, arm)| sum.add(arm));
         self.proof = self.proof.or_else(|| self.proven());
     }
 

@@ -1,9 +1,11 @@
 //! What goes between the machine and its driver.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::analysis::{Counts, Reading};
 use crate::table::{Origin, Revision, RoutingTable, VariantName, Version, Weight};
 use crate::{Timestamp, rollout::Writer};
 
@@ -35,6 +37,10 @@ pub enum Effect {
         step: usize,
         /// How many visitors the new version has.
         weight: Weight,
+        /// Whether probes and hooks are to be asked.
+        probes: bool,
+        /// From when on to say what was counted; `None` when nobody judges that.
+        counts: Option<Timestamp>,
         /// When the lease must be renewed; `None` without one.
         until: Option<Timestamp>,
     },
@@ -69,7 +75,7 @@ pub enum Effect {
 }
 
 /// What came of the effect in flight. [`Event::Cancelled`] may take the place of any answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The driver begins, or goes on from what was saved.
     Started,
@@ -79,8 +85,8 @@ pub enum Event {
     LookedUp(Found),
     /// What the edge serves.
     Confirmed(Confirmation),
-    /// What the measurement says.
-    Measured(Verdict),
+    /// What was measured.
+    Measured(Measurement),
     /// What the hook says.
     Answered(Answer),
     /// How each instance is.
@@ -160,7 +166,48 @@ pub enum Confirmation {
     Superseded(String),
 }
 
-/// What one measurement says.
+/// One measurement.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measurement {
+    /// What probes and hooks say; `None` when they were not asked.
+    pub probes: Option<Verdict>,
+    /// What was counted, or why nobody knows; `None` when nobody judges it.
+    pub counted: Option<Result<Look, String>>,
+}
+
+impl From<Verdict> for Measurement {
+    /// Of probes alone.
+    fn from(probes: Verdict) -> Self {
+        Self { probes: Some(probes), counted: None }
+    }
+}
+
+/// What was counted in a stretch of time. What was told once never changes, and nothing of it comes later: the time is that of
+/// whoever counts, who says up to when he knows all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// Where the look before ended, as [`Effect::Measure`] asked for.
+    pub from: Timestamp,
+    /// Where the next one begins.
+    pub until: Timestamp,
+    /// Counts by the revision that routers followed.
+    pub counts: Vec<Counted>,
+    /// What other sources measured, by the name of the metric.
+    pub readings: BTreeMap<String, Reading>,
+}
+
+/// What was counted under one revision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Counted {
+    /// Which; `None` when it is known to be the step's own.
+    pub revision: Option<Revision>,
+    /// The canary's counts.
+    pub canary: Counts,
+    /// Stable's counts.
+    pub stable: Counts,
+}
+
+/// What probes say, or what all of a measurement comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// All is well.

@@ -8,9 +8,11 @@ use super::{Effect, Event, Outcome, Reason, Rollout};
 mod confirm;
 mod gate;
 mod home;
+mod measure;
 mod obey;
 mod replace;
 mod stage;
+mod voice;
 mod watch;
 mod write;
 
@@ -122,7 +124,7 @@ impl Rollout {
                 self.confirm(now, goal, revision, since, seen)
             }
 
-            (State::Measuring(watch), Event::Measured(verdict)) => self.measured(now, watch, verdict),
+            (State::Measuring(watch), Event::Measured(measurement)) => self.measured(now, watch, measurement),
             (State::Measuring(watch), Event::Busy) => self.measure(now, watch),
             (State::Asking(watch), Event::Answered(answer)) => self.answered(now, watch, answer),
             (State::Asking(watch), Event::Busy) => self.ask(now, watch),

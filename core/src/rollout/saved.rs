@@ -12,10 +12,10 @@ use super::standing::foreign;
 use super::tables::Tables;
 use super::tables::fleet::{Crew, Fleet, Instance, Member};
 use super::tables::pair::{Canary, Pair};
-use super::{CannotStart, Plan, Reason, Rollout, Subject, Writer};
+use super::{CannotStart, Judging, Plan, Reason, Rollout, Subject, Writer};
 
 /// What is saved of a rollout.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
     plan: Plan,
     base: Option<RoutingTable>,
@@ -29,6 +29,9 @@ pub struct Saved {
     /// Somebody has approved the next step.
     #[serde(default)]
     approved: bool,
+    /// Who judges it, with all that he has seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    judging: Option<Judging>,
 }
 
 /// Where it is.
@@ -137,6 +140,7 @@ impl Rollout {
             at: at(&self.state, self.plan.steps().len() - 1),
             full: self.full,
             approved: self.approved,
+            judging: self.judging.clone(),
         }
     }
 
@@ -147,7 +151,7 @@ impl Rollout {
     /// # Errors
     /// When the table in KV is another release's.
     pub fn resume(saved: Saved, runner: RunnerId, found: Option<&RoutingTable>) -> Result<Self, CannotStart> {
-        let Saved { plan, base, subject, release, generation, at, full, approved } = saved;
+        let Saved { plan, base, subject, release, generation, at, full, approved, judging } = saved;
         let is_base = found.map(RoutingTable::revision) == base.as_ref().map(RoutingTable::revision);
         if let Some(found) = found
             && *found.release() != release
@@ -203,6 +207,9 @@ impl Rollout {
             approved,
             paused: None,
             replies: Vec::new(),
+            judging,
+            first_of_step: None,
+            evidence: Vec::new(),
             state: State::Ready(begin),
         })
     }

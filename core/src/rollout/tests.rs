@@ -17,6 +17,7 @@ use crate::table::{
 mod canary;
 mod fleet;
 mod gates;
+mod judging;
 mod lease;
 mod look;
 mod orders;
@@ -97,6 +98,10 @@ fn rollout(plan: Plan, base: Option<RoutingTable>) -> Rollout {
 
 fn release() -> ReleaseId {
     ReleaseId::new("release", RELEASE).unwrap()
+}
+
+fn measured(verdict: Verdict) -> Event {
+    Event::Measured(verdict.into())
 }
 
 fn fail() -> Verdict {

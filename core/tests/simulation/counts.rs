@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crossfade_core::rollout::{Outcome, Reason, Traffic};
+use crossfade_core::rollout::{Outcome, Reason, Traffic, Word};
 
 /// How often each thing happened.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +35,11 @@ const FLOORS: &[(&str, u64)] = &[
     ("stuck", 250),
 ];
 
-/// The same for kinds of something.
+/// What may happen at most so often in ten thousand runs. In about two thousand of them a good version is judged, and one in a
+/// thousand of those may be failed by chance; eight are never chance.
+const CEILINGS_OF: &[(&str, &str, u64)] = &[("judge fails", "a good version", 8)];
+
+/// What must have happened, for kinds of something.
 const FLOORS_OF: &[(&str, &str, u64)] = &[
     ("killed", "saving", 200),
     ("killed", "looking", 300),
@@ -60,6 +64,12 @@ const FLOORS_OF: &[(&str, &str, u64)] = &[
     ("asleep", "saving", 25),
     ("asleep", "looking", 30),
     ("asleep", "writing", 20),
+    ("judge fails", "a bad version", 100),
+    ("looks", "pass", 5_000),
+    ("looks", "inconclusive", 20_000),
+    ("looks", "hold", 1_000),
+    ("looks", "error", 2_000),
+    ("looks", "fail", 250),
     ("not started", "cancelled", 80),
     ("not started", "write failed", 40),
     ("rolled back", "cancelled", 300),
@@ -114,7 +124,12 @@ impl Counts {
             (format!("{what} {kind}"), seen, *least)
         });
         let missed = all.chain(kinds).filter(|(_, seen, least)| *seen < least * (runs / 10_000));
-        missed.map(|(what, seen, least)| format!("{what}: {seen}, not {least}")).collect()
+        let few = missed.map(|(what, seen, least)| format!("{what}: {seen}, not {least}"));
+        let too_many = CEILINGS_OF.iter().filter_map(|(what, kind, most)| {
+            let seen = self.1.get(&(*what, *kind)).copied().unwrap_or(0);
+            (seen > most * (runs / 10_000)).then(|| format!("{what} {kind}: {seen}, more than {most}"))
+        });
+        few.chain(too_many).collect()
     }
 }
 
@@ -142,6 +157,17 @@ pub(crate) fn ending(outcome: &Outcome) -> (&'static str, &'static str) {
                 Traffic::InstancesNotUndone { .. } => "instances not undone",
             },
         ),
+    }
+}
+
+/// What a look came to.
+pub(crate) const fn looked(word: Word) -> &'static str {
+    match word {
+        Word::Fail => "fail",
+        Word::Pass => "pass",
+        Word::Inconclusive => "inconclusive",
+        Word::Hold => "hold",
+        Word::Error => "error",
     }
 }
 

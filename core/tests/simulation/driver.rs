@@ -4,13 +4,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Confirmation, Effect, Event, Found, WriteFailure, Writer, standing};
+use crossfade_core::rollout::{
+    Confirmation, Effect, Event, Found, Measurement, Verdict, Word, WriteFailure, Writer, standing,
+};
 use crossfade_core::table::Revision;
 
+use crate::counts::looked;
 use crate::kv::{Fate, Record};
 use crate::ledger::share;
 use crate::rules::Broken;
 use crate::runner::{Errand, Phase};
+use crate::story::Health;
 use crate::world::{Happening, World, shifted};
 
 /// The most that a look at the table, the record, or a write may take.
@@ -143,8 +147,15 @@ impl World {
         let dice = &mut self.dice;
         let event = match errand {
             Errand::Measure(_) => {
-                let Effect::Measure { weight, .. } = effect else { return self.answer(index, Event::Busy) };
-                Event::Measured(self.origins.measure(self.now, *weight, dice))
+                let Effect::Measure { weight, probes, counts, .. } = *effect else {
+                    return self.answer(index, Event::Busy);
+                };
+                let probes = probes.then(|| self.origins.measure(self.now, weight, dice));
+                let counted = counts.map(|from| match dice.chance(self.story.nature.uncounted) {
+                    true => Err("the counters do not answer".to_owned()),
+                    false => Ok(self.counters.look(from, self.now)),
+                });
+                Event::Measured(Measurement { probes, counted })
             }
             Errand::Ask(..) => Event::Answered(self.origins.ask(dice)),
             Errand::Deploy(names) => Event::Deployed(self.origins.deploy(&names, dice)),
@@ -163,7 +174,21 @@ impl World {
         let clock = shifted(self.now, runner.skew);
         self.trace.note(self.now, &runner.name, format_args!("← {event:?}"));
         runner.ledger.heard(clock, &event);
+        let probes_fail =
+            matches!(&event, Event::Measured(Measurement { probes: Some(Verdict::Fail(_)), .. }));
         let effect = runner.rollout.handle(clock, event);
+        // A verdict goes before what somebody says to it.
+        for evidence in runner.rollout.evidence() {
+            self.counts.add("looks");
+            if evidence.verdict == Word::Fail && !probes_fail {
+                let good = self.story.nature.new == Health::Good;
+                self.counts.add_of("judge fails", if good { "a good version" } else { "a bad version" });
+            }
+            self.counts.add_of("looks", looked(evidence.verdict));
+            let why = &evidence.why;
+            self.trace.note(self.now, &runner.name, format_args!("{:?}: {why}", evidence.verdict));
+            runner.ledger.ruled(&evidence);
+        }
         for (order, reply) in runner.rollout.replies() {
             self.counts.add(if reply.is_ok() { "orders obeyed" } else { "orders declined" });
             self.trace.note(self.now, &runner.name, format_args!("{order:?}: {reply:?}"));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crossfade_core::rollout::{
-    Answer, Confirmation, Effect, Event, Found, Gate, OnFailure, OnTimeout, Order, Outcome, Plan, Reason,
-    Shift, Verdict, WriteFailure,
+    Answer, Confirmation, Effect, Event, Evidence, Found, Gate, Measurement, OnFailure, OnInconclusive,
+    OnTimeout, Order, Outcome, Plan, Reason, Shift, Verdict, Word, WriteFailure,
 };
 use crossfade_core::table::{ReleaseId, Revision, VariantName, Weight};
 use crossfade_core::{RoutingTable, Timestamp};
@@ -23,11 +23,14 @@ pub(crate) struct Ledger {
     pub(crate) last: Option<RoutingTable>,
     last_event: Option<Event>,
     stopped: bool,
+    /// Measurements in a row that could not be taken, by probes and by counting.
+    errors: [u32; 2],
+    /// What the judge says now, if there is one.
+    ruled: Option<Word>,
     /// Whoever it took over from had brought it home.
     found_home: bool,
     /// Instances could not get the version before back.
     lost: bool,
-    errors: u32,
     step: AtStep,
     /// Somebody wants it in full.
     full: bool,
@@ -49,6 +52,8 @@ pub(crate) struct Ledger {
 struct AtStep {
     seen_at: Option<Timestamp>,
     passed: bool,
+    /// The judge lets it go on.
+    ruled: bool,
     overruled: bool,
     hurried: bool,
     undone: bool,
@@ -79,8 +84,9 @@ impl Ledger {
             last: None,
             last_event: None,
             stopped: false,
+            errors: [0, 0],
+            ruled: None,
             lost: saved.contains("\"lost\":"),
-            errors: 0,
             step: AtStep { undone: saved.contains("\"undoing\":"), ..AtStep::default() },
             full: saved.contains("\"full\":true"),
             paused: false,
@@ -105,7 +111,7 @@ impl Ledger {
             Event::Confirmed(Confirmation::Served) => {
                 self.step.seen_at.get_or_insert(now);
             }
-            Event::Measured(verdict) => self.measured(verdict),
+            Event::Measured(measurement) => self.measured(measurement),
             Event::Answered(Answer::Pass) => self.step.agreed += 1,
             Event::Undone(Ok(())) => self.step.undone = true,
             Event::Undone(Err(_)) => self.lost |= self.home_begun,
@@ -123,8 +129,13 @@ impl Ledger {
         self.last_event = Some(event.clone());
     }
 
-    fn measured(&mut self, verdict: &Verdict) {
-        self.errors = if matches!(verdict, Verdict::Error(_)) { self.errors + 1 } else { 0 };
+    fn measured(&mut self, Measurement { probes, counted }: &Measurement) {
+        let again = |row: u32, error: bool| if error { row + 1 } else { 0 };
+        if let Some(counted) = counted {
+            self.errors[1] = again(self.errors[1], counted.is_err());
+        }
+        let Some(verdict) = probes else { return };
+        self.errors[0] = again(self.errors[0], matches!(verdict, Verdict::Error(_)));
         self.step.undone |=
             matches!(verdict, Verdict::Fail(_)) && self.plan.trouble().failure == OnFailure::Rollback;
         match verdict {
@@ -133,6 +144,20 @@ impl Ledger {
                 (self.step.passed, self.step.overruled) = (false, false)
             }
             Verdict::Error(_) => {}
+        }
+    }
+
+    /// What the judge makes of it, probes considered.
+    pub(crate) fn ruled(&mut self, evidence: &Evidence) {
+        self.ruled = Some(evidence.verdict);
+        match evidence.verdict {
+            Word::Pass => self.step.ruled = true,
+            // What too few requests leave open may count as passed; what is held does not.
+            Word::Inconclusive => {
+                self.step.ruled = self.plan.trouble().inconclusive == OnInconclusive::Promote;
+            }
+            Word::Fail | Word::Hold => (self.step.ruled, self.step.overruled) = (false, false),
+            Word::Error => {}
         }
     }
 
@@ -186,23 +211,19 @@ impl Ledger {
 
     fn failure_acts(&self, effect: &Effect) -> Result<(), Broken> {
         let stuck = matches!(effect, Effect::Finish(Outcome::Stuck { .. } | Outcome::NotStarted(_)));
-        let Some(Event::Measured(verdict)) = &self.last_event else { return Ok(()) };
+        let Some(Event::Measured(measurement)) = &self.last_event else { return Ok(()) };
         let retreats = match effect {
             Effect::Publish { table, urgent, .. } => {
                 *urgent || self.last.as_ref().is_some_and(|last| serving(table) < serving(last))
             }
             _ => false,
         };
-        let acts = || format!("{verdict:?}, then {effect:?}");
-        match verdict {
-            Verdict::Fail(_) if self.plan.trouble().failure == OnFailure::Rollback => {
-                Rule::FailuresAct.check(retreats || stuck, acts)
-            }
-            Verdict::Error(_) if self.errors > self.plan.limits().errors_max => {
-                Rule::ErrorsAreLimited.check(retreats || stuck, acts)
-            }
-            Verdict::Pass | Verdict::Fail(_) | Verdict::Inconclusive(_) | Verdict::Error(_) => Ok(()),
-        }
+        let acts = || format!("{measurement:?}, {:?}, then {effect:?}", self.ruled);
+        let failed = matches!(measurement.probes, Some(Verdict::Fail(_))) || self.ruled == Some(Word::Fail);
+        let blind = self.errors.iter().any(|row| *row > self.plan.limits().errors_max);
+        let rolls_back = self.plan.trouble().failure == OnFailure::Rollback;
+        Rule::FailuresAct.check(!(failed && rolls_back) || retreats || stuck, acts)?;
+        Rule::ErrorsAreLimited.check(failed || !blind || retreats || stuck, acts)
     }
 
     fn publishes(&mut self, now: Timestamp, table: &RoutingTable, urgent: bool) -> Result<(), Broken> {
@@ -275,8 +296,9 @@ impl Ledger {
         Rule::PausesHold.check(!self.paused, || format!("revision {revision} although paused"))?;
         // A batch that was undone needs no pass: nobody is on its new version.
         let excused = self.is_fleet() && at.undone;
+        let passed = at.passed && (at.ruled || self.ruled.is_none());
         Rule::NoStepWithoutAPass
-            .check(at.passed || at.overruled || excused, || format!("revision {revision}"))?;
+            .check(passed || at.overruled || excused, || format!("revision {revision}"))?;
         if self.is_fleet() {
             return Ok(());
         }

@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be fails the test")]
 
+mod counters;
 mod counts;
 mod dice;
 mod driver;

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Event, Outcome, Rollout};
+use crossfade_core::analysis::{Judge, Settings, Start};
+use crossfade_core::rollout::{Event, Judging, Outcome, Rollout};
 use crossfade_core::table::{Generation, Owner, RunnerId, Weight};
 
 use crate::counts::ending;
@@ -40,7 +41,12 @@ impl World {
         let story = self.story.clone();
         let owner = Owner { runner: runner_id(0), generation: Generation::FIRST };
         let rollout = Rollout::new(story.plan, story.base, story.subject, self.release.clone(), owner);
-        let rollout = rollout.unwrap();
+        let mut rollout = rollout.unwrap();
+        if self.story.traffic.is_some() {
+            let start = Start { planned: rollout.plan().deadline(), ..Start::default() };
+            let judge = Judge::sequential(Settings::default(), &start).unwrap();
+            rollout = rollout.judged_by(Judging::new(judge, self.now));
+        }
         // The record is there before the machine begins.
         self.kv.save(self.now, Record { saved: rollout.saved(), ended: false });
         self.takes_charge(rollout, None, "")

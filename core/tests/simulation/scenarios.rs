@@ -7,7 +7,7 @@ use crossfade_core::table::Weight;
 
 use crate::dice::Dice;
 use crate::faults::{Faults, Moment};
-use crate::story::{Health, Story};
+use crate::story::{Health, Meets, Story, Traffic};
 use crate::tables::instances;
 use crate::world::World;
 
@@ -34,6 +34,45 @@ fn in_a_calm_world_a_good_version_is_promoted_without_fail() {
     for story in [Story::canary(&[(5, 60), (50, 60), (100, 30)]), Story::fleet(4, 2)] {
         let outcomes = play(&story, &slow());
         assert!(outcomes.iter().flatten().all(|outcome| *outcome == Some(Outcome::Promoted)), "{outcomes:?}");
+    }
+}
+
+const TRAFFIC: Traffic = Traffic {
+    each_visit: 60,
+    good: Meets { errors: 0.005, slow: 0.002 },
+    bad: Meets { errors: 0.3, slow: 0.002 },
+};
+
+#[test]
+fn only_the_judge_sees_what_visitors_meet_from_a_quarter_on() {
+    let late = Meets { errors: 0.005, slow: 0.5 };
+    for bad in [TRAFFIC.bad, late] {
+        let story = Story::canary(&[(5, 120), (25, 120), (100, 60)])
+            .nature(|nature| {
+                (nature.new, nature.passes_bad) = (Health::BadAbove(Weight::new(500).unwrap()), 1.0)
+            })
+            .judged(Traffic { bad, ..TRAFFIC });
+        for outcome in play(&story, &slow()).into_iter().flatten() {
+            let Some(Outcome::RolledBack(Reason::MeasurementFailed { step: 1, why, .. })) = outcome else {
+                panic!("{outcome:?}")
+            };
+            assert!(why.starts_with("the canary "), "{why}");
+        }
+    }
+}
+
+#[test]
+fn the_judge_lets_a_good_version_pass_and_without_visitors_nothing() {
+    let story = Story::canary(&[(5, 120), (50, 60), (100, 30)]).judged(TRAFFIC);
+    let outcomes = play(&story, &slow());
+    assert!(outcomes.iter().flatten().all(|outcome| *outcome == Some(Outcome::Promoted)), "{outcomes:?}");
+
+    let story = story.limits(|limits| limits.deadline = Some(Duration::from_secs(900)));
+    for outcome in play(&story.judged(Traffic { each_visit: 0, ..TRAFFIC }), &slow()) {
+        assert!(
+            matches!(outcome[..], [Some(Outcome::RolledBack(Reason::TooSlow { .. }))]),
+            "no data is no pass: {outcome:?}"
+        );
     }
 }
 

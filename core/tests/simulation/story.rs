@@ -19,6 +19,35 @@ pub(crate) struct Story {
     pub(crate) base: Option<RoutingTable>,
     pub(crate) subject: Subject,
     pub(crate) nature: Nature,
+    /// What the routers count, if they do: then somebody judges it.
+    pub(crate) traffic: Option<Traffic>,
+}
+
+/// What visitors meet where routers count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traffic {
+    /// Requests of everybody who comes about when one visitor does.
+    pub(crate) each_visit: u64,
+    pub(crate) good: Meets,
+    pub(crate) bad: Meets,
+}
+
+/// The shares of requests that fail, and that are answered late.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meets {
+    pub(crate) errors: f64,
+    pub(crate) slow: f64,
+}
+
+impl Traffic {
+    fn draw(dice: &mut Dice) -> Self {
+        let good = Meets { errors: dice.pick(&[0.0, 0.001, 0.005]), slow: dice.pick(&[0.0, 0.002]) };
+        let bad = match dice.number(0..=2) {
+            0 => Meets { slow: dice.pick(&[0.2, 1.0]), ..good },
+            _ => Meets { errors: dice.pick(&[0.05, 0.3, 1.0]), ..good },
+        };
+        Self { each_visit: dice.pick(&[1, 10, 60]), good, bad }
+    }
 }
 
 /// How the versions really are, and how well that is measured.
@@ -31,6 +60,8 @@ pub(crate) struct Nature {
     pub(crate) fails_good: f64,
     pub(crate) undecided: f64,
     pub(crate) unmeasurable: f64,
+    /// The counters do not answer.
+    pub(crate) uncounted: f64,
     /// How long a measurement takes.
     pub(crate) measuring: Duration,
     /// A hook says no, or not yet.
@@ -62,6 +93,7 @@ impl Nature {
         fails_good: 0.0,
         undecided: 0.0,
         unmeasurable: 0.0,
+        uncounted: 0.0,
         measuring: Duration::from_secs(2),
         hook_no: 0.0,
         hook_wait: 0.0,
@@ -84,6 +116,7 @@ impl Nature {
             fails_good: noise(0.1, &[0.01]),
             undecided: noise(0.3, &[0.1, 0.6]),
             unmeasurable: noise(0.3, &[0.05, 0.4]),
+            uncounted: noise(0.3, &[0.05, 0.4]),
             hook_no: noise(0.2, &[0.2]),
             hook_wait: noise(0.5, &[0.5, 0.95]),
             deploy_fails: noise(0.2, &[0.05]),
@@ -122,6 +155,7 @@ impl Story {
             base: Some(pair()),
             subject: Subject::Canary(canary()),
             nature: Nature::GOOD,
+            traffic: None,
         }
     }
 
@@ -136,7 +170,7 @@ impl Story {
         };
         let plan = rolling.plan(Draft::default(), false).unwrap();
         let subject = Subject::Fleet(crew(instances, |_| true));
-        Self { plan, base: Some(tables::instances(instances)), subject, nature: Nature::GOOD }
+        Self { plan, base: Some(tables::instances(instances)), subject, nature: Nature::GOOD, traffic: None }
     }
 
     /// The same with other limits.
@@ -153,6 +187,11 @@ impl Story {
         self
     }
 
+    /// The same with routers that count and somebody who judges.
+    pub(crate) fn judged(self, traffic: Traffic) -> Self {
+        Self { traffic: Some(traffic), ..self }
+    }
+
     pub(crate) fn draw(dice: &mut Dice) -> Self {
         let limits = limits(dice);
         let trouble = OnTrouble {
@@ -162,7 +201,12 @@ impl Story {
                 OnFailure::Rollback,
                 OnFailure::Pause,
             ]),
-            inconclusive: dice.pick(&[OnInconclusive::Extend, OnInconclusive::Pause, OnInconclusive::Abort]),
+            inconclusive: dice.pick(&[
+                OnInconclusive::Extend,
+                OnInconclusive::Pause,
+                OnInconclusive::Abort,
+                OnInconclusive::Promote,
+            ]),
             deadline: dice.pick(&[OnDeadline::Abort, OnDeadline::Abort, OnDeadline::Pause]),
         };
         let settle = gates(dice);
@@ -189,7 +233,12 @@ impl Story {
         });
         let draft = Draft { steps: steps.collect(), ..draft };
         let base = (!first).then(pair);
-        Self { plan: Plan::new(draft).unwrap(), base, subject: Subject::Canary(canary()), nature }
+        let traffic = dice.chance(0.5).then(|| Traffic::draw(dice));
+        // In half of them only the judge can tell.
+        let passes_bad = if traffic.is_some() && dice.chance(0.5) { 1.0 } else { nature.passes_bad };
+        let nature = Nature { passes_bad, ..nature };
+        let (plan, subject) = (Plan::new(draft).unwrap(), Subject::Canary(canary()));
+        Self { plan, base, subject, nature, traffic }
     }
 
     fn draw_fleet(dice: &mut Dice, mut draft: Draft, first: bool, nature: Nature) -> Self {
@@ -208,7 +257,13 @@ impl Story {
         let base = (!first).then(|| tables::instances(here));
         let kind = dice.number(0..=2);
         let crew = crew(instances, |index| kind == 0 || (kind == 1 && index % 2 == 0));
-        Self { plan: rolling.plan(draft, first).unwrap(), base, subject: Subject::Fleet(crew), nature }
+        Self {
+            plan: rolling.plan(draft, first).unwrap(),
+            base,
+            subject: Subject::Fleet(crew),
+            nature,
+            traffic: None,
+        }
     }
 }
 
@@ -219,6 +274,7 @@ fn limits(dice: &mut Dice) -> Limits {
         lease: seconds(lease),
         renew_every: seconds(renew_every),
         confirm_every: dice.pick(&[seconds(1), seconds(5)]),
+        judge_every: dice.pick(&[seconds(5), seconds(10), seconds(30)]),
         deadline: dice.pick(&[None, None, Some(seconds(900))]),
         paused_max: dice.seconds(120..=900),
         hook_waits_max: dice.seconds(60..=600),

@@ -94,6 +94,10 @@ impl World {
         let is_new = visit.variant().version.as_str() == NEW;
         let bad_now = self.origins.new_is_bad(now, weight);
         self.visitors.met_new += u64::from(is_new);
+        if let Some(traffic) = &self.story.traffic {
+            let bad = [bad_now, self.origins.old_is_bad(now)];
+            self.counters.count(now, visit, traffic, bad, &mut self.dice);
+        }
         if !visit.quiet && bad_now {
             self.visitors.met_bad += u64::from(is_new);
             let most = self.visitors.most(now, &self.faults);

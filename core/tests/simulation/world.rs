@@ -8,6 +8,7 @@ use std::time::Duration;
 use crossfade_core::table::ReleaseId;
 use crossfade_core::{RoutingTable, Timestamp};
 
+use crate::counters::Counters;
 use crate::counts::Counts;
 use crate::dice::Dice;
 use crate::edge::Edge;
@@ -39,6 +40,7 @@ pub(crate) struct World {
     pub(crate) kv: Kv,
     pub(crate) edge: Edge,
     pub(crate) origins: Origins,
+    pub(crate) counters: Counters,
     pub(crate) runners: Vec<Runner>,
     pub(crate) visitors: Visitors,
     /// Somebody else has written.
@@ -101,6 +103,7 @@ impl World {
             kv: Kv::new(EPOCH, base),
             edge,
             origins,
+            counters: Counters::default(),
             runners: Vec::new(),
             visitors,
             foreign: false,

@@ -16,7 +16,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    fn json(&self) -> Option<Value> {
+    pub(super) fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 
@@ -37,7 +37,7 @@ impl Answer {
         }
     }
 
-    fn error(&self, at: &At, json: Option<&Value>) -> Error {
+    pub(super) fn error(&self, at: &At, json: Option<&Value>) -> Error {
         let first = json.and_then(|json| json.pointer("/errors/0"));
         let code = first.and_then(|error| error.get("code")).and_then(Value::as_i64);
         let message = first

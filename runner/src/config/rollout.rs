@@ -38,8 +38,9 @@ pub struct RolloutConfig {
     pub verify_smoke: bool,
     /// What happens when a measurement or a hook says no. Default: `rollback`.
     pub on_failure: OnFailure,
-    /// What happens when a step has been held and is still undecided. Default: `extend`.
-    pub on_inconclusive: OnInconclusive,
+    /// What happens when a step has been held and is still undecided. Default: `extend` with `[analysis]`; without it `promote`,
+    /// by which too few visitors keep nobody waiting.
+    pub on_inconclusive: Option<OnInconclusive>,
     /// What happens when all of it takes longer than `deadline`. Default: `abort`.
     pub on_deadline: OnDeadline,
     /// How long all of it may take, pauses and waiting for approvals and hooks not counted. Default: twice all holds and an
@@ -153,7 +154,7 @@ impl Default for RolloutConfig {
             watch: Span(Duration::ZERO),
             verify_smoke: true,
             on_failure: OnFailure::default(),
-            on_inconclusive: OnInconclusive::default(),
+            on_inconclusive: None,
             on_deadline: OnDeadline::default(),
             deadline: None,
             paused_max: Span(limits.paused_max),

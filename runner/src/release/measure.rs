@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::{Answer, Canary, Deployed, HookGate, NotUndone, Plan, Verdict as Measured};
+use crossfade_core::rollout::{
+    Answer, Canary, Deployed, HookGate, Measurement, NotUndone, Plan, Verdict as Measured,
+};
 use crossfade_core::table::{VariantName, Weight};
 
 use super::charge::Charge;
@@ -11,10 +13,11 @@ use super::gates::{context, fails_too, target, worst};
 use super::hooks::InFlight;
 use crate::cancel::Cancel;
 use crate::context::Context;
-use crate::drive::Work;
+use crate::drive::{Asked, Work};
 use crate::health::{self, HealthCheck, Verdict};
 use crate::probe::Target;
 use crate::smoke::{self, SmokeTest};
+use crate::source::Sources;
 
 /// A canary: asked through the public URL, where everything is as visitors meet it, but by the override, so that it is the
 /// canary that answers: what visitors' requests to it come to may have been rescued. At 100 %, once, the smoke tests too. When
@@ -28,6 +31,8 @@ pub(super) struct CanaryWork {
     cancel: Cancel,
     smoke_passed: AtomicBool,
     hooks: InFlight,
+    /// What is judged beside the probes.
+    sources: Option<Sources>,
 }
 
 impl CanaryWork {
@@ -36,6 +41,7 @@ impl CanaryWork {
         plan: &Plan,
         canary: &Canary,
         base: Option<&RoutingTable>,
+        sources: Option<Sources>,
     ) -> Self {
         let session = charge.session;
         let config = &session.config;
@@ -49,6 +55,7 @@ impl CanaryWork {
             smoke_passed: AtomicBool::new(tests.is_empty()),
             tests,
             hooks: InFlight::new(session, &charge.asker, &charge.moment, plan),
+            sources,
         }
     }
 
@@ -80,10 +87,8 @@ impl CanaryWork {
         self.smoke_passed.store(true, Ordering::Relaxed);
         Measured::Pass
     }
-}
 
-impl Work for CanaryWork {
-    fn measure(&self, step: usize, weight: Weight) -> Measured {
+    fn probes(&self, step: usize, weight: Weight) -> Measured {
         match self.hooks.measure(step, weight) {
             Measured::Pass => {}
             measured => return measured,
@@ -94,6 +99,20 @@ impl Work for CanaryWork {
             }
             measured => measured,
         }
+    }
+}
+
+impl Work for CanaryWork {
+    fn measure(&self, Asked { step, weight, probes, counts }: Asked) -> Measurement {
+        std::thread::scope(|scope| {
+            let counting = counts
+                .zip(self.sources.as_ref())
+                .map(|(from, sources)| scope.spawn(move || sources.look(from)));
+            let probes = probes.then(|| self.probes(step, weight));
+            let panicked = |_| Err("internal error: the question panicked".into());
+            let counted = counting.map(|thread| thread.join().unwrap_or_else(panicked));
+            Measurement { probes, counted }
+        })
     }
 
     fn ask(&self, gate: HookGate, step: usize) -> Answer {

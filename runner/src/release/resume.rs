@@ -6,6 +6,7 @@ use crossfade_core::table::{Owner, ReleaseId, VariantName, Version};
 use super::charge::Claim;
 use super::fleet::{self, FleetWork};
 use super::id::new_runner_id;
+use super::judge;
 use super::measure::CanaryWork;
 use super::takeover::table_in_force;
 use crate::command::Session;
@@ -92,7 +93,9 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     }
     let result = match rollout.subject() {
         Subject::Canary(canary) => {
-            let work = CanaryWork::new(&charge, rollout.plan(), &canary, rollout.base());
+            let judged = rollout.is_judged();
+            let sources = if judged { judge::sources(&charge, &canary, rollout.base())? } else { None };
+            let work = CanaryWork::new(&charge, rollout.plan(), &canary, rollout.base(), sources);
             charge.drive(rollout, work)
         }
         Subject::Fleet(crew) => FleetWork::new(&charge, rollout.plan(), &crew, rollout.base(), source)

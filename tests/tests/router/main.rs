@@ -10,6 +10,7 @@ mod affinity;
 mod asset;
 mod breaker;
 mod control;
+mod counters;
 mod flat;
 mod header;
 mod home;

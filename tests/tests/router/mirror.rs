@@ -17,7 +17,8 @@ fn mirrored(blue: &Origin, green: &Origin, weight: u16) -> Value {
 #[track_caller]
 fn copies(edge: &Edge, green: &Origin) -> Vec<Received> {
     assert_eq!(edge.get("/the-last", &[]).status, 200);
-    green.until(|all| all.iter().any(|received| received.target == "/the-last"));
+    // A log has a request from its head on.
+    green.until(|all| all.iter().any(|it| it.target == "/the-last") && all.iter().all(|it| it.complete));
     green.received().into_iter().filter(|received| received.target != "/the-last").collect()
 }
 

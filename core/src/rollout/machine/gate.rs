@@ -61,6 +61,10 @@ impl Rollout {
                 Gate::Hook(_) => return Passage::Ask,
             }
         }
+        // Whoever wants it in full waits for no gate any more, and the deadline counts again.
+        if let Some(since) = watch.waiting.since.take() {
+            self.extend_deadline(now.since(since));
+        }
         Passage::Open
     }
 

@@ -1,10 +1,10 @@
 //! Watching a step: measurements, holds, pauses, and when it may be left.
 
 use crate::Timestamp;
-use crate::rollout::{Effect, OnDeadline, OnFailure, OnInconclusive, Reason, Rollout, Shift, Verdict};
-use crate::table::Weight;
+use crate::rollout::{Effect, OnDeadline, OnFailure, OnInconclusive, Reason, Rollout, Shift};
 
 use super::gate::{Passage, Waiting};
+use super::voice::Voice;
 use super::{Goal, State};
 
 /// A step that is being watched.
@@ -13,13 +13,11 @@ pub(in crate::rollout) struct Watch {
     pub(in crate::rollout) step: usize,
     /// When the step's revision was first seen served.
     confirmed_at: Timestamp,
-    /// Measurements in a row that could not be taken.
-    errors: u32,
-    /// The last measurement passed.
-    passed: bool,
-    /// The last measurement was undecided.
-    unclear: Option<String>,
-    next: Timestamp,
+    pub(super) probes: Voice,
+    pub(super) judge: Voice,
+    pub(super) next: Timestamp,
+    /// When probes are to be asked again.
+    pub(super) probes_at: Timestamp,
     /// Somebody does not want to wait for the rest of the hold.
     pub(super) hurried: bool,
     pub(super) pause: Option<Pause>,
@@ -45,8 +43,8 @@ impl Rollout {
     /// A batch has the version before again. When the release is paused it goes no further; what serves is measured on.
     pub(super) fn stand_by(&mut self, now: Timestamp, step: usize) -> Effect {
         let next = now.plus(self.plan.limits().measure_every);
-        let pause = self.paused.take();
-        let watch = Watch { passed: true, next, hurried: true, pause, ..Watch::new(step, now) };
+        let (probes, pause) = (Voice::content(), self.paused.take());
+        let watch = Watch { probes, next, probes_at: next, hurried: true, pause, ..Watch::new(step, now) };
         self.watch(now, watch)
     }
 
@@ -80,7 +78,7 @@ impl Rollout {
     /// The next step, when it may begin; or the end, when this one has taken too long.
     fn leave(&mut self, now: Timestamp, watch: &mut Watch) -> Option<Effect> {
         let held = watch.hurried || now >= self.hold_ends(watch);
-        let ready = watch.passed && watch.errors == 0 && held;
+        let ready = self.passes(watch) && held;
         // A gate that is waited for times out whatever is measured meanwhile: the deadline does not count while it is closed.
         if ready || watch.waiting.is_closed() {
             match self.passage(now, watch) {
@@ -90,11 +88,12 @@ impl Rollout {
                 Passage::Open | Passage::Ask | Passage::Closed => {}
             }
         }
-        if let Some(why) = watch.unclear.clone().filter(|_| held) {
+        let unclear = watch.probes.unclear().or(watch.judge.unclear());
+        if let Some(why) = unclear.cloned().filter(|_| held) {
             let (step, weight) = (watch.step, self.share(watch.step));
             let reason = Reason::Inconclusive { step, weight, why };
             match self.plan.trouble().inconclusive {
-                OnInconclusive::Extend => {}
+                OnInconclusive::Extend | OnInconclusive::Promote => {}
                 OnInconclusive::Pause => watch.pause(now, reason.to_string()),
                 OnInconclusive::Abort => return Some(self.go_home(now, reason)),
             }
@@ -126,37 +125,6 @@ impl Rollout {
         if self.full && may_skip && step < last { last } else { step + 1 }
     }
 
-    /// Measures, and renews the lease meanwhile when it is time: a measurement may take longer than the lease.
-    pub(super) fn measure(&mut self, now: Timestamp, watch: Watch) -> Effect {
-        if self.renewal_due(now) {
-            return self.write(now, Goal::Renew(Box::new(State::Measuring(watch))));
-        }
-        let (step, weight) = (watch.step, self.share(watch.step));
-        self.state = State::Measuring(watch);
-        Effect::Measure { step, weight, until: self.renewal() }
-    }
-
-    pub(super) fn measured(&mut self, now: Timestamp, watch: Watch, verdict: Verdict) -> Effect {
-        let limits = self.plan.limits();
-        let next = now.plus(limits.measure_every);
-        let step = watch.step;
-        let watch = Watch { unclear: None, next, ..watch };
-        match verdict {
-            Verdict::Pass => self.watch(now, Watch { passed: true, errors: 0, ..watch }),
-            Verdict::Inconclusive(why) => {
-                self.watch(now, Watch { passed: false, errors: 0, unclear: Some(why), ..watch })
-            }
-            Verdict::Fail(why) => {
-                let weight: Weight = self.share(step);
-                self.failed(now, watch, Reason::MeasurementFailed { step, weight, why })
-            }
-            Verdict::Error(why) if watch.errors >= limits.errors_max => {
-                self.go_home(now, Reason::CouldNotMeasure { step, times: watch.errors + 1, why })
-            }
-            Verdict::Error(_) => self.watch(now, Watch { errors: watch.errors + 1, ..watch }),
-        }
-    }
-
     /// A measurement or a hook said no.
     pub(super) fn failed(&mut self, now: Timestamp, mut watch: Watch, reason: Reason) -> Effect {
         match (self.plan.trouble().failure, self.plan.steps()[watch.step].shift) {
@@ -168,7 +136,7 @@ impl Rollout {
             }
             (OnFailure::Rollback, Shift::Canary(_) | Shift::Replace(_)) => self.go_home(now, reason),
             (OnFailure::Pause, _) => {
-                watch.passed = false;
+                (watch.probes, watch.judge) = Default::default();
                 watch.pause(now, reason.to_string());
                 self.watch(now, watch)
             }
@@ -185,7 +153,7 @@ impl Rollout {
         let times = [
             watch.is_measured().then_some(watch.next),
             watch.pause.as_ref().map(|pause| pause.since.plus(self.plan.limits().paused_max)),
-            (watch.pause.is_none() && watch.passed && watch.errors == 0).then(|| self.hold_ends(watch)),
+            (watch.pause.is_none() && self.passes(watch)).then(|| self.hold_ends(watch)),
             self.gate_changes(watch),
             self.renewal(),
             deadline,
@@ -200,10 +168,10 @@ impl Watch {
         Self {
             step,
             confirmed_at: now,
-            errors: 0,
-            passed: false,
-            unclear: None,
+            probes: Voice::default(),
+            judge: Voice::default(),
             next: now,
+            probes_at: now,
             hurried: false,
             pause: None,
             waiting: Waiting::default(),
@@ -223,15 +191,12 @@ impl Watch {
 
     /// What a verdict has held up may go on as if it had passed.
     pub(super) fn overrule(&mut self) {
-        self.passed = true;
-        self.errors = 0;
-        self.unclear = None;
+        (self.probes, self.judge) = (Voice::content(), Voice::content());
     }
 
     /// Measures anew, at once.
     pub(super) fn measure_anew(&mut self, now: Timestamp) {
-        self.passed = false;
-        self.unclear = None;
-        self.next = now;
+        (self.probes, self.judge) = Default::default();
+        (self.next, self.probes_at) = (now, now);
     }
 }

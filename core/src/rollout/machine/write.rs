@@ -75,6 +75,9 @@ impl Rollout {
         let revision = write.table.revision();
         self.revision = Some(revision);
         self.held_until = write.table.lease().map(|lease| lease.expires_at);
+        if matches!(write.goal, Goal::Step(_)) {
+            self.first_of_step = Some(revision);
+        }
         match write.goal {
             Goal::Renew(interrupted) => self.go_on(now, *interrupted),
             goal @ (Goal::Step(_) | Goal::Shelter(_) | Goal::Settle | Goal::Home(_)) => {

@@ -28,7 +28,10 @@ pub struct Limits {
     /// The time between two measurements.
     #[serde(with = "text")]
     pub measure_every: Duration,
-    /// Measurements in a row that may fail to be taken.
+    /// The time between two looks at what was counted.
+    #[serde(with = "text", default = "judge_every")]
+    pub judge_every: Duration,
+    /// Measurements in a row that may fail to be taken; probes and counts each have their own.
     pub errors_max: u32,
     /// Tries of one write, look-ups included; while a lease is held, as many as fit before it has to be renewed everywhere.
     pub write_attempts_max: u32,
@@ -74,6 +77,7 @@ impl Default for Limits {
             confirm_within: seconds(180),
             confirm_every: seconds(1),
             measure_every: seconds(30),
+            judge_every: judge_every(),
             errors_max: 4, // Argo Rollouts' consecutiveErrorLimit
             write_attempts_max: 5,
             home_attempts_max: 60,
@@ -86,6 +90,11 @@ impl Default for Limits {
             failed_max: FAILED_MAX,
         }
     }
+}
+
+/// Looking more often costs no certainty, so this is about what answering costs.
+const fn judge_every() -> Duration {
+    Duration::from_secs(5)
 }
 
 /// What is done when it does not go well.
@@ -123,6 +132,9 @@ pub enum OnInconclusive {
     Pause,
     /// Traffic goes home.
     Abort,
+    /// It goes on when probes pass and what visitors met is undecided for want of requests: for sites whose traffic proves
+    /// nothing in a step's time. How much was missing is told.
+    Promote,
 }
 
 /// It takes longer than it may.

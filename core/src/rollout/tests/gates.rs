@@ -203,7 +203,7 @@ fn what_was_undecided_and_has_passed_since_only_waits_for_the_gate() {
     let gate = approval(600, OnTimeout::Abort);
     let mut scenario = gated_with(&[gate], Limits::default(), trouble).ordered(300, Order::Approve);
     // The hold is over after 10 s; what is measured at once is undecided, and passes 30 s later.
-    scenario.measures.push_back(Event::Measured(undecided));
+    scenario.measures.push_back(Event::Measured(undecided.into()));
     assert!(
         matches!(scenario.run(), Outcome::RolledBack(Reason::Inconclusive { .. })),
         "it is over undecided"
@@ -217,4 +217,17 @@ fn what_was_undecided_and_has_passed_since_only_waits_for_the_gate() {
     let mut scenario = Scenario::from(rollout(Plan::new(draft).unwrap(), Some(base())));
     scenario = scenario.measured([Verdict::Inconclusive("too few".into())]).ordered(300, Order::Approve);
     assert_eq!(scenario.run(), Outcome::Promoted, "it was undecided within the hold only");
+}
+
+#[test]
+fn the_deadline_counts_again_when_it_is_wanted_in_full_while_a_gate_is_closed() {
+    // Undecided from then on: without a deadline it would be measured for ever.
+    let undecided = std::iter::repeat_with(|| Verdict::Inconclusive("too few".into())).take(10_000);
+    let verdicts = std::iter::once(Verdict::Pass).chain(undecided);
+    for gate in [approval(900, OnTimeout::Abort), HOOK] {
+        let mut scenario = gated(&[gate]).measured(verdicts.clone()).ordered(90, Order::PromoteFull);
+        scenario.asks.push_back(Event::Answered(Answer::Wait(Duration::from_secs(900))));
+        let outcome = scenario.run();
+        assert!(matches!(outcome, Outcome::RolledBack(Reason::TooSlow { .. })), "{gate:?}: {outcome:?}");
+    }
 }

@@ -101,7 +101,7 @@ fn an_order_that_comes_too_late_hears_so() {
 #[test]
 fn an_order_while_something_is_measured_is_heard_afterwards() {
     let mut scenario = Scenario::new(TWO);
-    scenario.measures.extend([Event::Ordered(Order::Promote), Event::Measured(Verdict::Pass)]);
+    scenario.measures.extend([Event::Ordered(Order::Promote), measured(Verdict::Pass)]);
     assert_eq!(scenario.run(), Outcome::Promoted);
     assert!(scenario.sent_at(5_000) < Duration::from_secs(5));
 }

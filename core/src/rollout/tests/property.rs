@@ -29,7 +29,7 @@ fn answer(effect: &Effect, draw: u8, last: Option<&RoutingTable>) -> Event {
             123.. => Confirmation::Served,
         }),
         Effect::Measure { .. } if draw % 8 == 7 => Event::Busy,
-        Effect::Measure { .. } => Event::Measured(match draw {
+        Effect::Measure { .. } => measured(match draw {
             0..=9 => Verdict::Fail(text()),
             10..=60 => Verdict::Error(text()),
             61.. => Verdict::Pass,
@@ -99,9 +99,9 @@ proptest! {
                 still_measuring += 1;
                 if let Effect::Measure { until: Some(until), .. } = effect { now = now.max(until); }
                 // Nobody measures for ever.
-                if still_measuring % 20 == 0 { event = Event::Measured(Verdict::Pass); }
+                if still_measuring % 20 == 0 { event = measured(Verdict::Pass); }
             }
-            if event == Event::Measured(Verdict::Pass) { passed_since_step = true; }
+            if event == measured(Verdict::Pass) { passed_since_step = true; }
         }
         prop_assert!(finished, "a rollout is bounded");
     }

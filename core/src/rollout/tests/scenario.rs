@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 
 use super::*;
 
+/// What was counted from a time on.
+pub(super) type Counting = Box<dyn Fn(Timestamp) -> Result<Look, String>>;
+
 /// Answers given by the scenario are used up first, each for the next effect of its kind.
 pub(super) struct Scenario {
     pub(super) rollout: Rollout,
@@ -12,6 +15,7 @@ pub(super) struct Scenario {
     pub(super) look_ups: VecDeque<Event>,
     pub(super) confirms: VecDeque<Event>,
     pub(super) measures: VecDeque<Event>,
+    probes: VecDeque<Verdict>,
     pub(super) asks: VecDeque<Event>,
     pub(super) deploys: VecDeque<Event>,
     pub(super) undos: VecDeque<Event>,
@@ -24,6 +28,9 @@ pub(super) struct Scenario {
     /// Everything but tables, waits and looks.
     pub(super) did: Vec<String>,
     pub(super) replies: Vec<(Order, Result<(), String>)>,
+    /// What is counted from a time on, if anybody counts.
+    pub(super) counting: Option<Counting>,
+    pub(super) evidence: Vec<Evidence>,
     effects: usize,
     each_effect_takes: Duration,
 }
@@ -43,6 +50,7 @@ impl Scenario {
             look_ups: VecDeque::new(),
             confirms: VecDeque::new(),
             measures: VecDeque::new(),
+            probes: VecDeque::new(),
             asks: VecDeque::new(),
             deploys: VecDeque::new(),
             undos: VecDeque::new(),
@@ -52,13 +60,21 @@ impl Scenario {
             tables: Vec::new(),
             did: Vec::new(),
             replies: Vec::new(),
+            counting: None,
+            evidence: Vec::new(),
             effects: 0,
             each_effect_takes: Duration::from_millis(200),
         }
     }
 
     pub(super) fn measured(mut self, verdicts: impl IntoIterator<Item = Verdict>) -> Self {
-        self.measures.extend(verdicts.into_iter().map(Event::Measured));
+        self.measures.extend(verdicts.into_iter().map(measured));
+        self
+    }
+
+    /// What probes say, where counts are looked at more often.
+    pub(super) fn probed(mut self, verdicts: impl IntoIterator<Item = Verdict>) -> Self {
+        self.probes.extend(verdicts);
         self
     }
 
@@ -101,6 +117,7 @@ impl Scenario {
             assert!(self.effects < 20_000, "a rollout is bounded");
             let effect = self.rollout.handle(self.now, event);
             self.replies.extend(self.rollout.replies());
+            self.evidence.extend(self.rollout.evidence());
             if stop(&effect) {
                 return None;
             }
@@ -127,8 +144,18 @@ impl Scenario {
                 Event::LookedUp(Found::Table(Writer::of(last)))
             }),
             Effect::Confirm(_) => self.confirms.pop_front().unwrap_or(Event::Confirmed(Confirmation::Served)),
+            Effect::Measure { probes, counts: Some(from), .. } => {
+                if probes {
+                    self.did.push("probe".into());
+                }
+                let probes = probes.then(|| self.probes.pop_front().unwrap_or(Verdict::Pass));
+                Event::Measured(Measurement {
+                    probes,
+                    counted: self.counting.as_ref().map(|count| count(from)),
+                })
+            }
             Effect::Measure { until, .. } => {
-                let event = self.measures.pop_front().unwrap_or(Event::Measured(Verdict::Pass));
+                let event = self.measures.pop_front().unwrap_or_else(|| measured(Verdict::Pass));
                 self.busy_until(&event, until);
                 event
             }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crossfade_core::Span;
 use crossfade_core::rollout::{
-    Draft, Gate, HookGate, Limits, OnTrouble, Plan, PlanError, Rolling, Shift, Step,
+    Draft, Gate, HookGate, Limits, OnInconclusive, OnTrouble, Plan, PlanError, Rolling, Shift, Step,
 };
 use crossfade_core::table::Weight;
 
 use super::{RolloutConfig, StepConfig, Strategy};
-use crate::config::Percent;
+use crate::config::{AnalysisConfig, Percent};
 
 /// Which gates have hooks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,14 +25,24 @@ impl RolloutConfig {
     ///
     /// # Errors
     /// When weights do not rise, a batch leaves nobody for the visitors, or the lease could run out while all is well.
-    pub fn plan(&self, hooks: HookGates, instances: usize, first_release: bool) -> Result<Plan, PlanError> {
+    pub fn plan(
+        &self,
+        analysis: Option<&AnalysisConfig>,
+        hooks: HookGates,
+        instances: usize,
+        first_release: bool,
+    ) -> Result<Plan, PlanError> {
+        // A site that never asked for a judge is not kept waiting for proof that its visitors are too few to give.
+        let undecided = if analysis.is_some() { OnInconclusive::Extend } else { OnInconclusive::Promote };
+        let limits = self.limits();
+        let limits = Limits { judge_every: analysis.map_or(limits.judge_every, |it| it.every.0), ..limits };
         let draft = Draft {
             steps: Vec::new(),
             settle: self.settle_approval.then(|| self.approval(None, None)).into_iter().collect(),
-            limits: self.limits(),
+            limits,
             trouble: OnTrouble {
                 failure: self.on_failure,
-                inconclusive: self.on_inconclusive,
+                inconclusive: self.on_inconclusive.unwrap_or(undecided),
                 deadline: self.on_deadline,
             },
         };
@@ -132,7 +142,7 @@ mod tests {
     /// (percent, minutes held, gates) of each step, and the gates of settling.
     fn planned(toml: &str, hooks: HookGates) -> (Vec<(String, u64, usize)>, usize) {
         let config: RolloutConfig = toml::from_str(toml).unwrap();
-        let plan = config.plan(hooks, 0, false).unwrap();
+        let plan = config.plan(None, hooks, 0, false).unwrap();
         let steps = plan.steps().iter().map(|step| {
             let Shift::Canary(weight) = step.shift else { panic!("{step:?}") };
             (weight.to_string(), step.hold.as_secs() / 60, step.gates.len())

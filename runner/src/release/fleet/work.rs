@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{
-    Answer, Broken, Crew, Deployed, HookGate, NotUndone, Plan, Shift, Verdict as Measured,
+    Answer, Broken, Crew, Deployed, HookGate, Measurement, NotUndone, Plan, Shift, Verdict as Measured,
 };
 use crossfade_core::table::{Origin, Variant, VariantName, Version, Weight};
 
 use super::instance::{Means, Member};
 use crate::cancel::Cancel;
-use crate::drive::Work;
+use crate::drive::{Asked, Work};
 use crate::edge::Edge;
 use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
@@ -213,10 +213,10 @@ impl FleetWork {
 }
 
 impl Work for FleetWork {
-    fn measure(&self, step: usize, weight: Weight) -> Measured {
+    fn measure(&self, Asked { step, weight, .. }: Asked) -> Measurement {
         match self.hooks.measure(step, weight) {
             Measured::Pass => {}
-            measured => return measured,
+            measured => return measured.into(),
         }
         let range = match self.shifts.get(step) {
             Some(Shift::Replace(batch) | Shift::Restore(batch)) => batch.range(),
@@ -224,7 +224,7 @@ impl Work for FleetWork {
         };
         let batch: Vec<VariantName> =
             self.members.get(range).unwrap_or_default().iter().map(|member| member.name.clone()).collect();
-        self.health(&batch)
+        self.health(&batch).into()
     }
 
     fn ask(&self, gate: HookGate, step: usize) -> Answer {

@@ -28,7 +28,7 @@ fn when_everybody_has_the_new_version_one_goes_back_first_to_serve_the_others_vi
     let verdicts = std::iter::repeat_n(Verdict::Pass, 12);
     let mut scenario = in_place(4, 2, 10).measured(verdicts);
     scenario.run_until(|effect| matches!(effect, Effect::Measure { step: 3, .. }));
-    let _ = scenario.rollout.handle(scenario.now, Event::Measured(Verdict::Pass));
+    let _ = scenario.rollout.handle(scenario.now, measured(Verdict::Pass));
     let effect = scenario.rollout.handle(scenario.now, Event::Cancelled("SIGTERM".into()));
     let Effect::Publish { table, urgent: true, .. } = effect else { panic!("{effect:?}") };
     let weights: Vec<u16> = table.variants().iter().map(|variant| variant.weight.basis_points()).collect();
