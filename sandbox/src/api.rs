@@ -18,7 +18,7 @@ use crate::serve::Reset;
 use crate::state::{ApiRequest, State};
 use crate::{ACCOUNT_ID, API_TOKEN};
 
-mod assets;
+pub(crate) mod assets;
 mod kv;
 mod pages;
 mod slowly;
@@ -50,13 +50,19 @@ pub(crate) fn router(state: Arc<State>) -> Router {
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
-    code: i64,
+    /// `None` for a plain text instead of an envelope.
+    code: Option<i64>,
     message: String,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: i64, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code: Some(code), message: message.into() }
+    }
+
+    /// A text that is no envelope.
+    pub(crate) fn plain(status: StatusCode, text: &str) -> Self {
+        Self { status, code: None, message: text.to_owned() }
     }
 
     pub(crate) fn bad_request(code: i64, message: impl Into<String>) -> Self {
@@ -70,8 +76,9 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let Some(code) = self.code else { return (self.status, self.message).into_response() };
         let body = json!({
-            "success": false, "errors": [{ "code": self.code, "message": self.message }], "messages": [], "result": null,
+            "success": false, "errors": [{ "code": code, "message": self.message }], "messages": [], "result": null,
         });
         (self.status, axum::Json(body)).into_response()
     }

@@ -1,6 +1,6 @@
 //! Everything the sandbox remembers, behind locks that no request holds while it waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::api::assets::extension;
 use crate::exchange::Exchange;
 use crate::faults::{Action, Fault, KvFault};
 use crate::home;
@@ -44,6 +45,8 @@ pub(crate) struct State {
     exchanges: Mutex<Option<Vec<Exchange>>>,
     projects: Mutex<BTreeMap<String, Project>>,
     assets: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Keys and extensions that were found to belong together.
+    verified: Mutex<BTreeSet<(String, String)>>,
     workers: Mutex<BTreeMap<String, crate::workers::Script>>,
     limits: Mutex<Counted>,
     script: Mutex<Script>,
@@ -68,6 +71,7 @@ impl State {
             exchanges: Mutex::default(),
             projects: Mutex::new(BTreeMap::from([(options.project.clone(), project)])),
             assets: Mutex::default(),
+            verified: Mutex::default(),
             workers: Mutex::default(),
             limits: Mutex::default(),
             script: Mutex::default(),
@@ -77,6 +81,15 @@ impl State {
 
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Whether an asset's key was found to be that of a path before: a site of a gigabyte is not hashed each time.
+    pub(crate) fn was_verified(&self, key: &str, path: &str) -> bool {
+        lock(&self.verified).contains(&(key.to_owned(), extension(path).to_owned()))
+    }
+
+    pub(crate) fn verified(&self, key: &str, path: &str) {
+        lock(&self.verified).insert((key.to_owned(), extension(path).to_owned()));
     }
 
     /// Worker scripts by their names.

@@ -6,14 +6,13 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, ApiError, answer, bearer, json_body};
+use super::{ApiError, Result, answer, bearer, json_body};
 use crate::limits::{Refusal, UploadTokens};
 use crate::state::State;
 
@@ -39,10 +38,8 @@ pub(super) fn token(tokens: UploadTokens) -> String {
     format!("{head}.{claims}.sandbox")
 }
 
-#[expect(clippy::result_large_err, reason = "what refuses a call is the answer to it")]
-fn authorise(state: &State, headers: &HeaderMap) -> std::result::Result<(), Response> {
-    let refused =
-        || ApiError::new(StatusCode::UNAUTHORIZED, 8_000_013, "Authorization failed").into_response();
+fn authorise(state: &State, headers: &HeaderMap) -> std::result::Result<(), ApiError> {
+    let refused = || ApiError::new(StatusCode::UNAUTHORIZED, 8_000_013, "Authorization failed");
     let token = bearer(headers).ok_or_else(refused)?;
     let claims = token
         .strip_suffix(".sandbox")
@@ -56,12 +53,9 @@ fn authorise(state: &State, headers: &HeaderMap) -> std::result::Result<(), Resp
     match (good, limits.tokens.refusal) {
         (true, _) => Ok(()),
         (false, Refusal::Json) => Err(refused()),
-        (false, Refusal::Text) => Err((StatusCode::FORBIDDEN, "Expired JWT").into_response()),
+        (false, Refusal::Text) => Err(ApiError::plain(StatusCode::FORBIDDEN, "Expired JWT")),
     }
 }
-
-/// An answer, or a refusal that may be no envelope.
-type Result = std::result::Result<Answer, Response>;
 
 #[derive(Deserialize)]
 struct Hashes {
@@ -70,10 +64,10 @@ struct Hashes {
 
 async fn check_missing(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result {
     authorise(&state, &headers)?;
-    let asked: Hashes = json_body(&body, BAD_REQUEST).map_err(ApiError::into_response)?;
+    let asked: Hashes = json_body(&body, BAD_REQUEST)?;
     let assets = state.assets();
     let missing: Vec<String> = asked.hashes.into_iter().filter(|hash| !assets.contains_key(hash)).collect();
-    answer(missing).map_err(ApiError::into_response)
+    answer(missing)
 }
 
 #[derive(Deserialize)]
@@ -92,12 +86,10 @@ struct Metadata {
 
 async fn upload(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result {
     authorise(&state, &headers)?;
-    let assets: Vec<Asset> = json_body(&body, BAD_REQUEST).map_err(ApiError::into_response)?;
+    let assets: Vec<Asset> = json_body(&body, BAD_REQUEST)?;
     let mut decoded = Vec::with_capacity(assets.len());
     for asset in assets {
-        let wrong = |why: &str| {
-            ApiError::bad_request(BAD_REQUEST, format!("asset {}: {why}", asset.key)).into_response()
-        };
+        let wrong = |why: &str| ApiError::bad_request(BAD_REQUEST, format!("asset {}: {why}", asset.key));
         if !asset.base64 || asset.metadata.content_type.is_empty() {
             return Err(wrong("`base64` and `metadata.contentType` are required"));
         }
@@ -108,20 +100,24 @@ async fn upload(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Byt
         decoded.push((asset.key, bytes));
     }
     state.assets().extend(decoded);
-    answer(Value::Null).map_err(ApiError::into_response)
+    answer(Value::Null)
 }
 
 /// The key of a file's content: a hash over its base64 and the extension of its name, which only the manifest tells.
 pub(super) fn key(bytes: &[u8], path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let extension = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, after)| after);
     let mut hasher = blake3::Hasher::new();
-    hasher.update(STANDARD.encode(bytes).as_bytes()).update(extension.as_bytes());
+    hasher.update(STANDARD.encode(bytes).as_bytes()).update(extension(path).as_bytes());
     hasher.finalize().to_hex().chars().take(32).collect()
+}
+
+/// What stands after the last dot of a name that does not begin with it.
+pub(crate) fn extension(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, after)| after)
 }
 
 async fn upsert_hashes(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result {
     authorise(&state, &headers)?;
-    json_body::<Hashes>(&body, BAD_REQUEST).map_err(ApiError::into_response)?;
-    answer(Value::Null).map_err(ApiError::into_response)
+    json_body::<Hashes>(&body, BAD_REQUEST)?;
+    answer(Value::Null)
 }
