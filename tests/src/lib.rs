@@ -12,7 +12,6 @@ use std::sync::OnceLock;
 
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
-mod counting;
 mod fleet;
 pub mod origin;
 mod reference;
@@ -21,7 +20,6 @@ mod signature;
 mod site;
 mod upload;
 
-pub use counting::{Counters, CountingEdge};
 pub use fleet::{Fleet, Instance, Visit, Visitors};
 pub use reference::reference;
 pub use run::{Ended, Running};
