@@ -135,9 +135,8 @@ impl<'a> Said<'a> {
 
     fn probed(&mut self, measurement: &Measurement) {
         match &measurement.probes {
-            // What the judge says is told instead.
-            Some(Verdict::Pass) if measurement.counted.is_none() => self.progress("passed"),
-            Some(Verdict::Pass) | None => {}
+            Some(Verdict::Pass) => self.progress("passed"),
+            None => {}
             Some(Verdict::Fail(why)) => self.failed(why),
             Some(Verdict::Error(why)) => self.blind(why),
             Some(Verdict::Inconclusive(why)) => self.progress(&format!("undecided: {why}")),
