@@ -126,9 +126,10 @@ impl Queue {
     }
 }
 
-/// Progress is left out: how much of it there is depends on how the command speaks.
+/// Progress is left out: how much of it there is depends on how the command speaks. So are looks at what was counted: nobody
+/// wants to be told every five seconds.
 const fn is_told(event: &Event) -> bool {
-    !matches!(event, Event::Progress { .. })
+    !matches!(event, Event::Progress { .. } | Event::Measurement(_))
 }
 
 fn tell(queue: &Receiver<Entry>, mut hook: Hook, asker: &Asker, moment: &Moment) -> Undelivered {
