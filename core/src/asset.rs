@@ -16,6 +16,12 @@ const FINGERPRINT_MIN: usize = 8;
 /// Directories whose files are immutable whatever they are called: Next.js, SvelteKit, Astro, Nuxt.
 const IMMUTABLE: [&str; 4] = ["/_next/static/", "/_app/immutable/", "/_astro/", "/_nuxt/"];
 
+/// Extensions of what pages load and nobody serves as HTML. Not `ico`: browsers ask every site for one.
+const LOADED_BY_PAGES: [&str; 15] = [
+    "js", "mjs", "css", "wasm", "woff", "woff2", "ttf", "otf", "png", "jpg", "jpeg", "gif", "svg", "webp",
+    "avif",
+];
+
 /// A place that may have the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
@@ -45,7 +51,7 @@ pub fn is_fingerprinted(path: &str) -> bool {
 /// `dest` is the request's `Sec-Fetch-Dest`, empty when there is none; it and `content_type` are asked only when they matter. Pages
 /// without a `404.html` answers with 200 and the start page
 /// (<https://developers.cloudflare.com/pages/configuration/serving-pages/#single-page-application-spa-rendering>), so HTML counts
-/// as missing where a fingerprint, or the browser itself, says that a file is wanted. A plain 404 counts for fingerprinted
+/// as missing where a fingerprint, the browser itself or the extension says that a file is wanted. A plain 404 counts for fingerprinted
 /// names only: a file that a new version has no more, under a name of its own, is gone for good.
 pub fn is_missing(
     path: &str,
@@ -56,7 +62,7 @@ pub fn is_missing(
     match status {
         404 | 410 => is_fingerprinted(path),
         200 if is_fingerprinted(path) => is_html(&content_type()),
-        200 => names_file(path) && is_subresource(&dest()) && is_html(&content_type()),
+        200 => names_file(path) && is_wanted_by_a_page(path, &dest()) && is_html(&content_type()),
         _ => false,
     }
 }
@@ -65,6 +71,12 @@ pub fn is_missing(
 /// questions.
 pub fn names_file(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|file| file.contains('.'))
+}
+
+/// Whether the browser says so or, when it does not say what for (older ones, `fetch()`), the extension does.
+fn is_wanted_by_a_page(path: &str, dest: &str) -> bool {
+    let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+    is_subresource(dest) || matches!(dest, "" | "empty") && LOADED_BY_PAGES.contains(&extension)
 }
 
 /// What a page loads and is never a page itself (<https://fetch.spec.whatwg.org/#concept-request-destination>).
@@ -182,6 +194,11 @@ mod tests {
             (SCRIPT, "script", 200, "Text/HTML", true),
             ("/app.js", "script", 200, "text/html", true),
             ("/logo.svg", "image", 200, "text/html", true),
+            ("/app.js", "", 200, "text/html", true),
+            ("/app.js", "empty", 200, "text/html", true),
+            ("/app.js", "document", 200, "text/html", false),
+            ("/v1.5", "", 200, "text/html", false),
+            ("/index.html", "", 200, "text/html", false),
             ("/app.js", "script", 404, "text/html", false),
             ("/", "document", 200, "text/html", false),
             ("/", "", 404, "text/html", false),

@@ -78,7 +78,8 @@ impl Breaker {
         }
     }
 
-    /// Takes note of an answer. Answers of requests that were sent before the breaker opened change nothing.
+    /// Takes note of an answer. Answers of requests that were sent before the breaker opened change nothing while it is open;
+    /// one that is later still counts as the trial's.
     pub fn note(&mut self, settings: &Settings, ok: bool, now: Timestamp) {
         match (self.state, ok) {
             (State::Closed { .. }, true) => {

@@ -8,10 +8,14 @@ pub fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     pairs(header).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// The header without any cookie of that name; empty when none is left.
+/// The header without any cookie of that name; empty when none is left. A second `Cookie` line, which no browser sends, is joined
+/// to the first one with a comma by the time it gets here.
 pub fn without(header: &str, name: &str) -> String {
     let is_named = |pair: &&str| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-    pairs(header).filter(|pair| !is_named(pair)).collect::<Vec<_>>().join("; ")
+    let joined = format!(", {name}=");
+    let before = |pair: &'_ str| pair.find(&joined).unwrap_or(pair.len());
+    let rest = pairs(header).filter(|pair| !is_named(pair)).map(|pair| &pair[..before(pair)]);
+    rest.collect::<Vec<_>>().join("; ")
 }
 
 /// A `Set-Cookie` without its `Domain` when that is the origin's own host or a domain above it, and not the public host's
@@ -71,6 +75,7 @@ mod tests {
         assert_eq!(without("a=1; secret=x; b=2", "secret"), "a=1; b=2");
         assert_eq!(without("secret=x", "secret"), "");
         assert_eq!(without("secrets=x; secret=1;secret=2", "secret"), "secrets=x");
+        assert_eq!(without("a=1, secret=x; b=2, 3", "secret"), "a=1; b=2, 3");
     }
 
     #[test]

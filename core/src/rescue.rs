@@ -2,7 +2,8 @@
 //!
 //! Without a budget a canary that fails under load would double stable's load and take it down too
 //! (<https://sre.google/sre-book/addressing-cascading-failures/>). With a share alone the first failures of a small canary
-//! could never be rescued, so a few always may: as many as it takes until the breaker knows.
+//! could never be rescued, so a few always may: as many as it takes until the breaker knows. And once it does, whatever was on its
+//! way to the canary may: nothing more follows, and stable bears no more than the visitors it has now anyway.
 
 use crate::Timestamp;
 use crate::table::Rescue as Settings;
@@ -32,15 +33,15 @@ impl Budget {
         self.requests = self.requests.saturating_add(1);
     }
 
-    /// Whether one more of its answers may be rescued; counts it when it may.
-    pub fn rescue(&mut self, settings: &Settings, now: Timestamp) -> bool {
+    /// Whether one more of its answers may be rescued; counts it when it may. `ejected`: the breaker sends the canary nothing more.
+    pub fn rescue(&mut self, settings: &Settings, ejected: bool, now: Timestamp) -> bool {
         self.turn(now);
         // An answer may come in the window after its request's; it was a request all the same.
         self.requests = self.requests.max(self.rescues.saturating_add(1));
         let share = u64::from(settings.budget.basis_points());
         let allowed = u64::from(self.requests) * share / 10_000;
-        let within = share > 0 && u64::from(self.rescues) < allowed.max(ALWAYS.into());
-        self.rescues += u32::from(within);
+        let within = share > 0 && (ejected || u64::from(self.rescues) < allowed.max(ALWAYS.into()));
+        self.rescues = self.rescues.saturating_add(within.into());
         within
     }
 
@@ -72,7 +73,10 @@ mod tests {
             // One in a hundred answers comes in the window after its request's.
             let now = Timestamp::from_millis(number * window / 100 - 1);
             budget.request(now);
-            assert!(budget.rescue(&settings, Timestamp::from_millis(number * window / 100)), "{number}");
+            assert!(
+                budget.rescue(&settings, false, Timestamp::from_millis(number * window / 100)),
+                "{number}"
+            );
         }
     }
 
@@ -83,16 +87,26 @@ mod tests {
         let mut rescued = 0;
         for _ in 0..1_000 {
             budget.request(now);
-            rescued += u32::from(budget.rescue(&settings, now));
+            rescued += u32::from(budget.rescue(&settings, false, now));
         }
         assert_eq!(rescued, 200);
-        assert!(!budget.rescue(&settings, now));
-        assert!(budget.rescue(&settings, Timestamp::from_millis(10_000)), "a new window");
+        assert!(!budget.rescue(&settings, false, now));
+        assert!(budget.rescue(&settings, false, Timestamp::from_millis(10_000)), "a new window");
     }
 
     #[test]
     fn a_budget_of_zero_turns_it_off() {
-        assert!(!Budget::default().rescue(&settings(0), Timestamp::from_millis(0)));
+        for ejected in [false, true] {
+            assert!(!Budget::default().rescue(&settings(0), ejected, Timestamp::from_millis(0)));
+        }
+    }
+
+    #[test]
+    fn what_was_under_way_when_the_breaker_opened_is_rescued_beyond_the_share() {
+        let (mut budget, settings, now) = (Budget::default(), settings(1), Timestamp::from_millis(0));
+        assert_eq!((0..30).filter(|_| budget.rescue(&settings, false, now)).count(), 10);
+        assert!((0..30).all(|_| budget.rescue(&settings, true, now)));
+        assert!(!budget.rescue(&settings, false, now), "and it has counted");
     }
 
     proptest! {
@@ -104,7 +118,7 @@ mod tests {
             for fails in failing {
                 budget.request(now);
                 requests += 1;
-                rescued += u32::from(fails && budget.rescue(&settings, now));
+                rescued += u32::from(fails && budget.rescue(&settings, false, now));
                 prop_assert!(rescued <= (requests * u32::from(share) / 10_000).max(ALWAYS));
             }
         }

@@ -112,6 +112,8 @@ pub struct Rollout {
     orders: VecDeque<Order>,
     /// Somebody wants it promoted in full.
     full: bool,
+    /// Somebody has approved the next step already.
+    approved: bool,
     /// It was paused by order when its batch failed, and is still when that has the version before again.
     paused: Option<machine::Pause>,
     replies: Vec<(Order, Result<(), String>)>,
@@ -174,6 +176,7 @@ impl Rollout {
             deadline: None,
             orders: VecDeque::new(),
             full: false,
+            approved: false,
             paused: None,
             replies: Vec::new(),
             judging: None,
@@ -196,6 +199,13 @@ impl Rollout {
     #[must_use]
     pub fn above(self, served: Option<Revision>) -> Self {
         Self { served, ..self }
+    }
+
+    /// The same, with the step approved that it waited for when its runner died. What is at that step before is held and
+    /// measured anew first.
+    #[must_use]
+    pub fn approved(self) -> Self {
+        Self { approved: true, ..self }
     }
 
     /// The plan in force.

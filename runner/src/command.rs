@@ -30,7 +30,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Resume(say) => order::run(Session::open(global)?, Word::Resume, say),
         Command::Approve(say) => order::run(Session::open(global)?, Word::Approve, say),
         Command::Retry => order::retry(&Session::open(global)?),
-        Command::Rollback(arguments) => rollback::run(&Session::open(global)?, arguments),
+        Command::Rollback(arguments) => rollback::run(Session::open(global)?, arguments),
         Command::Status(arguments) => {
             let (arguments, watch) = (arguments.clone(), arguments.watch);
             match ask(Session::open(global)?, move |session| status::run(session, &arguments)) {

@@ -207,7 +207,8 @@ fn go_on(
 ) -> Option<Event> {
     let work = Arc::clone(&world.work);
     let within = until.map(|until| until.since(clock.now()));
-    world.begun.go_on(errand, || Beside::start(move || run(work.as_ref())), within, cancel)
+    let begin = || Beside::start(move || run(work.as_ref()));
+    world.begun.go_on(errand, begin, within, cancel, world.inbox)
 }
 
 /// Waits for a time, an order or a cancellation.

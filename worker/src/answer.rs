@@ -15,6 +15,9 @@ use crate::route::Route;
 
 /// Names the variant that answered, as a Structured Field dictionary (RFC 9651).
 const RESPONSE_HEADER: &str = "crossfade";
+/// What shared caches obey before `Cache-Control` (RFC 9213;
+/// <https://developers.cloudflare.com/cache/concepts/cdn-cache-control/>).
+const CACHES_ONLY: [&str; 3] = ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 
 /// Whether an origin's answer counts as its failure.
 pub(crate) const fn is_failure(status: u16) -> bool {
@@ -47,7 +50,11 @@ pub(crate) fn finish(
         Ok(response) => {
             if route.private {
                 // The secret's holder alone asked for this version; no cache may give it to a visitor.
-                let _ = response.headers().set("cache-control", "private, no-store");
+                let headers = response.headers();
+                let _ = headers.set("cache-control", "private, no-store");
+                for name in CACHES_ONLY {
+                    let _ = headers.delete(name);
+                }
             }
             response.into()
         }

@@ -16,7 +16,7 @@ pub(crate) struct Ask {
     lines: String,
     /// Where the lines end.
     ends: [usize; 3],
-    /// Whether a cookie may ask for a variant.
+    /// Whether the override's cookie may be among them.
     has_cookie: bool,
 }
 
@@ -39,7 +39,7 @@ impl Ask {
             *end = at;
         }
         let mut ask = Self { lines, ends, has_cookie: false };
-        ask.has_cookie = cookie::find(ask.cookies(), OVERRIDE_COOKIE).is_some();
+        ask.has_cookie = ask.cookies().contains(OVERRIDE_COOKIE);
         ask
     }
 

@@ -86,6 +86,9 @@ export async function exchange(call, origin, spelled, path, cookie, secrets, tab
 /** What a copy does not say. */
 const PRIVATE = ['cookie', 'authorization', 'proxy-authorization', 'x-forwarded-for', 'crossfade-token', 'crossfade-variant'];
 
+/** How long a copy may wait for its answer, which nobody reads. */
+const MIRROR_WITHIN_MS = 10_000;
+
 /** Sends a copy of a GET without anything that says who asked, and reads none of the answer. A socket is nothing to repeat. */
 export async function mirror({ url, headers: all }, origin, spelled, path) {
   const headers = new Headers(all);
@@ -93,7 +96,8 @@ export async function mirror({ url, headers: all }, origin, spelled, path) {
   for (const name of PRIVATE) headers.delete(name);
   const target = origin + forwarded(headers, spelled ?? url, path);
   headers.set('crossfade-mirror', '1');
-  const answer = await fetch(target, { headers, redirect: 'manual' });
+  const signal = AbortSignal.timeout(MIRROR_WITHIN_MS);
+  const answer = await fetch(target, { headers, redirect: 'manual', signal });
   await answer.body?.cancel();
 }
 

@@ -17,7 +17,7 @@ use crate::stable::Held;
 
 thread_local! {
     static ISOLATE: RefCell<Isolate> = const {
-        RefCell::new(Isolate { table: None, held: None, checked_at: None, trouble: None, tallies: Vec::new() })
+        RefCell::new(Isolate { table: None, held: None, checked_at: None, kv_hangs: false, trouble: None, tallies: Vec::new() })
     };
 }
 
@@ -29,6 +29,8 @@ pub(crate) struct Isolate {
     held: Option<JsValue>,
     /// When KV was last asked. A time and not a flag: a read whose request was cancelled never comes back to clear one.
     pub(crate) checked_at: Option<Timestamp>,
+    /// KV has let the first request of this isolate wait in vain.
+    pub(crate) kv_hangs: bool,
     /// Why the last read gave no table.
     pub(crate) trouble: Option<String>,
     /// One for each variant of the table, in its order.

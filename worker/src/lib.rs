@@ -62,7 +62,7 @@ pub fn fetch(incoming: Incoming, env: Env) -> JsValue {
     let settings = Settings::of(&env);
     let ready = table::current();
     let cookies = ready.as_ref().is_none_or(|ready| ready.assignment.is_split());
-    let call = Call::new(incoming, cookies, Rc::clone(&settings));
+    let call = Call::new(incoming, cookies, settings);
     if ready.is_some() {
         table::refresh_when_due(&env, &call, now);
     }
@@ -74,11 +74,12 @@ pub fn fetch(incoming: Incoming, env: Env) -> JsValue {
         Some(_) if is_control => control::answer(call, now),
         Some(ready) => dispatch(call, ready, now),
         None => promise(call, async move |call| {
-            let ready = table::first(&env, &settings, now).await;
+            let ready = table::first(&env, &call, now).await;
+            // That took a while, in which a lease may have run out.
+            let now = self::now();
             match ready {
                 _ if is_control => control::answer_now(call, now).await,
-                // The clock went on meanwhile.
-                Some(ready) => dispatch(call, ready, crate::now()),
+                Some(ready) => dispatch(call, ready, now),
                 None => answer::without_table(&call).await,
             }
         }),

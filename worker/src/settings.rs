@@ -80,11 +80,12 @@ impl Settings {
             }
             None => REFRESH_DEFAULT,
         };
-        let secret = |name: &str| {
-            env.secret(name).ok().map(|secret| secret.to_string()).filter(|text| !text.is_empty())
-        };
-        let (token, signing_key) = (secret("CROSSFADE_TOKEN"), secret("SIGNING_KEY"));
-        let allowed_origins = variable("ALLOWED_ORIGINS").and_then(|text| AllowedOrigins::parse(&text));
+        let secret = |name: &str| env.secret(name).ok().map(|secret| secret.to_string());
+        let token = secret("CROSSFADE_TOKEN").filter(|text| !text.is_empty());
+        // A guard that is bound but empty is a mistake, which must not take the guard away: it refuses every table.
+        let signing_key = secret("SIGNING_KEY");
+        let allowed_origins = env.var("ALLOWED_ORIGINS").ok();
+        let allowed_origins = allowed_origins.map(|text| AllowedOrigins::parse(&text.to_string()));
         let counters = is_bound(env, "COUNTERS").then(|| match variable("COUNTERS_SHARDS").as_deref() {
             None | Some("one") => Shards::One,
             Some("location") => Shards::Location,

@@ -35,6 +35,7 @@ pub struct Held(pub(crate) Rc<Ready>);
 impl Held {
     /// Takes the answer of a table's stable variant, or what went wrong, with the times of both ends. `status` is 0 when there is
     /// no answer.
+    #[expect(clippy::too_many_arguments, reason = "a crossing costs more than an argument")]
     pub fn answered(
         &self,
         incoming: Incoming,
@@ -66,7 +67,8 @@ impl Held {
         if !lapsed {
             mirror(&call, ready);
         }
-        if file && asset::is_missing(&call, &response, status) {
+        // Who asks for one version wants to know what that one has.
+        if file && !private && asset::is_missing(&call, &response, status) {
             return crate::promise(call, |call| asset::answer(call, Rc::clone(ready), route, response));
         }
         answer::of_route(&call, ready, &route, &response)

@@ -1,7 +1,7 @@
 //! How the table gets here. In: KV. Out: the newest table that was ever seen and made sense, in the isolate's memory.
 //!
 //! When it is older than the refresh interval the request that notices answers from it all the same and reads KV afterwards,
-//! under `waitUntil`. Only the very first request of an isolate waits.
+//! under `waitUntil`. Only the very first request of an isolate waits, and when KV hangs no other does.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -42,8 +42,9 @@ pub(crate) fn refresh_when_due(env: &Env, call: &Call, now: Timestamp) {
     }
 }
 
-/// Waits for this isolate's first table. `None` when there is none, or KV does not answer.
-pub(crate) async fn first(env: &Env, settings: &Rc<Settings>, now: Timestamp) -> Option<Rc<Ready>> {
+/// Waits for this isolate's first table. `None` when there is none, or KV does not answer; who comes after that does not wait
+/// for it any more.
+pub(crate) async fn first(env: &Env, call: &Call, now: Timestamp) -> Option<Rc<Ready>> {
     let rest = isolate::with(|isolate| {
         let rest = isolate.trouble.is_some()
             && isolate.checked_at.is_some_and(|checked| now.since(checked) < RETRY_EVERY);
@@ -54,9 +55,14 @@ pub(crate) async fn first(env: &Env, settings: &Rc<Settings>, now: Timestamp) ->
     });
     // While nothing was ever seen, requests that arrive together all read: none may use another's pending I/O.
     if !rest && let Some(store) = store(env) {
-        let read = Box::pin(refresh(store, Rc::clone(settings)));
-        if let Either::Right(_) = select(read, Box::pin(Delay::from(FIRST_READ_MAX))).await {
+        let read = Box::pin(refresh(store, Rc::clone(&call.settings)));
+        if isolate::with(|isolate| isolate.kv_hangs) {
+            call.afterwards(read);
+        } else if let Either::Right((_, read)) = select(read, Box::pin(Delay::from(FIRST_READ_MAX))).await {
+            isolate::with(|isolate| isolate.kv_hangs = true);
             note_trouble(format!("KV did not answer within {} s", FIRST_READ_MAX.as_secs()));
+            // It may yet: were each read given up, a slow KV would never bring a table here.
+            call.afterwards(read);
         }
     }
     current()
@@ -90,6 +96,9 @@ async fn read(json: &[u8], settings: &Settings) -> Result<RoutingTable, String> 
         return Err(format!("the table belongs to environment `{}`", table.environment()));
     }
     if let Some(key) = &settings.signing_key {
+        if key.is_empty() {
+            return Err("SIGNING_KEY is bound, and empty".into());
+        }
         let Signed { message, signature } = signature::take_apart(json).map_err(|error| error.to_string())?;
         let signature = signature.ok_or("the table is not signed, and SIGNING_KEY is set")?;
         let verified = async { JsFuture::from(glue::verify(key, &signature, &message)?).await };

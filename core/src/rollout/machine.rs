@@ -105,8 +105,8 @@ struct Trouble {
 impl Rollout {
     /// Takes what came of the effect in flight and says what to do next. `now` never goes back.
     pub fn handle(&mut self, now: Timestamp, event: Event) -> Effect {
-        let state = std::mem::replace(&mut self.state, State::Finished);
-        let event = self.note_order(&state, event);
+        let mut state = std::mem::replace(&mut self.state, State::Finished);
+        let event = self.note_order(now, &mut state, event);
         match (state, event) {
             (State::Ready(begin), Event::Started) => self.begin(now, begin),
             (State::Ready(Begin::Step(_)), Event::Cancelled(why)) if self.untouched() => {
@@ -160,14 +160,16 @@ impl Rollout {
         }
     }
 
-    /// Keeps an order until the machine comes to it; what it interrupted goes on.
-    fn note_order(&mut self, state: &State, event: Event) -> Event {
+    /// Obeys an order, or keeps it until the machine comes to it; what it interrupted goes on.
+    fn note_order(&mut self, now: Timestamp, state: &mut State, event: Event) -> Event {
         let Event::Ordered(order) = event else { return event };
         self.orders.push_back(order);
         match state {
-            State::Measuring(_) | State::Asking(_) | State::Deploying { .. } | State::Undoing { .. } => {
+            State::Measuring(watch) | State::Asking(watch) => {
+                self.obey(now, watch);
                 Event::Busy
             }
+            State::Deploying { .. } | State::Undoing { .. } => Event::Busy,
             State::Ready(_)
             | State::Writing(_)
             | State::WritePause(_)

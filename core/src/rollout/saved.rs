@@ -29,6 +29,9 @@ pub struct Saved {
     /// Who judges it, with all that he has seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     judging: Option<Judging>,
+    /// Somebody has approved the next step.
+    #[serde(default)]
+    approved: bool,
 }
 
 /// Where it is.
@@ -137,6 +140,7 @@ impl Rollout {
             at: at(&self.state, self.plan.steps().len() - 1),
             full: self.full,
             judging: self.judging.clone(),
+            approved: self.approved,
         }
     }
 
@@ -147,7 +151,7 @@ impl Rollout {
     /// # Errors
     /// When the table in KV is another release's.
     pub fn resume(saved: Saved, runner: RunnerId, found: Option<&RoutingTable>) -> Result<Self, CannotStart> {
-        let Saved { plan, base, subject, release, generation, at, full, judging } = saved;
+        let Saved { plan, base, subject, release, generation, at, full, approved, judging } = saved;
         let is_base = found.map(RoutingTable::revision) == base.as_ref().map(RoutingTable::revision);
         if let Some(found) = found
             && *found.release() != release
@@ -200,6 +204,7 @@ impl Rollout {
             deadline: None,
             orders: std::collections::VecDeque::new(),
             full,
+            approved,
             paused: None,
             replies: Vec::new(),
             judging,

@@ -1,5 +1,7 @@
 //! From requests in isolates to what a reader sees: exactly once, whatever happens on the way.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
 mod memory;
 
 use std::fmt::Debug;

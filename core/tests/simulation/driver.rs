@@ -192,7 +192,7 @@ impl World {
         for (order, reply) in runner.rollout.replies() {
             self.counts.add(if reply.is_ok() { "orders obeyed" } else { "orders declined" });
             self.trace.note(self.now, &runner.name, format_args!("{order:?}: {reply:?}"));
-            runner.ledger.replied(order, &reply);
+            runner.ledger.replied(clock, order, &reply);
         }
         match &effect {
             Effect::Publish { table, urgent, .. } => self.trace.note(

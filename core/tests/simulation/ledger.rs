@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossfade_core::rollout::{
     Answer, Confirmation, Effect, Event, Evidence, Found, Gate, Measurement, OnFailure, OnInconclusive,
-    OnTimeout, Order, Outcome, Plan, Shift, Verdict, Word, WriteFailure,
+    OnTimeout, Order, Outcome, Plan, Reason, Shift, Verdict, Word, WriteFailure,
 };
 use crossfade_core::table::{ReleaseId, Revision, VariantName, Weight};
 use crossfade_core::{RoutingTable, Timestamp};
@@ -35,6 +35,14 @@ pub(crate) struct Ledger {
     /// Somebody wants it in full.
     full: bool,
     paused: bool,
+    /// Since when it is, by its own clock.
+    paused_since: Option<Timestamp>,
+    /// How long the step had been seen, pauses not counted, when it went home.
+    seen_for: Option<Duration>,
+    /// It goes on with what another one began.
+    heir: bool,
+    /// The step that was saved: an index into the plan's.
+    taken_up: Option<usize>,
     orders: usize,
     answered: usize,
 }
@@ -51,6 +59,7 @@ struct AtStep {
     undone: bool,
     approved: usize,
     agreed: usize,
+    paused_for: Duration,
 }
 
 impl Ledger {
@@ -81,6 +90,10 @@ impl Ledger {
             step: AtStep { undone: saved.contains("\"undoing\":"), ..AtStep::default() },
             full: saved.contains("\"full\":true"),
             paused: false,
+            paused_since: None,
+            seen_for: None,
+            heir: !saved.is_empty(),
+            taken_up: step_saved(saved),
             orders: 0,
             answered: 0,
         }
@@ -148,7 +161,7 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn replied(&mut self, order: Order, reply: &Result<(), String>) {
+    pub(crate) fn replied(&mut self, now: Timestamp, order: Order, reply: &Result<(), String>) {
         self.answered += 1;
         if reply.is_err() {
             return;
@@ -158,13 +171,21 @@ impl Ledger {
                 self.step.hurried = true;
                 self.step.overruled = true;
                 self.step.approved += 1;
-                self.paused = false;
+                self.unpaused(now);
                 self.full |= order == Order::PromoteFull;
             }
-            Order::Pause => self.paused = true,
-            Order::Resume => self.paused = false,
+            Order::Pause => {
+                self.paused = true;
+                self.paused_since = Some(now);
+            }
+            Order::Resume => self.unpaused(now),
             Order::Approve => self.step.approved += 1,
         }
+    }
+
+    fn unpaused(&mut self, now: Timestamp) {
+        self.paused = false;
+        self.step.paused_for += self.paused_since.take().map_or(Duration::ZERO, |since| now.since(since));
     }
 
     /// What the machine wants done.
@@ -224,9 +245,18 @@ impl Ledger {
             format!("revision {}: {}", table.revision(), share(table))
         })?;
         let settled = self.settles(table);
+        if let (None, false, Some(step)) = (&last, urgent || settled || self.is_fleet(), self.taken_up) {
+            let there = Shift::Canary(share(table)) == self.plan.steps()[step].shift;
+            Rule::TakeoversGoOn.check(there, || format!("{} where step {step} was saved", share(table)))?;
+        }
         if !self.home_begun && !urgent && self.goes_on(last.as_ref(), table, settled) {
             self.leaves_step(now, last.as_ref(), table, settled)?;
             self.step = AtStep::default();
+        }
+        if urgent && !self.home_begun {
+            let paused = self.paused_since.map_or(Duration::ZERO, |since| now.since(since));
+            let seen_for = self.step.seen_at.map(|seen| now.since(seen));
+            self.seen_for = seen_for.map(|time| time.saturating_sub(self.step.paused_for + paused));
         }
         self.home_begun |= urgent;
         let is_fleet = self.is_fleet();
@@ -293,6 +323,10 @@ impl Ledger {
     fn ends(&self, outcome: &Outcome) -> Result<(), Broken> {
         let seen = matches!(self.last_event, Some(Event::Confirmed(Confirmation::Served)));
         let says_so = matches!(outcome, Outcome::Promoted | Outcome::RolledBack(_));
+        if let (Outcome::RolledBack(Reason::NotApproved { within, .. }), false) = (outcome, self.heir) {
+            let in_time = self.seen_for >= Some(*within);
+            Rule::GatesHaveTheirTime.check(in_time, || format!("{:?} of {within:?}", self.seen_for))?;
+        }
         Rule::EndsAreSeen.check(seen || !says_so, || format!("{outcome:?} after {:?}", self.last_event))
     }
 
@@ -314,6 +348,12 @@ impl Ledger {
         }
         stable != self.stable_before.as_ref()
     }
+}
+
+/// The step of a record, unless its runner was on the way home.
+fn step_saved(saved: &str) -> Option<usize> {
+    let saved: serde_json::Value = serde_json::from_str(saved).ok()?;
+    usize::try_from(saved["at"]["step"].as_u64()?).ok()
 }
 
 /// What the new version has of the visitors.

@@ -16,6 +16,8 @@ pub(crate) enum Rule {
     HoldsBeginWhenSeen,
     /// A step with a gate begins only after it was opened: approved, agreed to by the hook, or timed out where that counts as yes.
     GatesAreKept,
+    /// Nobody goes home for want of an approval before its time is over, pauses not counted.
+    GatesHaveTheirTime,
     /// A release that was paused by order goes no further until it is resumed or promoted.
     PausesHold,
     /// After somebody else's table was seen, nothing more is written.
@@ -62,6 +64,8 @@ pub(crate) enum Rule {
     NothingIsLeftOver,
     /// Two runners of one release that live at the same time never both promote, with different tables.
     OneIsPromoted,
+    /// Whoever takes a release over goes on from the step that was saved, never from the beginning.
+    TakeoversGoOn,
     /// A release can be taken over as long as it has not ended.
     CanBeResumed,
 }

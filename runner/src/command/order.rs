@@ -38,7 +38,7 @@ pub(super) fn run(session: Session, word: Word, arguments: &Say) -> Result<(), E
     match session.ledger.current()? {
         Some(record) if record.ended.is_none() => say(session, record, word, arguments),
         // A release that ended stuck, or whose record is lost, has left weights that nobody brings home.
-        _ if word == Word::Abort && rollback::is_shifted(&session)? => rollback::home(&session),
+        _ if word == Word::Abort && rollback::is_shifted(&session)? => rollback::home(session),
         Some(Record { ended: Some(ended), id, version, .. }) => Err(Error::Usage(format!(
             "nothing is in flight: release {id} of {version} has ended ({})",
             ended.outcome
@@ -112,8 +112,14 @@ fn tell(session: &Session, letter: &Letter, record: &Record) -> Result<(), Error
         (current.heard.as_ref() == Some(&letter.id)).then_some(())
     })?;
     if heard.is_none() {
+        if let Some(Record { ended: Some(ended), id, .. }) =
+            session.ledger.current()?.filter(|it| it.id == record.id)
+        {
+            phase.failed(format!("release {id} has ended meanwhile"));
+            return Err(Error::Usage(format!("release {id} has ended meanwhile: {}", ended.text)));
+        }
         phase.failed(format!("the runner of release {} does not listen", record.id));
-        return Err(deaf(session, record)?);
+        return Err(deaf(session, record, command)?);
     }
     let within = ANSWER_WITHIN + listen_every;
     let answered = until(session, within, |current| {
@@ -125,13 +131,21 @@ fn tell(session: &Session, letter: &Letter, record: &Record) -> Result<(), Error
             phase.failed_because(&format!("release {} was told to {command}", record.id), &why);
             return Err(Error::Usage(format!("release {} did not {command}: {why}", record.id)));
         }
-        None => {
-            phase.failed(format!("release {} has ended or does not answer", record.id));
-            return Err(Error::Usage(format!(
-                "release {} did not answer; `crossfade status` shows what it does",
-                record.id
-            )));
-        }
+        None => match session.ledger.current()? {
+            // A fleet's batch is being replaced: that is not left half way for a word.
+            Some(Record { ended: None, id, stage: Some(stage), .. }) if id == record.id => {
+                phase
+                    .done(format!("release {id} has heard to {command}, and does when it is over ({stage})"));
+                return Ok(());
+            }
+            Some(_) | None => {
+                phase.failed(format!("release {} has ended or does not answer", record.id));
+                return Err(Error::Usage(format!(
+                    "release {} did not answer; `crossfade status` shows what it does",
+                    record.id
+                )));
+            }
+        },
     }
     if letter.order == Word::Abort {
         let end = until(session, END_WITHIN, |current| current.ended.clone())?;
@@ -143,13 +157,13 @@ fn tell(session: &Session, letter: &Letter, record: &Record) -> Result<(), Error
 }
 
 /// That a runner does not hear, and what to do if it is dead.
-fn deaf(session: &Session, record: &Record) -> Result<Error, Error> {
+fn deaf(session: &Session, record: &Record, command: &str) -> Result<Error, Error> {
     let record = session.ledger.current()?.unwrap_or_else(|| record.clone());
     let Record { id, version, runner, expires_at, .. } = &record;
     Ok(Error::InCharge {
         text: format!(
             "the runner of release {id} of {version} ({runner}) does not hear what it is told, and counts as alive until {}; if \
-             you know that it is dead, --runner-is-dead takes the release over now",
+             you know that it is dead, `crossfade {command} --runner-is-dead` takes the release over now",
             report::time_of_day(*expires_at)
         ),
         until: *expires_at,

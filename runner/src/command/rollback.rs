@@ -8,27 +8,42 @@ use std::time::Duration;
 use crossfade_core::RoutingTable;
 use crossfade_core::table::{Draft, ReleaseId, Variant, Weight};
 
-use super::{Session, back};
-use crate::cli::Rollback;
+use super::{Session, back, order};
+use crate::cli::{Rollback, Say};
 use crate::drive::shares;
 use crate::edge::Edge;
 use crate::error::Error;
+use crate::orders::{Letter, Word, speaker};
 use crate::record::{Ended, Record, runner_name};
 use crate::release::{self, Back, is_settled_fleet, new_release_id, table_in_force, write_table};
 use crate::report;
 
-pub(super) fn run(session: &Session, arguments: &Rollback) -> Result<(), Error> {
+pub(super) fn run(session: Session, arguments: &Rollback) -> Result<(), Error> {
+    if let Rollback { to: None, force: false, abandoned: false } = arguments
+        && session.ledger.current()?.is_some_and(|record| record.in_charge(report::now()))
+    {
+        // Home is what the version before means while a release moves traffic, and its runner knows the way.
+        return order::run(
+            session,
+            Word::Abort,
+            &Say { why: Some("rollback".into()), runner_is_dead: false },
+        );
+    }
     let edge = session.edge()?;
-    let table = table_in_force(session)?
+    let table = table_in_force(&session)?
         .ok_or_else(|| Error::Usage("there is no routing table yet, so nothing to roll back".into()))?;
     if arguments.abandoned {
-        if !abandoned_by_us(session, &table)? {
+        if !abandoned_by_us(&session, &table)? {
             session.reporter.warn("nothing that this run began is in flight; nothing was changed");
             return Ok(());
         }
     } else {
-        refuse_while_in_charge(session, arguments.force)?;
+        refuse_while_in_charge(&session, arguments.force)?;
     }
+    if let Some(record) = fleet_in_flight(&session, &table) {
+        return undo_fleet(session, record, arguments);
+    }
+    let session = &session;
     let release = new_release_id();
     let target = match &arguments.to {
         Some(wanted) if is_settled_fleet(session, &table) => {
@@ -51,7 +66,7 @@ pub(super) fn is_shifted(session: &Session) -> Result<bool, Error> {
 }
 
 /// `crossfade abort` with nobody in charge of the weights in flight.
-pub(super) fn home(session: &Session) -> Result<(), Error> {
+pub(super) fn home(session: Session) -> Result<(), Error> {
     run(session, &Rollback { to: None, force: false, abandoned: false })
 }
 
@@ -72,6 +87,34 @@ pub(super) fn forward(session: &Session) -> Result<(), Error> {
     }
     let target = version_before(&table, &release)?;
     write(session, &edge, &table, &target, &release)
+}
+
+/// A rolling release that has not ended, with its weights in force.
+fn fleet_in_flight(session: &Session, table: &RoutingTable) -> Option<Record> {
+    table.lease()?;
+    let in_flight = |record: &Record| {
+        let of_a_fleet = record.saved.is_some() && record.before.is_some();
+        record.ended.is_none() && of_a_fleet && record.id == table.release().as_str()
+    };
+    // Whose record cannot be read leaves what the table says.
+    session.ledger.current().ok().flatten().filter(in_flight)
+}
+
+/// One write would send everybody to a single instance and leave the others as they are, and nobody could resume the release
+/// any more: it is taken over and goes home.
+fn undo_fleet(session: Session, record: Record, arguments: &Rollback) -> Result<(), Error> {
+    if let Some(wanted) = &arguments.to {
+        let Record { id, version, .. } = &record;
+        return Err(Error::Usage(format!(
+            "`--to {wanted}` leads everybody to one origin, and release {id} of {version} is a fleet's: `crossfade rollback` \
+             brings it back first"
+        )));
+    }
+    let whose = Letter::new(&record.id, Word::Abort, Some("rollback"), speaker()).whose();
+    match release::resume(session, record, Word::Abort, &whose) {
+        Err(Error::RolledBack(_)) => Ok(()),
+        result => result,
+    }
 }
 
 /// Brings a fleet to what it was before its last release: in one write when nothing was overwritten, else by a rolling release.

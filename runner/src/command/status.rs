@@ -181,8 +181,9 @@ fn in_flight(record: &Record, now: crossfade_core::Timestamp) -> String {
         lines.push(format!("  last told to {} {}{refused}", answered.order.command(), answered.by));
     }
     let commands: &[&str] = match (&record.stage, record.in_charge(now)) {
+        (Some(stage), false) if stage.waits_for_approval() => &["approve", "resume", "abort"],
         (_, false) => &["resume", "abort"],
-        (Some(Stage::Waiting { gate, .. }), true) if gate == "approval" => &["approve", "pause", "abort"],
+        (Some(stage), true) if stage.waits_for_approval() => &["approve", "pause", "abort"],
         (Some(Stage::Paused { .. }), true) => &["resume", "promote", "abort"],
         (Some(Stage::Watching { .. } | Stage::Waiting { .. }), true) => &["promote", "pause", "abort"],
         (Some(Stage::GoingHome { .. } | Stage::Settling), true) => &[],

@@ -1,6 +1,6 @@
 //! Going on with a release whose runner has died: from the step that it was at, by the configuration that it began with.
 
-use crossfade_core::rollout::{Rollout, Subject};
+use crossfade_core::rollout::{Rollout, Stage, Subject};
 use crossfade_core::table::{Owner, ReleaseId, VariantName, Version};
 
 use super::charge::Claim;
@@ -34,6 +34,11 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     let session = &session;
     let of = format!("release {} of {}", record.id, record.version);
     let why_not = |why: &str| Error::Usage(format!("{of} {why}: deploy again"));
+    let waits_for_approval = record.stage.as_ref().is_some_and(Stage::waits_for_approval);
+    if word == Word::Approve && !waits_for_approval {
+        let text = format!("no step of {of} waits for an approval: `crossfade resume` goes on with it");
+        return Err(Error::Usage(text));
+    }
     let saved = record.saved.clone().ok_or_else(|| why_not("stopped before any visitor met it"))?;
     let damaged = |error: crossfade_core::table::TableError| Error::Record {
         key: format!("release:{}", session.environment),
@@ -57,6 +62,8 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     }
     let runner = new_runner_id();
     let rollout = Rollout::resume(saved, runner, found.as_ref())?.above(served);
+    let approves = waits_for_approval && matches!(word, Word::Approve | Word::Promote);
+    let rollout = if approves { rollout.approved() } else { rollout };
 
     let asker = super::asker(session, &version, &release)?;
     let stable_version = record.stable_version.clone();
@@ -81,7 +88,7 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     match (word, word.order()) {
         (Word::Abort, _) | (_, None) => session.cancel.cancel(&format!("aborted {whose}")),
         // It is being gone on with: that is what was said.
-        (Word::Resume, _) => {}
+        (Word::Resume | Word::Approve, _) => {}
         (_, Some(order)) => charge.inbox.put(order),
     }
     let result = match rollout.subject() {

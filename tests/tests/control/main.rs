@@ -5,6 +5,7 @@
 
 mod canary;
 mod dead;
+mod heirs;
 mod orders;
 mod second;
 mod status;

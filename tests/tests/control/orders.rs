@@ -80,6 +80,7 @@ approve_within = "2s""#,
     );
     let mut running = stage.begin();
     stage.until_held(&mut running, "0 %");
+    running.until("step 2 waits for approval, until 2");
     // Nobody meets it yet, and who decides can look at it all the same.
     assert_eq!((stage.weight(), stage.site.served_version()), (0, "1.0.0".into()));
     stage.site.run(&["approve"]).expect(0).prints(&["was told to approve, and does"]);
@@ -132,4 +133,23 @@ fn before_traffic_moves(stage: &Stage) -> Running {
     let mut running = stage.begin();
     running.until_phase("prepare");
     running
+}
+
+#[test]
+fn an_order_does_not_wait_for_a_hook_that_takes_its_time() {
+    let stage = Stage::new(STEPS);
+    stage.site.append("[hooks]\nconfirm_traffic_increase = [{ run = \"sleep 3072\", timeout = \"1h\" }]\n");
+    let mut running = stage.begin();
+    running.until("asking confirm-traffic-increase");
+    stage.site.run(&["pause", "--why", "lunch"]).expect(0).prints(&["was told to pause, and does"]);
+    running.until("paused at 0 % (by order)");
+    assert_eq!(stage.record()["answered"]["order"], "pause");
+    // While a release is in flight, the version before is home.
+    stage
+        .site
+        .run(&["rollback"])
+        .expect(0)
+        .prints(&["rolled back 2.0.0: cancelled: aborted by ", "rollback"]);
+    running.end().expect(4);
+    assert_eq!(stage.written(), [(0, true), (0, false)]);
 }

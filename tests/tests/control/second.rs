@@ -28,6 +28,23 @@ fn a_second_release_waits_for_the_first() {
 }
 
 #[test]
+fn a_second_release_waits_until_a_dead_ones_lease_has_run_out() {
+    let stage = Stage::new("steps = [{ weight = \"50%\", hold = \"3s\" }]\nsecond = \"queue\"");
+    let mut first = stage.begin();
+    stage.until_held(&mut first, "50 %");
+    first.signal(rustix::process::Signal::KILL);
+    first.end();
+    // Its record is the first that runs out, as it is by default.
+    stage.site.edit("release:production", |record| record["expires_at"] = record["started_at"].clone());
+    let lease = stage.site.table().lease().unwrap().expires_at;
+    let mut second = stage.begin();
+    second.until("has left shifted");
+    second.end().expect(0);
+    assert!(stage.site.table().updated_at() > lease);
+    assert_eq!(stage.site.served_version(), "2.0.0");
+}
+
+#[test]
 fn a_second_release_takes_the_place_of_the_first() {
     let stage = Stage::new("steps = [{ weight = \"50%\", hold = \"1h\" }]\nsecond = \"supersede\"");
     let mut first = stage.begin();

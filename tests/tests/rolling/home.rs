@@ -245,3 +245,22 @@ fn when_the_program_is_killed_everybody_goes_to_an_instance_that_is_well_and_ano
     assert!(fleet.site.table().lease().is_none());
     fleet.nobody_met_a_busy_one();
 }
+
+#[test]
+fn a_rollback_undoes_what_a_program_that_was_killed_has_begun() {
+    let fleet = Fleet::new(4, 1);
+    fleet.instances[1].mark("slow", "12");
+    let running = begin(&fleet, &["deploy", "--as", "1.1.0"]);
+    until("the second batch is being replaced", || fleet.instances[1].is_busy());
+    fleet.site.run(&["rollback"]).expect(5).says(&["is in charge", "--force"]);
+    running.signal(Signal::KILL);
+    running.end();
+    fleet.instances[1].mark("slow", "0.2");
+    fleet.site.run(&["rollback", "--force", "--to", "1.0.0"]).expect(2).says(&["is a fleet's"]);
+    fleet.site.run(&["rollback", "--force"]).expect(0);
+    is_home(&fleet);
+    let logs: Vec<_> = fleet.instances.iter().map(crossfade_tests::Instance::log).collect();
+    assert_eq!(logs[0], ["deploy 1.1.0", "rollback 1.0.0"]);
+    assert_eq!(logs[2..], [[""; 0], [""; 0]]);
+    assert_eq!(fleet.site.document("release:production")["ended"]["outcome"], "rolled-back");
+}

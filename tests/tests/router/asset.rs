@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use crossfade_sandbox::CONTROL_TOKEN;
 use crossfade_tests::origin::Origin;
 use serde_json::json;
 
@@ -246,8 +247,9 @@ fn a_start_page_in_place_of_what_a_browser_wants_a_script_for_is_a_missing_file(
         ("script", "/nobody.js", "green"),
         ("document", "/app.js", "green"),
         ("iframe", "/app.js", "green"),
-        ("empty", "/app.js", "green"),
-        ("", "/app.js", "green"),
+        ("empty", "/app.js", "blue"),
+        ("", "/app.js", "blue"),
+        ("", "/app", "green"),
     ] {
         let answer = edge.get(path, &[("sec-fetch-dest", dest)]);
         assert_eq!(
@@ -258,6 +260,18 @@ fn a_start_page_in_place_of_what_a_browser_wants_a_script_for_is_a_missing_file(
         assert_eq!(answer.crossfade().contains("fallback"), body == "blue", "{dest} {path}");
     }
     assert_eq!(edge.ask("POST", "/app.js", &[("sec-fetch-dest", "script")], b"").text(), "green");
+}
+
+#[test]
+fn who_asks_for_one_version_learns_what_that_one_lacks() {
+    let sites = Sites::new(Missing::NotFound);
+    let edge = sites.edge();
+    for variant in ["green", "blue"] {
+        let headers = [("crossfade-variant", variant), ("crossfade-token", CONTROL_TOKEN)];
+        let answer = edge.get(&own("older"), &headers);
+        assert_eq!((answer.status, answer.variant()), (404, variant));
+        assert_eq!(sites.asked(), [variant]);
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Who answers when the table is of no use: the last good one, then `DEFAULT_ORIGIN`, then a clear 503.
 
+use std::time::{Duration, Instant};
+
 use crossfade_sandbox::{KvFault, Sandbox};
 use crossfade_tests::origin::Origin;
 use serde_json::{Value, json};
@@ -127,7 +129,24 @@ fn a_kv_that_never_answers_the_first_read_leads_to_the_default_origin() {
     edge.sandbox.set_kv_fault(KvFault { hang: true, ..KvFault::default() });
     assert_eq!(edge.get("/", &[]).text(), "default");
     assert_eq!(edge.status()["trouble"], "KV did not answer within 3 s");
+    // Whoever comes next does not wait those three seconds again, one after the other.
+    let asked = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(edge.get("/", &[]).text(), "default");
+    }
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
     edge.sandbox.clear_faults();
+    edge.until_revision(1);
+    assert_eq!(edge.get("/", &[]).text(), "variant");
+}
+
+#[test]
+fn a_kv_that_is_slower_than_a_first_request_waits_still_brings_the_table() {
+    let (origin, fallback) = (Origin::saying("variant"), Origin::saying("default"));
+    let edge = Edge::with(|options| options.default_origin = Some(fallback.url()));
+    edge.put(&only(1, &origin));
+    edge.sandbox.set_kv_fault(KvFault { delay_ms: 4000, ..KvFault::default() });
+    assert_eq!(edge.get("/", &[]).text(), "default");
     edge.until_revision(1);
     assert_eq!(edge.get("/", &[]).text(), "variant");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crossfade_sandbox::KvFault;
 use crossfade_tests::origin::Origin;
 use serde_json::json;
 
@@ -38,6 +39,19 @@ fn when_the_lease_has_run_out_everybody_is_home_at_that_millisecond() {
 
     edge.sandbox.restart_router().unwrap();
     assert_eq!(edge.get("/", &[]).text(), "blue", "a fresh isolate sees it the same way");
+}
+
+#[test]
+fn a_lease_that_runs_out_while_a_fresh_isolate_waits_for_its_table_has_run_out() {
+    let (blue, green) = (Origin::saying("blue"), Origin::saying("green"));
+    let edge = Edge::with(|options| options.refresh_seconds = 3600);
+    edge.sandbox.set_kv_fault(KvFault { delay_ms: 1500, ..KvFault::default() });
+    let ends = now().plus(Duration::from_millis(700));
+    let mut routing = table(7, &blue, &green, 10_000);
+    routing["lease"] = json!({ "expires_at": ends.to_string() });
+    edge.put(&routing);
+    let answer = edge.get("/", &[]);
+    assert_eq!(answer.crossfade(), r#"variant="blue", version="1.4.2", revision=7, lapsed"#);
 }
 
 #[test]

@@ -115,6 +115,37 @@ fn a_dead_canary_with_every_default_costs_no_visitor_anything() {
     }
 }
 
+/// Requests that are under way together fail together: more of them than a budget allows, before the breaker knows.
+#[test]
+fn a_dead_canary_costs_nobody_anything_however_many_ask_at_once() {
+    const VISITORS: usize = 60;
+    let blue = Origin::saying("fine");
+    let green = Origin::new(|received, wire| {
+        if received.target == "/hangs" {
+            return wire.wait_for_the_end();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        wire.answer("500 Internal Server Error", &[("connection", "close")], "oops");
+        wire.close();
+    });
+    for path in ["/500", "/hangs"] {
+        let edge = Edge::settled(&canary(&blue, &green, json!({ "rescue": { "deadline_ms": 500 } })));
+        edge.status();
+        let mut clients: Vec<_> = (0..VISITORS).map(|_| edge.connect()).collect();
+        for client in &clients {
+            client.request("GET", path, &[], b"");
+        }
+        for client in &mut clients {
+            let answer = client.answer("GET");
+            assert_eq!((answer.status, answer.variant()), (200, "blue"), "{path}");
+        }
+        let tally = edge.tally("green");
+        assert!(tally["requests"].as_u64().unwrap() > ALWAYS, "{tally}");
+        assert_eq!(tally["failures"], tally["requests"], "{tally}");
+        assert_eq!(tally["rescued"], tally["requests"], "{tally}");
+    }
+}
+
 #[test]
 fn what_may_have_changed_something_is_asked_once_and_its_failure_stands() {
     let (blue, green) = (Origin::saying("fine"), failing());

@@ -134,10 +134,24 @@ fn nothing_of_a_signed_table_can_be_changed() {
 #[test]
 fn a_router_without_a_key_takes_any_signature_for_none() {
     let good = Origin::saying("good");
-    for key in [None, Some(String::new())] {
-        let edge = Edge::with(|options| options.signing_key = key);
-        edge.put(&signed(&table(1, &good, &good, 0), "whatever"));
-        assert_eq!(edge.get("/", &[]).text(), "good");
+    let edge = Edge::with(|options| options.signing_key = None);
+    edge.put(&signed(&table(1, &good, &good, 0), "whatever"));
+    assert_eq!(edge.get("/", &[]).text(), "good");
+}
+
+#[test]
+fn a_guard_that_is_bound_but_empty_lets_nothing_pass() {
+    let (good, default) = (Origin::saying("good"), Origin::saying("default"));
+    for (key, allowed, why) in
+        [(Some(""), None, "SIGNING_KEY is bound, and empty"), (None, Some(" , "), "ALLOWED_ORIGINS")]
+    {
+        let mut edge = Edge::with(|options| {
+            options.signing_key = key.map(str::to_owned);
+            options.default_origin = Some(default.url());
+            options.allowed_origins = allowed.map(str::to_owned);
+        });
+        refuses(&mut edge, &signed(&table(1, &good, &good, 5000), "guessed"), why);
+        assert_eq!(edge.get("/", &[]).text(), "default");
     }
 }
 

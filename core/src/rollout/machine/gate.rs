@@ -12,7 +12,7 @@ pub(super) struct Waiting {
     /// How many are open.
     index: usize,
     /// Since when the next one is closed.
-    since: Option<Timestamp>,
+    pub(super) since: Option<Timestamp>,
     /// When to ask a hook again.
     ask_at: Option<Timestamp>,
 }
@@ -42,6 +42,10 @@ impl Rollout {
         while let Some(gate) = self.gate(watch) {
             let waited = now.since(*watch.waiting.since.get_or_insert(now));
             match gate {
+                Gate::Approval { .. } if self.approved => {
+                    self.approved = false;
+                    self.open(now, watch);
+                }
                 Gate::Approval { within, on_timeout: OnTimeout::Abort } if waited >= within => {
                     return Passage::Refused(Reason::NotApproved { step, within });
                 }

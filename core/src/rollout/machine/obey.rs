@@ -33,7 +33,7 @@ impl Rollout {
         if pause.by_verdict {
             watch.measure_anew(now);
         }
-        self.unpaused(now, &pause);
+        self.unpaused(now, watch, &pause);
         Ok(())
     }
 
@@ -53,16 +53,19 @@ impl Rollout {
             if pause.by_verdict {
                 watch.overrule();
             }
-            self.unpaused(now, &pause);
+            self.unpaused(now, watch, &pause);
         }
         watch.hurried = true;
         // An approval that is not waited for yet is not given by the way.
         let _ = self.approve(now, watch);
     }
 
-    /// Time in which it was paused does not count; after a pause for being late, all of it is granted once more.
-    fn unpaused(&mut self, now: Timestamp, pause: &Pause) {
-        self.extend_deadline(now.since(pause.since));
+    /// Time in which it was paused does not count, not for a gate that is waited for either; after a pause for being late, all of
+    /// it is granted once more.
+    fn unpaused(&mut self, now: Timestamp, watch: &mut Watch, pause: &Pause) {
+        let paused = now.since(pause.since);
+        watch.waiting.since = watch.waiting.since.map(|since| since.plus(paused));
+        self.extend_deadline(paused);
         if self.deadline.is_some_and(|at| now >= at) {
             self.deadline = Some(now.plus(self.plan.deadline()));
         }

@@ -72,6 +72,16 @@ pub enum Stage {
     Resting,
 }
 
+/// What the gate is called that a person opens.
+const APPROVAL: &str = "approval";
+
+impl Stage {
+    /// Whether somebody has to approve what comes next.
+    pub fn waits_for_approval(&self) -> bool {
+        matches!(self, Self::Waiting { gate, .. } if gate == APPROVAL)
+    }
+}
+
 impl Rollout {
     /// Where it is.
     pub fn stage(&self) -> Stage {
@@ -121,7 +131,7 @@ impl Rollout {
                     Gate::Hook(_) => None,
                 };
                 let name = match gate {
-                    Gate::Approval { .. } => "approval".to_owned(),
+                    Gate::Approval { .. } => APPROVAL.to_owned(),
                     Gate::Hook(hook) => hook.to_string(),
                 };
                 let step = self.after(step);

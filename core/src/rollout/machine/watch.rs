@@ -114,6 +114,7 @@ impl Rollout {
         if let Shift::Restore(batch) = self.plan.steps()[watch.step].shift {
             self.vouch_for(batch);
         }
+        self.approved = false;
         self.go_to(now, self.after(watch.step))
     }
 

@@ -42,6 +42,18 @@ fn an_approval_opens_the_gate_at_once_and_only_when_it_is_waited_for() {
 }
 
 #[test]
+fn an_approval_does_not_time_out_while_it_is_paused() {
+    // It waits from 10 s on, for 600 s, 900 of which it is paused: nobody who resumes it loses what was left.
+    let paused = |scenario: Scenario| scenario.ordered(300, Order::Pause).ordered(1_200, Order::Resume);
+    let mut scenario = paused(gated(&[approval(600, OnTimeout::Abort)])).ordered(1_400, Order::Approve);
+    assert_eq!(scenario.run(), Outcome::Promoted);
+
+    let mut scenario = paused(gated(&[approval(600, OnTimeout::Promote)]));
+    assert_eq!(scenario.run(), Outcome::Promoted);
+    assert!((1_510..1_550).contains(&scenario.sent_at(10_000).as_secs()), "{:?}", scenario.sent_at(10_000));
+}
+
+#[test]
 fn an_approval_times_out_although_the_verdict_has_become_undecided() {
     let undecided = || Verdict::Inconclusive("too few requests".into());
     let verdicts = std::iter::once(Verdict::Pass).chain(std::iter::repeat_with(undecided).take(1_000));

@@ -53,6 +53,24 @@ fn a_canary_goes_on_from_the_step_that_it_was_at() {
 }
 
 #[test]
+fn an_approval_by_whoever_takes_over_holds_until_the_step_has_been_held_anew_and_for_one_step() {
+    let gates = vec![Gate::Approval { within: Duration::from_secs(600), on_timeout: OnTimeout::Abort }];
+    let second = Step { gates: gates.clone(), ..step(50, 10) };
+    let draft =
+        Draft { steps: vec![step(5, 60), second, Step { gates, ..step(100, 0) }], ..Draft::default() };
+    let dying = Scenario::from(rollout(Plan::new(draft).unwrap(), Some(base())));
+    let mut scenario = goes_on(dying, |effect| matches!(effect, Effect::Measure { step: 0, .. }));
+    scenario.rollout = scenario.rollout.approved();
+    // It stays approved when the next runner dies as well.
+    scenario = goes_on(scenario, |effect| matches!(effect, Effect::Measure { step: 0, .. }));
+    let began = scenario.now;
+    let outcome = Outcome::RolledBack(Reason::NotApproved { step: 2, within: Duration::from_secs(600) });
+    assert_eq!(scenario.run(), outcome);
+    assert!(scenario.sent.contains(&(5_000, true)), "{:?}", scenario.sent);
+    assert!(scenario.now.since(began) >= Duration::from_secs(60 + 10 + 600));
+}
+
+#[test]
 fn one_on_its_way_home_goes_on_home() {
     let failing = Scenario::new(STEPS).measured([fail()]);
     let mut scenario = goes_on(failing, |effect| matches!(effect, Effect::Publish { urgent: true, .. }));
