@@ -11,6 +11,7 @@
 //! | [`rollout`] | what happened | what to do next |
 //! | [`counters`] | how requests ended | exact counts of any time |
 //! | [`analysis`] | what was counted, interval by interval | fail, pass, or what is missing |
+//! | [`alert`] | what was counted, look by look | what people have to know, told once |
 //! | [`probe`] | an expectation and an answer | a measurement |
 //!
 //! There is no I/O, no clock, no randomness and no environment in this crate: `core/clippy.toml` forbids them.
@@ -18,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod alert;
 pub mod analysis;
 pub mod asset;
 pub mod assign;

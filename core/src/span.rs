@@ -1,6 +1,7 @@
 //! Lengths of time as people write them.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -11,10 +12,16 @@ pub struct Span(pub Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong =
-            || de::Error::custom(format!("`{text}` is not a duration such as 500ms, 90s, 5m or 1h 30m"));
-        humantime::parse_duration(&text).map(Self).map_err(|_| wrong())
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a duration such as 500ms, 90s, 5m or 1h 30m");
+        humantime::parse_duration(text).map(Self).map_err(|_| wrong())
     }
 }
 

@@ -9,6 +9,12 @@ use crate::command;
 use crate::error::explain;
 use crate::report::{Mode, Reporter};
 
+mod pages;
+mod when;
+
+pub(crate) use pages::{Pages, PagesDeploy};
+pub(crate) use when::When;
+
 /// Zero-downtime, reversible deploys to Cloudflare Pages.
 ///
 /// A router Worker sends each visitor to a version of your site according to one small document in Workers KV. This
@@ -36,7 +42,7 @@ const EXIT_CODES: &str = "Exit codes:
   6  stuck: needs a person; the message says what traffic does";
 
 /// What all commands share.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// The configuration file.
     #[arg(
@@ -106,14 +112,25 @@ pub(crate) enum Command {
     Status(Status),
     /// List the releases that ended, newest first.
     History(History),
+    /// Tell how releases went, or what happened in one of them, as text, Markdown, or a page with pictures.
+    Report(Report),
+    /// Watch what visitors get, of every environment, and raise alerts, until a signal ends it.
+    Monitor(Monitor),
     /// Set the weights by hand, with the same invariants as a release.
     Weights(Weights),
     /// Run the health checks and smoke tests against a URL, and nothing else.
     Check(Check),
+    /// Deployments of Cloudflare Pages alone, without the router.
+    #[command(subcommand)]
+    Pages(Pages),
     /// Check the configuration file, and nothing else.
     Validate,
-    /// Print the JSON Schema of the configuration file.
-    Schema,
+    /// Print the JSON Schema of the configuration file, or of what notifications are told.
+    Schema {
+        /// Of the events: JSON lines, files, webhooks.
+        #[arg(long)]
+        events: bool,
+    },
     /// Print a completion script.
     Completions {
         /// For which shell.
@@ -131,6 +148,9 @@ pub(crate) struct Deploy {
     /// What Cloudflare's dashboard calls the deployment.
     #[arg(short, long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
+    /// When it has ended, write its report there: report.html, report.md, timeline.svg.
+    #[arg(long, env = "CROSSFADE_REPORT", value_name = "DIRECTORY")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -189,6 +209,35 @@ pub(crate) struct History {
     /// How many.
     #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
     pub(crate) limit: usize,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Report {
+    /// What happened in one release, by its id (`rel-…`) or version, rather than how releases went in a period.
+    #[arg(value_name = "RELEASE")]
+    pub(crate) release: Option<String>,
+    /// The period's beginning: so long ago (`7d`, `12h`), a date, or an RFC 3339 time.
+    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    pub(crate) from: When,
+    /// Its end. Default: now.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) to: Option<When>,
+    /// As Markdown, for a job summary or a chat.
+    #[arg(long)]
+    pub(crate) markdown: bool,
+    /// Write the release's report as a page that needs nothing else.
+    #[arg(long, value_name = "FILE", requires = "release")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write the release's picture; with `--markdown` the text refers to it.
+    #[arg(long, value_name = "FILE", requires = "release")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Monitor {
+    /// Only these environments.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) only: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,17 +1,22 @@
 //! Each command: what it does is here, how it does it is below.
 
-use crate::cli::{Command, Global};
+use crate::cli::{Command, Global, Pages};
 use crate::config::Config;
 use crate::error::Error;
+use crate::notice::Notice;
 use crate::orders::Word;
 use crate::report::{Mode, counted, now};
 
 mod back;
+mod by_hand;
 mod check;
 mod deploy;
 mod history;
+mod monitor;
 mod order;
+mod pages;
 mod question;
+pub(crate) mod report;
 mod rollback;
 mod session;
 mod settings;
@@ -22,7 +27,11 @@ pub use session::Session;
 
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
     match command {
-        Command::Deploy(arguments) => deploy::run(&Session::open(global)?, arguments),
+        Command::Deploy(arguments) => {
+            let mut session = Session::open(global)?;
+            session.report.clone_from(&arguments.report);
+            deploy::run(&session, arguments)
+        }
         Command::Rollout(arguments) => deploy::rollout(&Session::open(global)?, arguments),
         Command::Promote(arguments) => order::promote(Session::open(global)?, arguments),
         Command::Abort(say) => order::run(Session::open(global)?, Word::Abort, say),
@@ -43,12 +52,18 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
             let arguments = arguments.clone();
             ask(Session::open(global)?, move |session| history::run(session, &arguments))
         }
+        Command::Report(arguments) => {
+            let arguments = arguments.clone();
+            ask(Session::open(global)?, move |session| report::run(session, &arguments))
+        }
+        Command::Monitor(arguments) => monitor::run(global, arguments),
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
+        Command::Pages(Pages::Deploy(arguments)) => pages::deploy(global, arguments),
         Command::Validate => validate(global),
-        Command::Schema => {
-            let schema = serde_json::to_string_pretty(&Config::schema()).unwrap_or_default();
-            print(&schema);
+        Command::Schema { events } => {
+            let schema = if *events { Notice::schema() } else { Config::schema() };
+            print(&serde_json::to_string_pretty(&schema).unwrap_or_default());
             Ok(())
         }
         Command::Completions { .. } => Ok(()),

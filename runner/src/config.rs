@@ -16,6 +16,8 @@ use crate::smoke::SmokeTest;
 mod analysis;
 mod hooks;
 mod instances;
+mod monitor;
+mod notifications;
 mod requests;
 mod rollout;
 mod router;
@@ -26,14 +28,16 @@ pub use analysis::{AnalysisConfig, JudgeKind, MetricConfig};
 pub use crossfade_core::Span;
 pub use hooks::{Action, Command, Hook, Hooks, Webhook};
 pub use instances::{Commands, InstanceConfig, Place};
+pub use monitor::MonitorConfig;
+pub use notifications::{Notification, To};
 pub use rollout::{HookGates, RolloutConfig, Second, StepConfig, Strategy};
 pub use router::RouterConfig;
 pub use source::{AnalyticsEngine, Json, Probe, Prometheus, Source};
+pub(crate) use value::check_project;
 pub use value::{Percent, check_site_url, check_url};
 
 pub(crate) use hooks::{check_hook_url, from_environment};
 use requests::{check_health, check_not_zero, check_smoke};
-use value::check_project;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -71,6 +75,12 @@ pub struct Config {
     /// Scenarios that must work, one after the other.
     #[serde(default)]
     pub smoke: Vec<SmokeTest>,
+    /// Who is told of releases, beside whoever runs them.
+    #[serde(default)]
+    pub notifications: Vec<Notification>,
+    /// What is watched, and what is alarming.
+    #[serde(default)]
+    pub monitor: MonitorConfig,
     /// What happens to old deployments.
     #[serde(default)]
     pub cleanup: Cleanup,
@@ -210,6 +220,8 @@ impl Config {
         self.health.iter().try_for_each(check_health)?;
         self.smoke.iter().try_for_each(check_smoke)?;
         self.hooks.check()?;
+        self.notifications.iter().try_for_each(Notification::check)?;
+        self.monitor.check()?;
         if let Some(version) = &self.version {
             version.check()?;
         }
@@ -239,6 +251,18 @@ impl Config {
             promotion: !self.hooks.confirm_promotion.is_empty(),
         };
         self.rollout.plan(self.analysis.as_ref(), hooks, instances, first_release)
+    }
+
+    /// The texts that may name environment variables.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = String> {
+        let health = self.health.iter().flat_map(HealthCheck::templates);
+        let smoke = self.smoke.iter().flat_map(SmokeTest::templates);
+        health.chain(smoke).chain(self.all_hooks().flat_map(Hook::templates))
+    }
+
+    /// Hooks, and the webhooks among the notifications.
+    pub(crate) fn all_hooks(&self) -> impl Iterator<Item = &Hook> {
+        self.hooks.all().chain(self.notifications.iter().filter_map(Notification::hook))
     }
 
     /// The JSON Schema of the file.

@@ -65,6 +65,20 @@ impl Context {
     }
 }
 
+impl Context {
+    /// A document without the secrets, in whatever text of it they were.
+    pub fn redact_json(&self, value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::String(text) => *text = self.redact(text),
+            serde_json::Value::Array(all) => all.iter_mut().for_each(|value| self.redact_json(value)),
+            serde_json::Value::Object(fields) => {
+                fields.values_mut().for_each(|value| self.redact_json(value))
+            }
+            serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+        }
+    }
+}
+
 /// The environment variables that a template names.
 pub(crate) fn variables_in(template: &str) -> impl Iterator<Item = &str> {
     names(template).filter_map(|name| name.strip_prefix(FROM_ENVIRONMENT))
@@ -109,5 +123,16 @@ mod tests {
             context.redact("hunter 2\" and hunter 2\\\" and /hunter%202%22?x hunter 2\"3"),
             "*** and *** and /***?x ***"
         );
+    }
+
+    #[test]
+    fn a_document_is_free_of_secrets_wherever_they_are_and_stays_a_document() {
+        let context = Context::new("1.5.0", "rel-1").with_secrets(["true".into(), "hunter 2\"".into()]);
+        let mut document = serde_json::json!({
+            "ok": true, "n": 4711, "text": "hunter 2\" is true", "list": [null, { "deep": "/hunter%202%22" }],
+        });
+        context.redact_json(&mut document);
+        let clean = serde_json::json!({ "ok": true, "n": 4711, "text": "*** is ***", "list": [null, { "deep": "/***" }] });
+        assert_eq!(document, clean);
     }
 }

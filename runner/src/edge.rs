@@ -5,10 +5,15 @@ use std::time::Duration;
 use crossfade_core::table::{Environment, Owner, Revision, VariantName, Version};
 use crossfade_core::{RoutingTable, Timestamp};
 use serde::Deserialize;
+use ureq::http;
 
 use crate::cancel::Cancel;
 use crate::probe::Target;
 use crate::source::{EdgeCounters, Patience};
+
+mod metrics;
+
+pub use metrics::{Metrics, MetricsError, Series};
 
 /// The variable that holds the router's secret.
 pub const CONTROL_TOKEN: &str = "CROSSFADE_TOKEN";
@@ -196,7 +201,14 @@ impl Edge {
     /// # Errors
     /// When nothing answers within `within`, or what answers is no router of ours.
     pub fn status(&self, within: Duration) -> Result<EdgeStatus, EdgeError> {
-        let url = format!("{}/__crossfade/status", self.url);
+        let (url, mut response) = self.ask("status", within)?;
+        let no_router = || EdgeError::NoRouter { url, status: 200 };
+        response.body_mut().read_json().map_err(|_| no_router())
+    }
+
+    /// Asks one of the control endpoints; the URL without its query, and an answer of status 200.
+    fn ask(&self, what: &str, within: Duration) -> Result<(String, http::Response<ureq::Body>), EdgeError> {
+        let url = format!("{}/__crossfade/{what}", self.url);
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -204,17 +216,15 @@ impl Edge {
             .user_agent(concat!("crossfade/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
+        let place = url.split('?').next().unwrap_or_default().to_owned();
         let unreachable =
-            |error: ureq::Error| EdgeError::Unreachable { url: url.clone(), why: error.to_string() };
+            |error: ureq::Error| EdgeError::Unreachable { url: place.clone(), why: error.to_string() };
         let bearer = format!("Bearer {}", self.token.0);
-        let mut response = agent.get(&url).header("authorization", &bearer).call().map_err(unreachable)?;
+        let response = agent.get(&url).header("authorization", &bearer).call().map_err(unreachable)?;
         match response.status().as_u16() {
-            200 => response
-                .body_mut()
-                .read_json()
-                .map_err(|_| EdgeError::NoRouter { url: url.clone(), status: 200 }),
-            401 => Err(EdgeError::Unauthorised { url }),
-            status => Err(EdgeError::NoRouter { url, status }),
+            200 => Ok((place, response)),
+            401 => Err(EdgeError::Unauthorised { url: place }),
+            status => Err(EdgeError::NoRouter { url: place, status }),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | [`Asker`] | a hook, a phase, a moment | one answer, after tries |
 //! | [`Gate`] | the hooks of a phase | pass or fail, with *wait* believed for a time |
 //! | [`during_measurement`] | the hooks `rollback` and `rollout` | what they say of the new version |
+//! | [`deliver`] | a document | a webhook that was told, after tries |
 //! | [`Events`] | events | the hooks `event` told, on a thread of its own |
 
 use std::fmt;
@@ -26,6 +27,7 @@ use crate::retry::{Policy, jitter};
 use crate::signing::SIGNING_KEY;
 
 mod command;
+mod delivery;
 mod events;
 mod gate;
 mod moment;
@@ -41,6 +43,7 @@ pub use moment::{Ending, Moment};
 pub use phase::Phase;
 
 pub(crate) use command::ask as run_command;
+pub(crate) use delivery::{Delivery, deliver};
 
 /// How long to wait when *wait* comes without a time.
 const WAIT_DEFAULT: Duration = Duration::from_secs(10);
@@ -117,11 +120,10 @@ impl Asker {
             }
         }
         let ours = [API_TOKEN, CONTROL_TOKEN, SIGNING_KEY].map(from_environment);
-        let all = || Phase::ALL.into_iter().flat_map(|phase| hooks.of(phase));
-        let theirs = all().flat_map(Hook::templates);
+        let theirs = hooks.all().flat_map(Hook::templates);
         let context = Context::new(version.as_str(), release.as_str())
             .with_environment(ours.into_iter().chain(theirs), variable)
-            .with_secrets(all().filter_map(Hook::query).map(str::to_owned));
+            .with_secrets(hooks.all().filter_map(Hook::query).map(str::to_owned));
         Ok(Self { directory: directory.to_owned(), context: Arc::new(context), cancel })
     }
 

@@ -16,6 +16,10 @@
 //! | [`signing`] | a routing table | its document, signed when there is a key |
 //! | [`edge`] | the public URL | which revision it serves |
 //! | [`report`] | events | lines for people, JSON for programs |
+//! | [`watch`] | the router's counters | alerts, again and again |
+//! | [`notice`], [`notify`] | what happened | files, webhooks and chats that are told |
+//! | [`summary`] | ended releases | how releases went in a period |
+//! | [`story`] | one release's record | a page, Markdown and a picture of what happened |
 //! | [`error`] | | every way to fail, its hint, its exit code |
 
 #![forbid(unsafe_code)]
@@ -32,7 +36,10 @@ pub mod edge;
 pub mod error;
 pub mod health;
 pub mod hooks;
+pub mod notice;
+pub mod notify;
 pub mod orders;
+mod outbox;
 pub mod probe;
 pub mod record;
 pub mod release;
@@ -41,5 +48,8 @@ pub mod retry;
 pub mod signing;
 pub mod smoke;
 pub mod source;
+pub mod story;
+pub mod summary;
 mod transport;
 pub mod upload;
+pub mod watch;

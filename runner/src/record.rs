@@ -18,9 +18,11 @@ use crate::error::Error;
 use crate::orders::{Letter, Word};
 use crate::report;
 
+mod ended;
 mod heartbeat;
 mod ledger;
 
+pub use ended::Ended;
 pub use heartbeat::{Ear, Heartbeat, Notes};
 pub use ledger::Ledger;
 
@@ -65,6 +67,9 @@ pub struct Record {
     pub expires_at: Timestamp,
     /// How it ended; absent while it is in charge.
     pub ended: Option<Ended>,
+    /// What it was built from, when git knows; a report's lead time begins there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<Commit>,
     /// Which process is in charge of it.
     #[serde(default)]
     pub owner: Option<Owner>,
@@ -129,6 +134,15 @@ pub struct InstanceRecord {
     pub deployment_id: Option<String>,
 }
 
+/// A commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Its hash.
+    pub id: String,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
 /// A Pages deployment that a release made.
 #[derive(Clone, Debug)]
 pub struct Uploaded<'a> {
@@ -164,17 +178,6 @@ impl Answered {
     }
 }
 
-/// How a release ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Ended {
-    /// When.
-    pub at: Timestamp,
-    /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`; `shifted` by hand; `abandoned` when it never said.
-    pub outcome: String,
-    /// One sentence.
-    pub text: String,
-}
-
 impl Record {
     /// A record of a release that begins now.
     pub fn begin(
@@ -201,6 +204,7 @@ impl Record {
             updated_at: now,
             expires_at: now.plus(EXPIRES_AFTER),
             ended: None,
+            commit: None,
             owner: None,
             stage: None,
             steps: None,
@@ -213,6 +217,11 @@ impl Record {
             source: None,
             evidence: Vec::new(),
         }
+    }
+
+    /// Whether it brings a version, rather than bringing one back or setting weights.
+    pub fn is_release(&self) -> bool {
+        !matches!(self.command.as_str(), "rollback" | "weights")
     }
 
     /// The deployments that it made and that are still there.

@@ -21,7 +21,7 @@ use crate::command::Session;
 use crate::config::Strategy;
 use crate::error::Error;
 use crate::hooks::{Asker, Moment, Phase};
-use crate::record::{Record, WITHIN};
+use crate::record::{Commit, Record, WITHIN};
 use crate::report::Event;
 
 use charge::{Charge, Claim};
@@ -55,6 +55,8 @@ pub struct Request {
     pub source: Source,
     /// What the version is called.
     pub version: Version,
+    /// What it is built from, when that is known.
+    pub commit: Option<Commit>,
 }
 
 /// Where a new version comes from.
@@ -127,6 +129,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
         Record::begin(&release, &session.environment, command, request.version.as_str(), slot.as_str());
     let owner = Owner { runner: id::new_runner_id(), generation: Generation::FIRST };
     record.owner = Some(owner.clone());
+    record.commit.clone_from(&request.commit);
     record.config = Some(session.config_text.clone());
     record.stable_version = found.as_ref().map(|table| table.stable().version.to_string());
     let (environment, version) = (session.environment.clone(), request.version.clone());

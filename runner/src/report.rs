@@ -10,17 +10,21 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use crossfade_core::Timestamp;
+use crossfade_core::alert::Severity;
 use crossfade_core::rollout::Evidence;
+use crossfade_core::{RoutingTable, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Error;
 use crate::hooks::Asked;
+use crate::notice::{AlertState, Notice};
 
 mod event;
+mod phase;
 mod thin;
 
-pub use event::{Entry, Event};
+pub use event::{Entry, Event, Share};
+pub use phase::Phase;
 
 use thin::thin;
 
@@ -47,9 +51,11 @@ pub enum Mode {
 /// Speaks, and remembers what was said.
 pub struct Reporter {
     mode: Mode,
+    /// Whether it remembers: what runs for days must not.
+    remembers: bool,
     started: Instant,
     entries: Mutex<Vec<Entry>>,
-    listener: Mutex<Option<Listener>>,
+    listeners: Mutex<Vec<Listener>>,
 }
 
 /// Hears of every event as it happens. It must return at once: whoever speaks waits for it.
@@ -58,7 +64,18 @@ pub type Listener = Box<dyn Fn(&Entry) + Send>;
 impl Reporter {
     /// A reporter that speaks in `mode`.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, started: Instant::now(), entries: Mutex::default(), listener: Mutex::default() }
+        Self {
+            mode,
+            remembers: true,
+            started: Instant::now(),
+            entries: Mutex::default(),
+            listeners: Mutex::default(),
+        }
+    }
+
+    /// The same without memory: there is no end at which all that was said would be wanted.
+    pub fn forgetful(mode: Mode) -> Self {
+        Self { remembers: false, ..Self::new(mode) }
     }
 
     /// How it speaks.
@@ -74,17 +91,16 @@ impl Reporter {
     /// What happened, for the record: `earlier`, then everything so far but progress, the newest [`EVIDENCE_MAX`].
     pub fn evidence(&self, earlier: &[serde_json::Value]) -> Vec<serde_json::Value> {
         let entries = self.entries();
-        let told = entries.iter().filter_map(|entry| serde_json::to_value(entry).ok());
-        let all: Vec<_> =
-            earlier.iter().cloned().chain(told.filter(|entry| entry["type"] != "progress")).collect();
-        let all = thin(all);
+        let news = entries.iter().filter(|entry| entry.event.is_news());
+        let told = news.filter_map(|entry| serde_json::to_value(entry).ok());
+        let all = thin(earlier.iter().cloned().chain(told).collect());
         let skipped = all.len().saturating_sub(EVIDENCE_MAX);
         all.into_iter().skip(skipped).collect()
     }
 
     /// Has everything told to `listener` too, from now on.
     pub fn listen(&self, listener: Listener) {
-        *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(listener);
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
     /// A hook was asked: for programs and for the history. People see what it leads to.
@@ -97,6 +113,17 @@ impl Reporter {
         self.remember(Event::Measurement(Box::new(evidence)));
     }
 
+    /// A gate was open or closed for good: for programs and for the history. People see what it leads to.
+    pub fn gate(&self, gate: String, step: usize, ok: bool, text: String, waited: Duration) {
+        self.remember(Event::Gate { gate, step, ok, text, elapsed_ms: millis(waited) });
+    }
+
+    /// Other weights were written: for programs and for the history. People follow it as a phase.
+    pub fn weights(&self, why: &'static str, table: &RoutingTable) {
+        let variants = Share::of(table);
+        self.remember(Event::Weights { revision: table.revision().number(), why, variants });
+    }
+
     /// A release begins.
     pub fn release_started(&self, event: Event) {
         if let Event::ReleaseStarted { release, environment, deploying, slot, stable } = &event {
@@ -106,6 +133,11 @@ impl Reporter {
                 "{BOLD}{environment}: {deploying} → {slot}{BOLD:#} {DIM}({before}; {release}){DIM:#}"
             ));
         }
+        self.remember(event);
+    }
+
+    /// A Pages deployment is live: for programs. People are told how the command finished.
+    pub fn deployed(&self, event: Event) {
         self.remember(event);
     }
 
@@ -133,7 +165,7 @@ impl Reporter {
 
     fn begin(&self, name: &'static str, bar: Option<ProgressBar>) -> Phase<'_> {
         self.remember(Event::PhaseStarted { phase: name });
-        Phase { reporter: self, name, started: Instant::now(), bar, spoke: Mutex::new(Instant::now()) }
+        Phase::begin(self, name, bar)
     }
 
     fn on_terminal(&self) -> bool {
@@ -145,6 +177,23 @@ impl Reporter {
         let text = text.into();
         self.line(&format!("  {YELLOW}!{YELLOW:#} {text}"));
         self.remember(Event::Warning { text });
+    }
+
+    /// Tells whoever wants to know. People at the terminal see alerts and reports; the rest they see as it happens.
+    pub fn notice(&self, notice: Notice) {
+        match &notice {
+            Notice::Alert(alert) => {
+                let (style, mark) = match (alert.state, alert.severity) {
+                    (AlertState::Resolved, _) => (GREEN, "✓"),
+                    (AlertState::Raised, Severity::Critical) => (RED, "▲"),
+                    (AlertState::Raised, Severity::Warning) => (YELLOW, "▲"),
+                };
+                self.line(&format!("  {style}{mark}{style:#} alert      {}", notice.headline()));
+            }
+            Notice::Report(_) => self.line(&notice.headline()),
+            Notice::Started(_) | Notice::Metrics(_) | Notice::Completed(_) => {}
+        }
+        self.remember(Event::Notice(notice));
     }
 
     /// Says how it ended. To people only what is good: the command's error says the rest.
@@ -175,94 +224,12 @@ impl Reporter {
         {
             let _ = writeln!(anstream::stdout(), "{line}");
         }
-        if let Some(listener) = &*self.listener.lock().unwrap_or_else(PoisonError::into_inner) {
-            listener(&entry);
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().for_each(|listener| listener(&entry));
+        drop(listeners);
+        if self.remembers {
+            self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
         }
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
-    }
-}
-
-/// A phase in progress.
-#[must_use = "a phase is ended by `done` or `failed`"]
-pub struct Phase<'a> {
-    reporter: &'a Reporter,
-    name: &'static str,
-    started: Instant,
-    bar: Option<ProgressBar>,
-    spoke: Mutex<Instant>,
-}
-
-impl Phase<'_> {
-    /// Its name.
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Says where it is. Where there is no terminal most of this is left out.
-    pub fn progress(&self, text: impl Into<String>) {
-        let text = text.into();
-        match (&self.bar, self.reporter.mode) {
-            (Some(bar), _) => bar.set_message(text),
-            (None, Mode::Json) => self.reporter.remember(Event::Progress { phase: self.name, text }),
-            (None, Mode::Lines) => {
-                let mut spoke = self.spoke.lock().unwrap_or_else(PoisonError::into_inner);
-                if spoke.elapsed() >= STILL_EVERY {
-                    *spoke = Instant::now();
-                    let elapsed = seconds(self.started.elapsed());
-                    self.reporter.line(&format!("  {DIM}… {:<10} {text} ({elapsed}){DIM:#}", self.name));
-                }
-            }
-        }
-    }
-
-    /// A line below the phase that stays.
-    pub fn detail(&self, ok: bool, text: &str) {
-        self.below(ok, text, text);
-    }
-
-    /// The same for what failed: people are shown `what`, programs are told all of `text`.
-    pub fn failed_detail(&self, what: &str, text: &str) {
-        self.below(false, what, text);
-    }
-
-    fn below(&self, ok: bool, shown: &str, text: &str) {
-        let (mark, style) = if ok { ("·", DIM) } else { ("✗", RED) };
-        let print = || self.reporter.line(&format!("    {style}{mark}{style:#} {shown}"));
-        match &self.bar {
-            Some(bar) => bar.suspend(print),
-            None => print(),
-        }
-        self.reporter.remember(Event::Progress { phase: self.name, text: text.to_owned() });
-    }
-
-    /// It did what it was for.
-    pub fn done(self, text: impl Into<String>) {
-        let text = text.into();
-        self.end(true, &text, text.clone());
-    }
-
-    /// It did not.
-    pub fn failed(self, text: impl Into<String>) {
-        let text = text.into();
-        self.end(false, &text, text.clone());
-    }
-
-    /// It did not, and the command's error will tell people why.
-    pub fn failed_because(self, what: &str, why: &str) {
-        let text = if what.is_empty() { why.to_owned() } else { format!("{what}: {why}") };
-        self.end(false, what, text);
-    }
-
-    fn end(self, ok: bool, shown: &str, text: String) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-        let (mark, style) = if ok { ("✓", GREEN) } else { ("✗", RED) };
-        let elapsed = self.started.elapsed();
-        let name = self.name;
-        self.reporter
-            .line(&format!("  {style}{mark}{style:#} {name:<10} {shown} {DIM}{}{DIM:#}", seconds(elapsed)));
-        self.reporter.remember(Event::PhaseEnded { phase: name, ok, text, elapsed_ms: millis(elapsed) });
     }
 }
 
@@ -277,18 +244,30 @@ pub fn time_of_day(time: Timestamp) -> String {
     text.get(11..19).map_or_else(|| text.clone(), |seconds| format!("{seconds} UTC"))
 }
 
-fn millis(duration: Duration) -> u64 {
+/// Whole milliseconds.
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A duration as a person says it: `0.4 s`, `12 s`, `3 min 5 s`.
+/// A duration as a person says it: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`.
 pub fn seconds(duration: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
     let whole = duration.as_secs();
     match whole {
         0..10 => format!("{:.1} s", duration.as_secs_f64()),
-        10..60 => format!("{whole} s"),
-        60.. => format!("{} min {} s", whole / 60, whole % 60),
+        10..MINUTE => format!("{whole} s"),
+        MINUTE..HOUR => format!("{} min {} s", whole / MINUTE, whole % MINUTE),
+        HOUR..DAY => format!("{} h {} min", whole / HOUR, whole % HOUR / MINUTE),
+        DAY.. => format!("{} d {} h", whole / DAY, whole % DAY / HOUR),
     }
+}
+
+/// A share (0 to 1) as a person reads it: `75 %`, `0.4 %`.
+pub fn percent(share: f64) -> String {
+    let rounded = (share * 1000.0).round() / 10.0;
+    if rounded.fract() == 0.0 { format!("{rounded:.0} %") } else { format!("{rounded:.1} %") }
 }
 
 /// `1 file`, `2 files`.

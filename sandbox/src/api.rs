@@ -1,7 +1,7 @@
 //! Cloudflare's REST API. Here: who may call, how answers are wrapped, what a fault does; the calls themselves are below.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -21,14 +21,18 @@ use crate::{ACCOUNT_ID, API_TOKEN};
 mod assets;
 mod kv;
 mod pages;
+mod slowly;
+mod workers;
 
 /// wrangler sends assets of up to 40 MiB as base64 in one request.
 pub(crate) const BODY_MAX: usize = 128 * 1024 * 1024;
+/// The rate limiter's words.
+pub(crate) const TOO_MANY_REQUESTS: &str = "Please wait and consider throttling your request speed";
 const PREFIX: &str = "/client/v4";
 
 /// All paths below `/client/v4`.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    let account = Router::new().merge(kv::router()).merge(pages::router());
+    let account = Router::new().merge(kv::router()).merge(pages::router()).merge(workers::router());
     let api = Router::new()
         .nest("/accounts/{account}", account)
         .nest("/pages/assets", assets::router())
@@ -145,6 +149,15 @@ async fn authenticate(request: Request, next: Next) -> Response {
 /// Applies the first fault that strikes, and keeps the log.
 async fn meet_faults(Shared(state): Shared<Arc<State>>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let too_many = state.limits().call(Instant::now());
+    if let Err(left) = too_many {
+        let mut response =
+            ApiError::new(StatusCode::TOO_MANY_REQUESTS, 971, TOO_MANY_REQUESTS).into_response();
+        let seconds = left.as_millis().div_ceil(1000) as u64;
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        state.log(ApiRequest { method, path, status: 429 });
+        return response;
+    }
     let response = match state.struck(&method, &path) {
         None => next.run(request).await,
         Some(Action::Latency { ms }) => {
@@ -172,6 +185,10 @@ async fn meet_faults(Shared(state): Shared<Arc<State>>, request: Request, next: 
             next.run(request).await;
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             ApiError::new(status, 10_001, "internal error").into_response()
+        }
+        Some(Action::AppliedThenHalf) => slowly::half(next.run(request).await).await,
+        Some(Action::AppliedThenDrip { ms }) => {
+            slowly::drip(next.run(request).await, Duration::from_millis(ms)).await
         }
         Some(Action::Hang) => {
             state.log(ApiRequest { method, path, status: 0 });

@@ -58,6 +58,13 @@ pub enum Action {
         /// HTTP status.
         status: u16,
     },
+    /// It is done, half of the answer is sent, and the connection closed.
+    AppliedThenHalf,
+    /// It is done, and the answer comes byte by byte.
+    AppliedThenDrip {
+        /// Milliseconds before each byte.
+        ms: u64,
+    },
     /// Nothing ever happens.
     Hang,
 }

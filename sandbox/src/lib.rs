@@ -2,7 +2,7 @@
 //!
 //! | module | what it stands for | how real it is |
 //! |---|---|---|
-//! | [`api`](mod@api) | Cloudflare's REST API: Pages, its asset store, Workers KV | same paths, envelopes and codes; real wrangler passes against it |
+//! | [`api`](mod@api) | Cloudflare's REST API: Pages, its asset store, Workers KV, Worker scripts (kept, not run) | same paths, envelopes and codes; real wrangler passes against it |
 //! | [`pages`] | one Pages deployment | the real runtime: `wrangler pages dev` |
 //! | [`edge`] | the router at the public URL | the real runtime: `workerd` |
 //! | [`binding`] | what the runtime's KV binding talks to | the protocol workerd speaks, over the same store as the REST API |
@@ -27,14 +27,17 @@ mod edge;
 mod exchange;
 mod faults;
 mod home;
+mod limits;
 mod pages;
 mod serve;
 mod state;
 mod store;
 mod tools;
+mod workers;
 
 pub use exchange::{Exchange, Message};
 pub use faults::{Action, Fault, KvFault};
+pub use limits::{Limits, Refusal, UploadTokens};
 pub use state::ApiRequest;
 pub use tools::Tools;
 
@@ -80,6 +83,8 @@ pub struct Options {
     pub analytics_share: Option<u16>,
     /// A Pages project that exists from the start.
     pub project: String,
+    /// Whether deployments are served. What only has to be uploaded is done a good deal faster.
+    pub serve_pages: bool,
 }
 
 /// The counters' object that the router tells.
@@ -115,6 +120,7 @@ impl Options {
             counters_by_location: false,
             analytics_share: None,
             project: PROJECT.into(),
+            serve_pages: true,
         }
     }
 }
@@ -275,6 +281,22 @@ impl Sandbox {
     /// Adds a fault to the API.
     pub fn fault(&self, fault: Fault) {
         self.state.add_fault(fault);
+    }
+
+    /// What Cloudflare keeps its users to from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.state.limits().set(limits);
+    }
+
+    /// What the tokens of uploads are like from now on.
+    pub fn set_upload_tokens(&self, tokens: UploadTokens) {
+        self.state.limits().set_tokens(tokens);
+    }
+
+    /// The stages, name and status, that deployments made from now on pass through, one each time that somebody looks; the
+    /// last one stays. None are those of a deployment that is served. What fails has logged `lines`.
+    pub fn set_stages(&self, stages: &[(&str, &str)], lines: &[&str]) {
+        self.state.set_stages(pages::Script::new(stages, lines));
     }
 
     /// Takes all faults away.

@@ -30,6 +30,9 @@ struct Arguments {
     /// Who answers while there is no routing table.
     #[arg(long)]
     default_origin: Option<String>,
+    /// The API alone: what is uploaded is kept, and nothing is served.
+    #[arg(long, conflicts_with_all = ["worker", "public_port", "refresh_seconds", "default_origin"])]
+    api_only: bool,
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -52,7 +55,8 @@ fn run(arguments: &Arguments) -> Result<(), crossfade_sandbox::Error> {
     options.public_port = arguments.public_port;
     options.refresh_seconds = arguments.refresh_seconds;
     options.default_origin.clone_from(&arguments.default_origin);
-    options.worker = arguments.worker.clone().or(options.worker);
+    options.worker = arguments.worker.clone().or(options.worker).filter(|_| !arguments.api_only);
+    options.serve_pages = !arguments.api_only;
     let sandbox = Sandbox::start(options)?;
     sandbox.wait_for_signal(|| {
         // When nobody reads it, it still runs.

@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 mod deployment;
 mod runtime;
+mod script;
 
-pub(crate) use deployment::{Deployment, Parts};
+pub(crate) use deployment::{Deployment, Parts, uuid};
 pub(crate) use runtime::serve;
+pub(crate) use script::Script;
 
 const COMPATIBILITY_DATE: &str = "2026-01-01";
 
@@ -49,7 +51,7 @@ impl Project {
         self.deployments.iter().find(|deployment| deployment.id == id)
     }
 
-    fn deployment_mut(&mut self, id: &str) -> Option<&mut Deployment> {
+    pub(crate) fn deployment_mut(&mut self, id: &str) -> Option<&mut Deployment> {
         self.deployments.iter_mut().find(|deployment| deployment.id == id)
     }
 

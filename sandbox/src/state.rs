@@ -12,7 +12,8 @@ use tempfile::TempDir;
 use crate::exchange::Exchange;
 use crate::faults::{Action, Fault, KvFault};
 use crate::home;
-use crate::pages::Project;
+use crate::limits::Counted;
+use crate::pages::{Project, Script};
 use crate::store::Kv;
 use crate::tools::Tools;
 use crate::{Error, NAMESPACE_ID, Options};
@@ -43,6 +44,10 @@ pub(crate) struct State {
     exchanges: Mutex<Option<Vec<Exchange>>>,
     projects: Mutex<BTreeMap<String, Project>>,
     assets: Mutex<BTreeMap<String, Vec<u8>>>,
+    workers: Mutex<BTreeMap<String, crate::workers::Script>>,
+    limits: Mutex<Counted>,
+    script: Mutex<Script>,
+    pub(crate) serve_pages: bool,
 }
 
 impl State {
@@ -63,11 +68,33 @@ impl State {
             exchanges: Mutex::default(),
             projects: Mutex::new(BTreeMap::from([(options.project.clone(), project)])),
             assets: Mutex::default(),
+            workers: Mutex::default(),
+            limits: Mutex::default(),
+            script: Mutex::default(),
+            serve_pages: options.serve_pages,
         })
     }
 
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Worker scripts by their names.
+    pub(crate) fn workers(&self) -> MutexGuard<'_, BTreeMap<String, crate::workers::Script>> {
+        lock(&self.workers)
+    }
+
+    pub(crate) fn limits(&self) -> MutexGuard<'_, Counted> {
+        lock(&self.limits)
+    }
+
+    pub(crate) fn set_stages(&self, script: Script) {
+        *lock(&self.script) = script;
+    }
+
+    /// The stages of a deployment that is made now.
+    pub(crate) fn script(&self) -> Script {
+        lock(&self.script).clone()
     }
 
     /// Where the API and the router are, once they are anywhere.

@@ -68,6 +68,11 @@ impl Kv {
         }
     }
 
+    /// Whether a key was written less than a second ago.
+    pub(crate) fn was_just_written(&self, namespace: &str, key: &str) -> bool {
+        self.entry(namespace, key).is_some_and(|entry| entry.written_at.elapsed() < Duration::from_secs(1))
+    }
+
     /// Every write replaces value, metadata and expiration.
     pub(crate) fn put(
         &mut self,

@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
+mod browser;
 mod fleet;
 pub mod origin;
 mod reference;
@@ -20,6 +21,7 @@ mod signature;
 mod site;
 mod upload;
 
+pub use browser::Browser;
 pub use fleet::{Fleet, Instance, Visit, Visitors};
 pub use reference::reference;
 pub use run::{Ended, Running};

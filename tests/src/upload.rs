@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crossfade::cloudflare::{AccountId, ApiToken, Cloudflare};
-use crossfade::upload::{self, Deployment, Error, Upload};
+use crossfade::upload::{self, Commit, Deployment, Error, Output, Upload};
 use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, PROJECT, Sandbox};
 
 /// The program's own client of the sandbox's API.
@@ -45,6 +45,8 @@ pub fn try_upload(sandbox: &Sandbox, directory: &Path, branch: Option<&str>) -> 
 }
 
 fn begin(client: &Cloudflare, directory: &Path, branch: Option<&str>) -> Result<Deployment, Error> {
-    let upload = Upload { directory, project: PROJECT, branch, message: "Hello wörld" };
-    upload::deploy(client, &upload, &|| false, &|_| ())
+    let output = Output::read(directory, directory, &|_| ())?;
+    let commit = Commit { message: Some("Hello wörld"), hash: None, dirty: Some(true) };
+    let upload = Upload { project: PROJECT, branch, commit, ..Upload::default() };
+    upload::deploy(client, &output, &upload, &|| false, &|_| ())
 }

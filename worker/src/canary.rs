@@ -62,11 +62,11 @@ fn note(call: &Call, ready: &Rc<Ready>, route: &Route, outcome: Outcome, can_rep
         let is_open = |state| matches!(state, State::Open { .. });
         let was_open = is_open(tally.breaker.state());
         tally.breaker.note(&policy.breaker, !failed, now);
-        let ejected = is_open(tally.breaker.state());
+        let open = is_open(tally.breaker.state());
         tally.failures += u64::from(failed);
-        let rescue = failed && can_repeat && tally.budget.rescue(&policy.rescue, ejected, now);
+        let rescue = failed && can_repeat && tally.budget.rescue(&policy.rescue, open, now);
         tally.rescued += u64::from(rescue);
-        (rescue, ejected && !was_open)
+        (rescue, open && !was_open)
     });
     let (rescued, ejected) = noted.unwrap_or_default();
     counting::request(call, ready, route.index, &Ended { outcome, rescued, ejected }, now);

@@ -35,7 +35,7 @@ pub struct Held(pub(crate) Rc<Ready>);
 impl Held {
     /// Takes the answer of a table's stable variant, or what went wrong, with the times of both ends. `status` is 0 when there is
     /// no answer.
-    #[expect(clippy::too_many_arguments, reason = "a crossing costs more than an argument")]
+    #[expect(clippy::too_many_arguments, reason = "one crossing carries all that an answer needs")]
     pub fn answered(
         &self,
         incoming: Incoming,

@@ -18,6 +18,7 @@ use crate::{root, worker};
 
 mod load;
 mod origin;
+mod pages;
 mod soak;
 
 use load::Round;
@@ -28,9 +29,20 @@ const VISITOR: &str = "4d2a9c88b1e07f635a1c0de84b97d3f2";
 /// What is measured, and how often.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What to measure.
-    #[arg(value_parser = ["router"], default_value = "router")]
-    what: String,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// The router beside the two that people would write by hand.
+    Router(RouterArguments),
+    /// `crossfade pages deploy` beside `wrangler pages deploy`.
+    Pages(pages::Arguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct RouterArguments {
     /// Rounds; the first one more is for warming up.
     #[arg(long, default_value_t = 7)]
     rounds: u32,
@@ -67,6 +79,13 @@ struct Contestant {
 /// # Errors
 /// When something does not run, or answers wrongly.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
+    match &arguments.what {
+        What::Router(arguments) => router(arguments),
+        What::Pages(arguments) => pages::run(arguments),
+    }
+}
+
+fn router(arguments: &RouterArguments) -> Result<(), Failed> {
     let tools = setup::all()?;
     let built = worker::build(&tools)?;
     let page = origin::page();
@@ -205,7 +224,7 @@ fn table(contestants: &[Contestant]) -> String {
 fn report(
     contestants: &[Contestant],
     built: &Path,
-    arguments: &Arguments,
+    arguments: &RouterArguments,
 ) -> Result<serde_json::Value, Failed> {
     let [through, peer, steady, canary, uncounted, flushing] = contestants else {
         return Err(Failed::new("the report", "six routers"));

@@ -242,7 +242,7 @@ impl Thresholds {
 
 impl Measure {
     /// Its value on these counts.
-    fn of(self, counts: &Counts) -> Reading {
+    pub fn of(self, counts: &Counts) -> Reading {
         let seconds =
             |micros: Option<f64>| micros.map_or(Reading::NoData, |micros| Reading::Value(micros / 1e6));
         let share = |events: u64| match counts.requests {

@@ -26,12 +26,12 @@ pub struct Saved {
     /// Somebody wanted it in full.
     #[serde(default)]
     full: bool,
-    /// Who judges it, with all that he has seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    judging: Option<Judging>,
     /// Somebody has approved the next step.
     #[serde(default)]
     approved: bool,
+    /// Who judges it, with all that he has seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    judging: Option<Judging>,
 }
 
 /// Where it is.
@@ -139,8 +139,8 @@ impl Rollout {
             generation: self.owner.generation,
             at: at(&self.state, self.plan.steps().len() - 1),
             full: self.full,
-            judging: self.judging.clone(),
             approved: self.approved,
+            judging: self.judging.clone(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Cloudflare Pages over REST: projects, deployments and the asset store of Direct Upload.
 
-use std::time::Duration;
+use std::io::Read;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
@@ -12,6 +13,16 @@ use super::{Bearer, Body, Cloudflare, Error};
 pub struct Project {
     /// The branch whose deployments are production's.
     pub production_branch: Option<String>,
+    /// Its newest deployment.
+    #[serde(default)]
+    pub latest_deployment: Option<Latest>,
+}
+
+/// The newest deployment of a project.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Latest {
+    /// Its id.
+    pub id: String,
 }
 
 /// A deployment, as far as we use it.
@@ -21,6 +32,12 @@ pub struct Deployment {
     pub id: String,
     /// Where it alone is served.
     pub url: String,
+    /// `production` or `preview`.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// Where it is served besides: the host name of its branch.
+    #[serde(default)]
+    pub aliases: Option<Vec<String>>,
     /// How far it is.
     #[serde(default)]
     pub latest_stage: Option<Stage>,
@@ -52,9 +69,15 @@ pub struct Trigger {
 /// What was said about a deployment when it was made.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TriggerMetadata {
-    /// The commit message; ours holds the release id.
+    /// The commit message; a release's holds its id.
     #[serde(default)]
     pub commit_message: Option<String>,
+    /// The commit.
+    #[serde(default)]
+    pub commit_hash: Option<String>,
+    /// The branch.
+    #[serde(default)]
+    pub branch: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +105,20 @@ impl Cloudflare {
         self.call("GET", &self.project_path(name, ""), Bearer::Api, Body::None, within)
     }
 
+    /// Makes a project without a repository.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(crate) fn create_project(
+        &self,
+        name: &str,
+        production_branch: &str,
+        within: Duration,
+    ) -> Result<Project, Error> {
+        let body = json!({ "name": name, "production_branch": production_branch });
+        self.call("POST", &self.account_path("/pages/projects"), Bearer::Api, Body::Json(&body), within)
+    }
+
     /// A token for one upload.
     ///
     /// # Errors
@@ -105,12 +142,18 @@ impl Cloudflare {
         self.call("POST", "/pages/assets/check-missing", Bearer::Upload(jwt), Body::Json(&body), within)
     }
 
-    /// Stores assets; `payload` is a JSON array.
+    /// Stores assets; `payload` is a JSON array of `length` bytes.
     ///
     /// # Errors
     /// See [`Error`].
-    pub(crate) fn upload_assets(&self, jwt: &str, payload: &[u8], within: Duration) -> Result<(), Error> {
-        let body = Body::Bytes { content_type: "application/json", bytes: payload };
+    pub(crate) fn upload_assets(
+        &self,
+        jwt: &str,
+        length: u64,
+        payload: &mut dyn Read,
+        within: Duration,
+    ) -> Result<(), Error> {
+        let body = Body::Stream { content_type: "application/json", length, reader: payload };
         self.call::<Value>("POST", "/pages/assets/upload", Bearer::Upload(jwt), body, within).map(drop)
     }
 
@@ -145,13 +188,37 @@ impl Cloudflare {
         self.call("POST", &self.project_path(project, "/deployments"), Bearer::Api, body, within)
     }
 
-    /// The newest deployments.
+    /// The deployments that were made since one, the newest first; at most a few pages of them.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn deployments(&self, project: &str, within: Duration) -> Result<Vec<Deployment>, Error> {
-        let path = self.project_path(project, "/deployments?page=1&per_page=25");
-        self.call("GET", &path, Bearer::Api, Body::None, within)
+    pub(crate) fn deployments_since(
+        &self,
+        project: &str,
+        before: Option<&str>,
+        within: Duration,
+    ) -> Result<Vec<Deployment>, Error> {
+        const PER_PAGE: usize = 25;
+        /// Nobody makes more deployments than that while one is being made.
+        const PAGES_MAX: usize = 4;
+        let deadline = Instant::now() + within;
+        let mut since: Vec<Deployment> = Vec::new();
+        for page in 1..=PAGES_MAX {
+            let path = self.project_path(project, &format!("/deployments?page={page}&per_page={PER_PAGE}"));
+            let left = deadline.saturating_duration_since(Instant::now());
+            let listed: Vec<Deployment> = self.call("GET", &path, Bearer::Api, Body::None, left)?;
+            let is_last = listed.len() < PER_PAGE;
+            for deployment in listed {
+                if Some(deployment.id.as_str()) == before {
+                    return Ok(since);
+                }
+                since.push(deployment);
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(since)
     }
 
     /// A deployment by its id.

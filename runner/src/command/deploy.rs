@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
+use crossfade_core::Timestamp;
 use crossfade_core::table::{Origin, Version};
 
 use super::Session;
 use crate::cli::{Deploy, Rollout};
 use crate::error::Error;
+use crate::record::Commit;
 use crate::release::{self, Request, Source};
 use crate::upload;
 
@@ -24,10 +26,10 @@ pub(super) fn run(session: &Session, arguments: &Deploy) -> Result<(), Error> {
         .map_err(|error| Error::Usage(format!("the version is {}: {}", error.value, error.problem)))?;
     if session.config.hooks.build.is_none() && release::uploads(session) {
         // Nothing is going to make it: known before a hook has touched the database.
-        upload::check(&directory)?;
+        upload::check(&directory, &session.root)?;
     }
     let source = Source::Directory { path: directory, message: arguments.message.clone(), command: "deploy" };
-    release::deploy(session, &Request { source, version })
+    release::deploy(session, &Request { source, version, commit: commit(&session.root) })
 }
 
 /// `crossfade rollout`.
@@ -38,7 +40,18 @@ pub(super) fn rollout(session: &Session, arguments: &Rollout) -> Result<(), Erro
     let version = Version::new("--as", arguments.version.as_str()).map_err(|error| wrong("--as", error))?;
     let origin = Origin::new("--origin", &arguments.origin).map_err(|error| wrong("--origin", error))?;
     let source = Source::Origin { origin, deployment_id: None, command: "rollout" };
-    release::deploy(session, &Request { source, version })
+    // What stands there may have been built from anything.
+    release::deploy(session, &Request { source, version, commit: None })
+}
+
+/// The commit that the directory stands at, when git knows one.
+pub(super) fn commit(directory: &Path) -> Option<Commit> {
+    let output =
+        Command::new("git").args(["show", "-s", "--format=%H %ct"]).current_dir(directory).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    let (id, seconds) = text.trim().split_once(' ')?;
+    let at = Timestamp::from_millis(seconds.parse::<i64>().ok()?.checked_mul(1000)?);
+    Some(Commit { id: id.to_owned(), at })
 }
 
 /// What the sources call themselves.

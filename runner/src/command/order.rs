@@ -70,7 +70,7 @@ pub(super) fn retry(session: &Session) -> Result<(), Error> {
         command: "retry",
     };
     let version = version(&last)?;
-    release::deploy(session, &Request { source, version })
+    release::deploy(session, &Request { source, version, commit: last.commit.clone() })
 }
 
 /// A fleet's release once more: its commands run again, and what was uploaded before is not sent again.
@@ -84,7 +84,7 @@ fn again(session: &Session, last: &Record, source: &FleetSource) -> Result<(), E
         },
     };
     let version = version(last)?;
-    release::deploy(session, &Request { source, version })
+    release::deploy(session, &Request { source, version, commit: last.commit.clone() })
 }
 
 fn version(record: &Record) -> Result<Version, Error> {

@@ -8,13 +8,13 @@ use std::time::Duration;
 use crossfade_core::RoutingTable;
 use crossfade_core::table::{Draft, ReleaseId, Variant, Weight};
 
-use super::{Session, back, order};
+use super::{Session, back, by_hand, order};
 use crate::cli::{Rollback, Say};
 use crate::drive::shares;
 use crate::edge::Edge;
 use crate::error::Error;
 use crate::orders::{Letter, Word, speaker};
-use crate::record::{Ended, Record, runner_name};
+use crate::record::{Record, runner_name};
 use crate::release::{self, Back, is_settled_fleet, new_release_id, table_in_force, write_table};
 use crate::report;
 
@@ -154,6 +154,7 @@ fn write(
         phase.failed_because("", &error.in_one_line());
         return Err(error);
     }
+    session.reporter.weights("home", home);
     let seen = wait_until_served(session, edge, home, release);
     let text = if fleet {
         format!("{} serves everybody on every instance (revision {})", to.version, home.revision())
@@ -165,21 +166,12 @@ fn write(
         Err(why) => phase.failed_because(&format!("{written} is written"), why),
     }
     let outcome = if seen.is_ok() { "promoted" } else { "stuck" };
-    record_by_hand(session, record, outcome, &text);
+    by_hand::record(session, record, outcome, &text);
     session.reporter.finished(outcome, seen.is_ok(), text);
     seen.map_err(|why| Error::Stuck {
         why,
         hint: "the table in KV is right; `crossfade status` shows what the edge serves".into(),
     })
-}
-
-/// Notes what a person did: as the environment's last release, and in the history.
-pub(super) fn record_by_hand(session: &Session, record: Record, outcome: &str, text: &str) {
-    let ended = Some(Ended { at: report::now(), outcome: outcome.into(), text: text.into() });
-    let record = Record { ended, phase: outcome.into(), ..record };
-    if let Err(error) = session.ledger.take_over(&record) {
-        session.reporter.warn(format!("the history could not be written: {error}"));
-    }
 }
 
 /// Refuses while a live runner is in charge, unless it is to be taken over.

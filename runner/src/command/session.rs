@@ -12,6 +12,7 @@ use crate::cli::Global;
 use crate::cloudflare::Cloudflare;
 use crate::cloudflare::kv::Namespace;
 use crate::config::{Config, EnvironmentConfig};
+use crate::context::Context;
 use crate::edge::{ControlToken, Edge};
 use crate::error::Error;
 use crate::record::Ledger;
@@ -44,6 +45,10 @@ pub struct Session {
     pub cancel: Cancel,
     /// The most one call to KV may take, retries included.
     pub api_within: Duration,
+    /// What nobody may read.
+    pub secrets: Context,
+    /// Where the release's report is written when it has ended.
+    pub report: Option<PathBuf>,
     control_token: Option<ControlToken>,
 }
 
@@ -65,7 +70,6 @@ impl Session {
         Ok(Self {
             root: root(&global.config),
             ledger: Ledger::new(namespace.clone(), environment.clone()),
-            config,
             config_text,
             environment,
             settings: of_environment,
@@ -75,7 +79,10 @@ impl Session {
             reporter: Arc::new(Reporter::new(global.mode())),
             cancel,
             api_within: Duration::from_secs(20),
+            secrets: settings::secrets(&config),
+            report: None,
             control_token: settings::control_token()?,
+            config,
         })
     }
 
@@ -99,6 +106,14 @@ impl Session {
     }
 }
 
+/// All environments of the configuration.
+///
+/// # Errors
+/// When the configuration is wrong.
+pub(super) fn environments(global: &Global) -> Result<Vec<String>, Error> {
+    Ok(Config::read(&global.config)?.environments.into_keys().collect())
+}
+
 /// The settings of the chosen environment.
 pub(super) fn environment<'a>(config: &'a Config, global: &Global) -> Result<&'a EnvironmentConfig, Error> {
     config.environments.get(&global.environment).ok_or_else(|| {
@@ -112,7 +127,8 @@ pub(super) fn environment<'a>(config: &'a Config, global: &Global) -> Result<&'a
     })
 }
 
-fn root(config: &Path) -> PathBuf {
+/// Where a configuration file is.
+pub(super) fn root(config: &Path) -> PathBuf {
     match config.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         Some(_) | None => PathBuf::from("."),

@@ -3,7 +3,8 @@
 
 use crate::cli::Global;
 use crate::cloudflare::{API_TOKEN, AccountId, ApiToken};
-use crate::config::check_url;
+use crate::config::{Config, Hook, check_url, from_environment};
+use crate::context::Context;
 use crate::edge::{CONTROL_TOKEN, ControlToken};
 use crate::error::Error;
 use crate::signing::{SIGNING_KEY, Signer};
@@ -44,6 +45,19 @@ pub(super) fn control_token() -> Result<Option<ControlToken>, Error> {
 /// What tables are signed with; without a key they are not.
 pub(super) fn signer() -> Result<Signer, Error> {
     Ok(Signer::new(secret(SIGNING_KEY)?))
+}
+
+/// What nobody may read: our own secrets, and whatever the configuration takes from the environment.
+pub(super) fn secrets(config: &Config) -> Context {
+    let ours = [API_TOKEN, CONTROL_TOKEN, SIGNING_KEY].map(from_environment);
+    let variable = |name: &str| {
+        let value = std::env::var(name).ok()?;
+        Some(value.trim().to_owned()).filter(|value| !value.is_empty())
+    };
+    let queries: Vec<String> = config.all_hooks().filter_map(Hook::query).map(str::to_owned).collect();
+    Context::new("", "")
+        .with_environment(ours.into_iter().chain(config.templates()), variable)
+        .with_secrets(queries)
 }
 
 /// Where the API is.

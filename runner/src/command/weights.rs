@@ -4,7 +4,8 @@ use crossfade_core::RoutingTable;
 use crossfade_core::table::{Draft, VariantName, Weight};
 
 use super::Session;
-use super::rollback::{record_by_hand, refuse_while_in_charge, wait_until_served};
+use super::by_hand;
+use super::rollback::{refuse_while_in_charge, wait_until_served};
 use crate::cli::Weights;
 use crate::drive::shares;
 use crate::error::Error;
@@ -26,6 +27,12 @@ pub(super) fn run(session: &Session, arguments: &Weights) -> Result<(), Error> {
     refuse_while_in_charge(session, arguments.force)?;
     edge.check(&session.environment)?;
 
+    let most = next.variants().iter().max_by_key(|variant| variant.weight).unwrap_or_else(|| next.stable());
+    let (version, slot) = (most.version.as_str(), most.name.as_str());
+    let mut record = Record::begin(&release, &session.environment, "weights", version, slot);
+    record.stable_version = Some(next.stable().version.to_string());
+    record.origin = Some(most.origin.to_string());
+
     let phase = session.reporter.phase("weights");
     let text = format!("revision {}: {}", next.revision(), shares(&next));
     phase.progress(text.clone());
@@ -35,21 +42,19 @@ pub(super) fn run(session: &Session, arguments: &Weights) -> Result<(), Error> {
         session.reporter.finished("not-started", false, why);
         return Err(error);
     }
+    session.reporter.weights("weights", &next);
     let served = wait_until_served(session, &edge, &next, &release);
-    let most = next.variants().iter().max_by_key(|variant| variant.weight).unwrap_or_else(|| next.stable());
-    let (version, slot) = (most.version.as_str(), most.name.as_str());
-    let mut record = Record::begin(&release, &session.environment, "weights", version, slot);
-    record.stable_version = Some(next.stable().version.to_string());
-    record.origin = Some(most.origin.to_string());
     let outcome = if served.is_ok() { "shifted" } else { "stuck" };
-    record_by_hand(session, record, outcome, &format!("by hand, {text}"));
+    match &served {
+        Ok(()) => phase.done(format!("{text}, served at the edge")),
+        Err(why) => phase.failed_because(&format!("{text} is written"), why),
+    }
+    by_hand::record(session, record, outcome, &format!("by hand, {text}"));
     match served {
         Ok(()) => {
-            phase.done(format!("{text}, served at the edge"));
             session.reporter.finished("done", true, format!("visitors are on {}", shares(&next)));
         }
         Err(why) => {
-            phase.failed_because(&format!("{text} is written"), &why);
             session.reporter.finished("stuck", false, format!("stuck: {why}"));
             return Err(Error::Stuck {
                 why,

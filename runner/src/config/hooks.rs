@@ -65,6 +65,11 @@ impl Hooks {
         }
     }
 
+    /// All of them, in the order of a release.
+    pub fn all(&self) -> impl Iterator<Item = &Hook> {
+        Phase::ALL.into_iter().flat_map(|phase| self.of(phase))
+    }
+
     pub(super) fn check(&self) -> Result<(), String> {
         let mut all =
             Phase::ALL.into_iter().flat_map(|phase| self.of(phase).iter().map(move |hook| (phase, hook)));

@@ -62,7 +62,7 @@ pub fn check_url(text: &str, wanted: &str) -> Result<Uri, String> {
 }
 
 /// Refuses what is no name of a Pages project; it becomes part of the API's paths.
-pub(super) fn check_project(field: &str, name: &str) -> Result<(), String> {
+pub(crate) fn check_project(field: &str, name: &str) -> Result<(), String> {
     const LENGTH_MAX: usize = 58;
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if (1..=LENGTH_MAX).contains(&name.len()) && name.bytes().all(allowed) {

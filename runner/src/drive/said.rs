@@ -11,19 +11,32 @@ use crossfade_core::table::VariantName;
 use super::shares;
 use crate::report::{Phase, Reporter};
 
+mod gate;
+
 /// Turns effects into phases that people follow.
 pub(super) struct Said<'a> {
     reporter: &'a Reporter,
     phase: Option<(Phase<'a>, String)>,
     /// What the last table was sent for, and its shares.
     published: Option<(&'static str, String)>,
+    /// The shares that were written last.
+    written: String,
     /// What stood in the way last.
     trouble: String,
+    /// Whom it waits for.
+    gate: Option<gate::Gate>,
 }
 
 impl<'a> Said<'a> {
     pub(super) const fn new(reporter: &'a Reporter) -> Self {
-        Self { reporter, phase: None, published: None, trouble: String::new() }
+        Self {
+            reporter,
+            phase: None,
+            published: None,
+            written: String::new(),
+            trouble: String::new(),
+            gate: None,
+        }
     }
 
     /// An effect is about to be performed.
@@ -100,6 +113,13 @@ impl<'a> Said<'a> {
                 self.detail(false, why);
                 self.trouble.clone_from(why);
             }
+            (Effect::Publish { table, .. }, Event::Published(Ok(()))) => {
+                // A renewal of the lease, or the same without it: no news.
+                if let Some((why, shares)) = self.published.as_ref().filter(|(_, it)| *it != self.written) {
+                    self.reporter.weights(why, table);
+                    self.written.clone_from(shares);
+                }
+            }
             (Effect::Confirm(_), Event::Confirmed(Confirmation::Served)) => self.done(", served at the edge"),
             (Effect::Confirm(_), Event::Confirmed(Confirmation::NotYet(seen))) => {
                 self.progress(seen);
@@ -149,20 +169,29 @@ impl<'a> Said<'a> {
             Word::Pass | Word::Inconclusive | Word::Hold => self.progress(&evidence.why),
             // A failure of the probes has been told already.
             Word::Fail => self.failed(&evidence.why),
+            // So has what the probes could not measure.
+            Word::Error if self.trouble == evidence.why => {}
             Word::Error => self.blind(&evidence.why),
         }
     }
 
     fn blind(&mut self, why: &str) {
-        // Once is enough for probes that the judge's word repeats.
-        if self.trouble != why {
-            self.detail(false, &format!("could not measure: {why}"));
-            why.clone_into(&mut self.trouble);
-        }
+        self.detail(false, &format!("could not measure: {why}"));
+        why.clone_into(&mut self.trouble);
     }
 
     /// It has come to a stage in which it waits for somebody.
     pub(super) fn stage(&mut self, stage: &Stage) {
+        if self.gate.as_ref().is_none_or(|gate| !gate.goes_on(stage)) {
+            if let Some(gate) = self.gate.take() {
+                gate.end(self.reporter, stage);
+            }
+            self.gate = gate::Gate::of(stage);
+        }
+        // Why the phase in progress ends: what stood in the way before may have passed long ago.
+        if let Stage::GoingHome { why } = stage {
+            self.trouble.clone_from(why);
+        }
         let command = match stage {
             Stage::Waiting { then: Some(_), .. } => "approve",
             Stage::Paused { .. } => "resume",

@@ -1,7 +1,6 @@
 //! A request to somebody who decides, or wants to know. In: where to, and what to tell. Out: what was answered.
 
 use std::io::Read as _;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crossfade_core::Timestamp;
@@ -24,25 +23,16 @@ use crate::signing::hmac_sha256;
 pub(super) fn ask(
     webhook: &Webhook,
     phase: Phase,
-    body: Value,
+    mut body: Value,
     timeout: Duration,
-    context: &Arc<Context>,
+    context: &Context,
     cancel: &Cancel,
 ) -> (Result<Answer, NoAnswer>, String) {
-    let place = webhook.place();
-    let no_answer = |why: &str| NoAnswer::Error(format!("{place}: {}", context.redact(why)));
-    let request = match request(webhook, body, context, report::now()) {
-        Ok(request) => request,
-        Err(why) => return (Err(no_answer(&why)), String::new()),
-    };
-    let sending = Beside::start(move || send(request, timeout));
-    let reply = match sending.wait(cancel, None) {
-        Waited::Ended(Ok(reply)) => reply,
-        Waited::Ended(Err(why)) => return (Err(no_answer(&why)), String::new()),
-        Waited::Cancelled(reason) => return (Err(NoAnswer::Cancelled(reason)), String::new()),
-        Waited::NotYet | Waited::Panicked => {
-            return (Err(no_answer("internal error: the request panicked")), String::new());
-        }
+    let no_answer = |why: &str| NoAnswer::Error(format!("{}: {}", webhook.place(), context.redact(why)));
+    body["metadata"] = json!(webhook.metadata);
+    let reply = match send(webhook, &body, timeout, context, cancel) {
+        Ok(reply) => reply,
+        Err(no_answer) => return (Err(no_answer), String::new()),
     };
     let said = context.redact(&String::from_utf8_lossy(&reply.body));
     let said = said.get(..said.floor_char_boundary(KEPT_MAX)).unwrap_or_default();
@@ -50,7 +40,8 @@ pub(super) fn ask(
         Meaning::Pass => Ok(Answer::Pass),
         Meaning::Wait(after) => Ok(Answer::Wait(after)),
         Meaning::Fail(what) => Ok(Answer::Fail(format!(
-            "{place}: status is {}{what}: {}",
+            "{}: status is {}{what}: {}",
+            webhook.place(),
             reply.status,
             excerpt(said.as_bytes())
         ))),
@@ -59,11 +50,29 @@ pub(super) fn ask(
     (answer, said.to_owned())
 }
 
+/// Sends once, and leaves it when somebody cancels. No secret is in why there is no reply.
+pub(super) fn send(
+    webhook: &Webhook,
+    body: &Value,
+    timeout: Duration,
+    context: &Context,
+    cancel: &Cancel,
+) -> Result<Reply, NoAnswer> {
+    let no_answer = |why: &str| NoAnswer::Error(format!("{}: {}", webhook.place(), context.redact(why)));
+    let request = request(webhook, body, context, report::now()).map_err(|why| no_answer(&why))?;
+    let sending = Beside::start(move || exchange(request, timeout));
+    match sending.wait(cancel, None) {
+        Waited::Ended(reply) => reply.map_err(|why| no_answer(&why)),
+        Waited::Cancelled(reason) => Err(NoAnswer::Cancelled(reason)),
+        Waited::NotYet | Waited::Panicked => Err(no_answer("internal error: the request panicked")),
+    }
+}
+
 /// What came back.
-struct Reply {
-    status: u16,
-    retry_after: Option<Duration>,
-    body: Vec<u8>,
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) body: Vec<u8>,
 }
 
 /// What a status means.
@@ -94,7 +103,7 @@ fn meaning(status: u16, retry_after: Option<Duration>, phase: Phase) -> Meaning 
 /// The request with its secrets. They go into the headers, or into the URL where the configuration puts them.
 fn request(
     webhook: &Webhook,
-    mut body: Value,
+    body: &Value,
     context: &Context,
     now: Timestamp,
 ) -> Result<http::Request<Vec<u8>>, String> {
@@ -105,7 +114,6 @@ fn request(
     };
     let url = fill(&webhook.url)?;
     check_hook_url(&url).map_err(|why| format!("the URL is {why}"))?;
-    body["metadata"] = json!(webhook.metadata);
     let body = body.to_string().into_bytes();
     let mut request = http::Request::builder()
         .method(webhook.method.as_str())
@@ -134,7 +142,7 @@ fn signature(key: &str, seconds: &str, body: &[u8]) -> String {
     format!("sha256={hex}")
 }
 
-fn send(request: http::Request<Vec<u8>>, timeout: Duration) -> Result<Reply, String> {
+fn exchange(request: http::Request<Vec<u8>>, timeout: Duration) -> Result<Reply, String> {
     let agent = probe::agent();
     let request = agent.configure_request(request).timeout_global(Some(timeout)).build();
     let mut response = agent.run(request).map_err(|error| format!("no answer: {error}"))?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crossfade_core::Timestamp;
 use crossfade_core::table::{Environment, Owner};
 use serde_json::Value;
 
@@ -10,6 +11,9 @@ use crate::cancel::Cancel;
 use crate::cloudflare::kv::Namespace;
 use crate::error::Error;
 use crate::report;
+
+/// The most records that one question reads: one call to KV each.
+const READ_MAX: usize = 500;
 
 /// An environment's records in KV.
 #[derive(Clone)]
@@ -169,6 +173,45 @@ impl Ledger {
             }
         }
         Ok(records)
+    }
+
+    /// Ended releases that began after `since`, newest first; with them as many older ones as it takes until `enough` says so of all
+    /// that were read. At most [`READ_MAX`].
+    ///
+    /// # Errors
+    /// As [`Ledger::history`].
+    pub fn history_since(
+        &self,
+        since: Timestamp,
+        enough: impl Fn(&[Record]) -> bool,
+    ) -> Result<Vec<Record>, Error> {
+        let mut records: Vec<Record> = Vec::new();
+        for key in self.history_keys()?.iter().rev().take(READ_MAX) {
+            if records.last().is_some_and(|oldest| oldest.started_at < since) && enough(&records) {
+                break;
+            }
+            match self.read(key) {
+                Ok(record) => records.extend(record),
+                Err(Error::Record { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(records)
+    }
+
+    /// The ended release of that id, or the newest one of that version; what was done by hand only when there is none.
+    ///
+    /// # Errors
+    /// As [`Ledger::history`].
+    pub fn ended(&self, wanted: &str) -> Result<Option<Record>, Error> {
+        if wanted.starts_with("rel-") {
+            return self.read(&self.history_key(wanted));
+        }
+        let released = |record: &Record| record.version == wanted && record.is_release();
+        let mut records = self.history_since(report::now(), |records| records.iter().any(released))?;
+        let found = records.iter().position(released);
+        let found = found.or_else(|| records.iter().position(|record| record.version == wanted));
+        Ok(found.map(|at| records.swap_remove(at)))
     }
 
     /// The keys of ended releases, oldest first: a release's id begins with its time.

@@ -15,8 +15,11 @@ use crate::drive::{self, Begun, Work, World};
 use crate::edge::Edge;
 use crate::error::Error;
 use crate::hooks::{Asker, Ending, Moment, Phase};
+use crate::notice::{Completed, Notice, Started};
 use crate::orders::{Inbox, Mailbox};
 use crate::record::{Ear, Heartbeat, Record, WITHIN};
+use crate::report::{self, millis};
+use crate::watch::Watching;
 
 /// How long a smoke test that was cut short by a cancellation has to clean up, once everything else is done.
 pub const CLEAN_UP_WITHIN: Duration = Duration::from_secs(10);
@@ -69,6 +72,16 @@ impl<'a> Claim<'a> {
             return Err(error);
         }
         let (inbox, earlier) = (Inbox::default(), record.evidence.clone());
+        session.reporter.notice(Notice::Started(Started {
+            environment: record.environment.clone(),
+            release: record.id.clone(),
+            command: record.command.clone(),
+            new_version: record.version.clone(),
+            stable_version: record.stable_version.clone(),
+            slot: record.slot.clone(),
+            runner: record.runner.clone(),
+            taken_over: !earlier.is_empty(),
+        }));
         let ear = Ear {
             mailbox: Mailbox::new(session.namespace.clone(), &session.environment),
             inbox: inbox.clone(),
@@ -129,7 +142,11 @@ impl Charge<'_> {
             work: Arc::new(work),
             begun: &self.begun,
         };
-        end::ended(drive::drive(rollout, &world))
+        let watching =
+            Watching::start(&self.edge, &session.environment, &session.config.monitor, &session.reporter);
+        let outcome = drive::drive(rollout, &world);
+        watching.end();
+        end::ended(outcome)
     }
 
     /// Lets go of the environment: what it came to is told and kept; niceties come last.
@@ -150,9 +167,19 @@ impl Charge<'_> {
         };
         session.reporter.finished(outcome, result.is_ok(), text.clone());
         let record = self.heartbeat.record();
+        session.reporter.notice(Notice::Completed(Completed {
+            environment: record.environment.clone(),
+            release: record.id.clone(),
+            new_version: record.version.clone(),
+            stable_version: record.stable_version.clone(),
+            outcome: outcome.to_owned(),
+            text: text.clone(),
+            elapsed_ms: millis(report::now().since(record.started_at)),
+        }));
         let ending = Some(Ending { outcome, text: text.clone() });
         let moment = Moment { deployment_url: record.origin.clone(), outcome: ending, ..self.moment };
-        end::close(session, &session.ledger, record, &self.earlier, outcome, text);
+        let record = end::close(session, &session.ledger, record, &self.earlier, outcome, text);
+        end::report(session, &record);
         end::after(session, &self.asker, &moment, &result);
         self.begun.finish(CLEAN_UP_WITHIN);
         drop(self.telling);

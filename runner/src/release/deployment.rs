@@ -10,7 +10,7 @@ use crate::beside::{Beside, Waited};
 use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::error::Error;
-use crate::upload::{self, Deployment, Progress, Upload};
+use crate::upload::{self, Commit, Deployment, Output, Progress, Upload};
 
 /// How often progress is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(200);
@@ -68,12 +68,13 @@ fn start(
     notes: &Arc<Mutex<Vec<Progress>>>,
 ) -> Beside<Result<Deployment, upload::Error>> {
     let (client, cancel, notes) = (session.client.clone(), session.cancel.clone(), Arc::clone(notes));
-    let directory = directory.to_owned();
+    let (directory, root) = (directory.to_owned(), session.root.clone());
     let (project, branch) = (session.project().to_owned(), session.settings.branch.clone());
     Beside::start(move || {
-        let upload =
-            Upload { directory: &directory, project: &project, branch: branch.as_deref(), message: &message };
         let note = |progress| notes.lock().unwrap_or_else(PoisonError::into_inner).push(progress);
-        upload::deploy(&client, &upload, &|| cancel.is_cancelled(), &note)
+        let output = Output::read(&directory, &root, &note)?;
+        let commit = Commit { message: Some(&message), hash: None, dirty: Some(true) };
+        let upload = Upload { project: &project, branch: branch.as_deref(), commit, ..Upload::default() };
+        upload::deploy(&client, &output, &upload, &|| cancel.is_cancelled(), &note)
     })
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{hooks, settle};
 use crate::command::Session;
+use crate::command::report::write_all;
 use crate::error::Error;
 use crate::hooks::{Asker, Moment, Phase};
 use crate::record::{Ended, Ledger, Record};
@@ -59,13 +60,22 @@ pub(super) fn close(
     earlier: &[Value],
     outcome: &'static str,
     text: String,
-) {
+) -> Record {
     let evidence = session.reporter.evidence(earlier);
     let at = report::now();
     let ended = Some(Ended { at, outcome: outcome.into(), text });
     let record = Record { ended, evidence, updated_at: at, phase: outcome.into(), stage: None, ..record };
     if let Err(error) = ledger.close_ours(&record) {
         session.reporter.warn(format!("the history could not be written: {error}"));
+    }
+    record
+}
+
+/// Writes the report of a release that has ended, when somebody wants it.
+pub(super) fn report(session: &Session, record: &Record) {
+    let Some(directory) = &session.report else { return };
+    if let Err(error) = write_all(session, record, directory) {
+        session.reporter.warn(format!("the report could not be written: {}", error.in_one_line()));
     }
 }
 

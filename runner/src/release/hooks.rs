@@ -6,6 +6,7 @@ use super::cancelled_or;
 use crate::command::Session;
 use crate::error::Error;
 use crate::hooks::{Answer, Asked, Asker, Cancelled, Events, Moment, Phase, hold};
+use crate::notify::Notifications;
 
 mod in_flight;
 
@@ -48,10 +49,11 @@ pub(super) fn tell(session: &Session, asker: &Asker, phase: Phase, moment: &Mome
     }
 }
 
-/// The hooks `event`, for as long as this lives: they are told what the reporter is told.
+/// The hooks `event` and the notifications, for as long as this lives: they are told what the reporter is told.
 pub(super) struct Telling<'a> {
     session: &'a Session,
     events: Option<Events>,
+    notifications: Option<Notifications>,
 }
 
 impl<'a> Telling<'a> {
@@ -60,16 +62,21 @@ impl<'a> Telling<'a> {
         if let Some(events) = &events {
             session.reporter.listen(events.listener());
         }
-        Self { session, events }
+        let notifications = Notifications::start(&session.config, &session.root, &session.secrets);
+        if let Some(notifications) = &notifications {
+            session.reporter.listen(notifications.listener());
+        }
+        Self { session, events, notifications }
     }
 }
 
 impl Drop for Telling<'_> {
     fn drop(&mut self) {
-        if let Some(events) = self.events.take() {
-            for undelivered in events.finish(&self.session.cancel.further()) {
-                self.session.reporter.warn(undelivered);
-            }
+        let further = self.session.cancel.further();
+        let events = self.events.take().map(|events| events.finish(&further));
+        let notifications = self.notifications.take().map(|notifications| notifications.finish(&further));
+        for undelivered in events.into_iter().chain(notifications).flatten() {
+            self.session.reporter.warn(undelivered);
         }
     }
 }

@@ -52,7 +52,7 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     let found = table_in_force(session)?;
     let source = record.source.clone().unwrap_or_else(|| fleet::configured_source(session));
     if word != Word::Abort && record.slot == fleet::SLOT && source.back.is_none() && fleet::uploads(session) {
-        upload::check(&source.directory).map_err(|error| {
+        upload::check(&source.directory, &session.root).map_err(|error| {
             Error::Usage(format!(
                 "{of} goes on with uploading {}, but {}: resume it where the build's output is, or abort it",
                 source.directory.display(),

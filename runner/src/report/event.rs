@@ -1,12 +1,14 @@
 //! What programs read: one JSON object an event.
 
-use crossfade_core::Timestamp;
 use crossfade_core::rollout::Evidence;
-use serde::Serialize;
+use crossfade_core::table::{Variant, Weight};
+use crossfade_core::{RoutingTable, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::millis;
 use crate::error::Error;
 use crate::hooks::{Answer, Asked, NoAnswer};
+use crate::notice::Notice;
 
 /// One thing that happened. The JSON names are part of the interface.
 #[derive(Clone, Debug, Serialize)]
@@ -71,6 +73,42 @@ pub enum Event {
     },
     /// What was counted in a stretch of a step, and what the judge makes of it.
     Measurement(Box<Evidence>),
+    /// A release has waited for somebody, or was paused.
+    Gate {
+        /// `approval`, the hook's name, or `pause`.
+        gate: String,
+        /// The step that waited, from 1.
+        step: usize,
+        /// Whether it went on.
+        ok: bool,
+        /// Why it waited.
+        text: String,
+        /// For how long.
+        elapsed_ms: u64,
+    },
+    /// A table with other weights was written.
+    Weights {
+        /// Its revision.
+        revision: u64,
+        /// What for: `switch`, `drain`, `restore`, `shelter`, `settle`, `home`; by hand `weights`.
+        why: &'static str,
+        /// Who serves whom.
+        variants: Vec<Share>,
+    },
+    /// A Pages deployment is live.
+    Deployed {
+        /// Its project.
+        project: String,
+        /// Its id.
+        id: String,
+        /// Where it alone is served.
+        url: String,
+        /// Where it is served besides.
+        aliases: Vec<String>,
+        /// `production` or `preview`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pages_environment: Option<String>,
+    },
     /// Something that a person should look at, and that stops nothing.
     Warning {
         /// What.
@@ -96,6 +134,30 @@ pub enum Event {
         /// What a person can do about it.
         hint: Option<String>,
     },
+    /// What is told of releases wherever people are.
+    #[serde(untagged)]
+    Notice(Notice),
+}
+
+impl Event {
+    /// Whether hooks are told of it, and the history keeps it. Progress is not: how much of it there is depends on how the command
+    /// speaks. Of notices only alerts say what no other event does.
+    pub(crate) const fn is_news(&self) -> bool {
+        match self {
+            // Nobody wants to be told of a look at the counters every five seconds.
+            Self::Progress { .. } | Self::Measurement(_) => false,
+            Self::Notice(notice) => matches!(notice, Notice::Alert(_)),
+            _ => true,
+        }
+    }
+
+    /// The notice that it is.
+    pub(crate) const fn notice(&self) -> Option<&Notice> {
+        match self {
+            Self::Notice(notice) => Some(notice),
+            _ => None,
+        }
+    }
 }
 
 impl From<&Error> for Event {
@@ -128,6 +190,29 @@ impl From<&Asked> for Event {
             tries: asked.tries,
             elapsed_ms: millis(asked.took),
         }
+    }
+}
+
+/// What a variant serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Its name in the table.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Basis points.
+    pub weight: Weight,
+}
+
+impl Share {
+    /// What each variant of a table serves.
+    pub fn of(table: &RoutingTable) -> Vec<Self> {
+        let share = |variant: &Variant| Self {
+            name: variant.name.to_string(),
+            version: variant.version.to_string(),
+            weight: variant.weight,
+        };
+        table.variants().iter().map(share).collect()
     }
 }
 

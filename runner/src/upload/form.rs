@@ -15,8 +15,9 @@ impl Form {
         Self { boundary: format!("----crossfade-{random:016x}{:08x}", std::process::id()), bytes: Vec::new() }
     }
 
-    /// A field.
+    /// A field. Its line breaks become those of forms, as the HTML standard wants it of text.
     pub(super) fn text(&mut self, name: &str, value: &str) {
+        let value = value.replace("\r\n", "\n").replace('\n', "\r\n");
         self.part(&format!("name=\"{}\"", quoted(name)), None, value.as_bytes());
     }
 
@@ -55,10 +56,9 @@ fn quoted(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// A commit message of one line that Pages keeps whole.
+/// As much of a commit message as Pages keeps.
 pub(super) fn shorten(message: &str) -> &str {
-    let line = message.lines().next().unwrap_or_default();
-    line.get(..line.floor_char_boundary(MESSAGE_MAX)).unwrap_or(line)
+    message.get(..message.floor_char_boundary(MESSAGE_MAX)).unwrap_or(message)
 }
 
 #[cfg(test)]
@@ -68,20 +68,20 @@ mod tests {
     #[test]
     fn parts_are_separated_and_names_cannot_break_out() {
         let mut form = Form::new();
-        form.text("branch", "main");
+        form.text("branch", "ma\nin");
         form.file("a\"\r\nX: y", b"\x00\xff");
         let (content_type, body) = form.finish();
         let boundary = content_type.split("boundary=").nth(1).unwrap();
         let text = String::from_utf8_lossy(&body);
         assert_eq!(text.matches(&format!("--{boundary}\r\n")).count(), 2);
         assert!(text.ends_with(&format!("--{boundary}--\r\n")));
-        assert!(text.contains("name=\"branch\"\r\n\r\nmain\r\n"));
+        assert!(text.contains("name=\"branch\"\r\n\r\nma\r\nin\r\n"));
         assert!(text.contains("filename=\"a%22%0D%0AX: y\""));
     }
 
     #[test]
     fn messages_are_cut_between_characters() {
-        assert_eq!(shorten("one\ntwo"), "one");
+        assert_eq!(shorten("one\ntwo"), "one\ntwo");
         let long = "é".repeat(300);
         assert_eq!(shorten(&long).len(), 384);
     }

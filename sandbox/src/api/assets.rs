@@ -6,20 +6,19 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ApiError, Result, answer, bearer, json_body};
+use super::{Answer, ApiError, answer, bearer, json_body};
+use crate::limits::{Refusal, UploadTokens};
 use crate::state::State;
 
-/// How long an upload's token counts; Cloudflare's is reported to count for minutes.
-const TOKEN_SECONDS: i64 = 300;
 /// Pages' code for a request that makes no sense.
 pub(super) const BAD_REQUEST: i64 = 8_000_001;
-const FILES_MAX: usize = 20_000;
 const FILE_BYTES_MAX: usize = 25 * 1024 * 1024;
 
 pub(super) fn router() -> Router<Arc<State>> {
@@ -30,25 +29,39 @@ pub(super) fn router() -> Router<Arc<State>> {
 }
 
 /// A token for one upload: three parts, the middle one readable, as clients expect.
-pub(super) fn token() -> String {
+pub(super) fn token(tokens: UploadTokens) -> String {
     let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
-    let exp = jiff::Timestamp::now().as_second() + TOKEN_SECONDS;
+    let exp = jiff::Timestamp::now().as_second() + tokens.seconds;
     let head = part(json!({ "alg": "none", "typ": "JWT" }));
-    let claims = part(json!({ "exp": exp, "max_file_count_allowed": FILES_MAX }));
+    let claims = part(json!({
+        "exp": exp, "max_file_count_allowed": tokens.files_max, "jti": getrandom::u64().unwrap_or(1),
+    }));
     format!("{head}.{claims}.sandbox")
 }
 
-fn authorise(headers: &HeaderMap) -> std::result::Result<(), ApiError> {
-    let refused = || ApiError::new(StatusCode::UNAUTHORIZED, 8_000_013, "Authorization failed");
-    let claims = bearer(headers)
-        .and_then(|token| token.strip_suffix(".sandbox"))
+#[expect(clippy::result_large_err, reason = "what refuses a call is the answer to it")]
+fn authorise(state: &State, headers: &HeaderMap) -> std::result::Result<(), Response> {
+    let refused =
+        || ApiError::new(StatusCode::UNAUTHORIZED, 8_000_013, "Authorization failed").into_response();
+    let token = bearer(headers).ok_or_else(refused)?;
+    let claims = token
+        .strip_suffix(".sandbox")
         .and_then(|token| token.split('.').nth(1))
         .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok())
         .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok())
         .ok_or_else(refused)?;
     let exp = claims.get("exp").and_then(Value::as_i64).unwrap_or(0);
-    if exp > jiff::Timestamp::now().as_second() { Ok(()) } else { Err(refused()) }
+    let mut limits = state.limits();
+    let good = limits.token_call(token) && exp > jiff::Timestamp::now().as_second();
+    match (good, limits.tokens.refusal) {
+        (true, _) => Ok(()),
+        (false, Refusal::Json) => Err(refused()),
+        (false, Refusal::Text) => Err((StatusCode::FORBIDDEN, "Expired JWT").into_response()),
+    }
 }
+
+/// An answer, or a refusal that may be no envelope.
+type Result = std::result::Result<Answer, Response>;
 
 #[derive(Deserialize)]
 struct Hashes {
@@ -56,11 +69,11 @@ struct Hashes {
 }
 
 async fn check_missing(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result {
-    authorise(&headers)?;
-    let asked: Hashes = json_body(&body, BAD_REQUEST)?;
+    authorise(&state, &headers)?;
+    let asked: Hashes = json_body(&body, BAD_REQUEST).map_err(ApiError::into_response)?;
     let assets = state.assets();
     let missing: Vec<String> = asked.hashes.into_iter().filter(|hash| !assets.contains_key(hash)).collect();
-    answer(missing)
+    answer(missing).map_err(ApiError::into_response)
 }
 
 #[derive(Deserialize)]
@@ -78,11 +91,13 @@ struct Metadata {
 }
 
 async fn upload(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result {
-    authorise(&headers)?;
-    let assets: Vec<Asset> = json_body(&body, BAD_REQUEST)?;
+    authorise(&state, &headers)?;
+    let assets: Vec<Asset> = json_body(&body, BAD_REQUEST).map_err(ApiError::into_response)?;
     let mut decoded = Vec::with_capacity(assets.len());
     for asset in assets {
-        let wrong = |why: &str| ApiError::bad_request(BAD_REQUEST, format!("asset {}: {why}", asset.key));
+        let wrong = |why: &str| {
+            ApiError::bad_request(BAD_REQUEST, format!("asset {}: {why}", asset.key)).into_response()
+        };
         if !asset.base64 || asset.metadata.content_type.is_empty() {
             return Err(wrong("`base64` and `metadata.contentType` are required"));
         }
@@ -93,7 +108,7 @@ async fn upload(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Byt
         decoded.push((asset.key, bytes));
     }
     state.assets().extend(decoded);
-    answer(Value::Null)
+    answer(Value::Null).map_err(ApiError::into_response)
 }
 
 /// The key of a file's content: a hash over its base64 and the extension of its name, which only the manifest tells.
@@ -105,8 +120,8 @@ pub(super) fn key(bytes: &[u8], path: &str) -> String {
     hasher.finalize().to_hex().chars().take(32).collect()
 }
 
-async fn upsert_hashes(headers: HeaderMap, body: Bytes) -> Result {
-    authorise(&headers)?;
-    json_body::<Hashes>(&body, BAD_REQUEST)?;
-    answer(Value::Null)
+async fn upsert_hashes(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result {
+    authorise(&state, &headers)?;
+    json_body::<Hashes>(&body, BAD_REQUEST).map_err(ApiError::into_response)?;
+    answer(Value::Null).map_err(ApiError::into_response)
 }

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use super::{Answer, ApiError, Result, answer, json_body, page};
 use crate::state::State;
 
+mod bulk;
+
 type Ids = Path<HashMap<String, String>>;
 type Fields = Query<HashMap<String, String>>;
 
@@ -29,6 +31,7 @@ pub(super) fn router() -> Router<Arc<State>> {
     Router::new()
         .route("/storage/kv/namespaces", get(list_namespaces).post(create_namespace))
         .route(namespace, get(read_namespace).delete(delete_namespace))
+        .merge(bulk::router())
         .route(&format!("{namespace}/keys"), get(list_keys))
         .route(&format!("{namespace}/values/{{key}}"), get(read).put(write).delete(delete))
         .route(&format!("{namespace}/metadata/{{key}}"), get(metadata))
@@ -162,6 +165,10 @@ async fn write(
         return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, 10_047, "value too large"));
     }
     let expiration = expiration(&query)?;
+    if state.limits().kv_key_writes() && state.kv().was_just_written(&id, &key) {
+        // Which words the REST API has for it is documented nowhere; the status is.
+        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, 10_000, super::TOO_MANY_REQUESTS));
+    }
     state.kv().put(&id, &key, value, metadata, expiration);
     answer(Value::Null)
 }
@@ -193,10 +200,15 @@ fn known<'a>(state: &State, ids: &'a HashMap<String, String>) -> std::result::Re
 
 fn key(ids: &HashMap<String, String>) -> std::result::Result<&str, ApiError> {
     let key = ids.get("key").map_or("", String::as_str);
+    check_key(key)?;
+    Ok(key)
+}
+
+fn check_key(key: &str) -> std::result::Result<(), ApiError> {
     if key.is_empty() || key == "." || key == ".." || key.len() > KEY_BYTES_MAX {
         return Err(ApiError::bad_request(10_033, "invalid key name"));
     }
-    Ok(key)
+    Ok(())
 }
 
 fn namespace(id: &str, title: &str) -> Value {

@@ -102,7 +102,7 @@ async fn delete_project(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Re
 
 async fn upload_token(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
     with_project(&state, &ids, |_| Ok(()))?;
-    answer(json!({ "jwt": assets::token() }))
+    answer(json!({ "jwt": assets::token(state.limits().tokens) }))
 }
 
 async fn list_deployments(Shared(state): Shared<Arc<State>>, Path(ids): Ids, Query(query): Fields) -> Result {
@@ -142,6 +142,9 @@ async fn create_deployment(
                 "A \"manifest\" field was expected in the request body but was not provided.",
             )
         })?;
+    if manifest.len() > state.limits().tokens.files_max {
+        return Err(unreadable(format!("{} files are too many", manifest.len())));
+    }
     let files = {
         let assets = state.assets();
         let found = manifest.iter().map(|(path, key)| {
@@ -150,7 +153,8 @@ async fn create_deployment(
             if assets::key(bytes, path) != *key {
                 return Err(wrong("is not the hash of what was uploaded"));
             }
-            Ok((path.clone(), bytes.clone()))
+            let bytes = if state.serve_pages { bytes.clone() } else { Vec::new() };
+            Ok((path.clone(), bytes))
         });
         found.collect::<std::result::Result<Vec<_>, _>>()?
     };
@@ -161,17 +165,27 @@ async fn create_deployment(
         None => Vec::new(),
     };
     let metadata = ["branch", "commit_hash", "commit_message", "commit_dirty"].map(|name| (name, text(name)));
-    let parts = Parts { files, special: special.into_iter().flatten().collect(), modules, metadata };
+    // What is not served need not be written.
+    let parts = match state.serve_pages {
+        true => Parts { files, special: special.into_iter().flatten().collect(), modules, metadata },
+        false => Parts { files: Vec::new(), special: Vec::new(), modules: Vec::new(), metadata },
+    };
     let description = with_project(&state, &ids, |project| {
-        let deployment = Deployment::create(project, parts, state.directory()).map_err(|error| {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, 8_000_000, error.to_string())
-        })?;
+        let mut deployment =
+            Deployment::create(project, parts, state.directory(), state.script()).map_err(|error| {
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, 8_000_000, error.to_string())
+            })?;
+        if !state.serve_pages {
+            deployment.stored();
+        }
         let description = project.describe_deployment(&deployment);
         project.add(deployment);
         Ok(description)
     })?;
     let deployment = description["id"].as_str().unwrap_or_default().to_owned();
-    tokio::task::spawn_blocking(move || crate::pages::serve(&state, id(&ids, "project"), &deployment));
+    if state.serve_pages {
+        tokio::task::spawn_blocking(move || crate::pages::serve(&state, id(&ids, "project"), &deployment));
+    }
     answer(description)
 }
 
@@ -191,7 +205,14 @@ fn unknown_deployment() -> ApiError {
 }
 
 async fn read_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
-    answer(with_deployment(&state, &ids, Project::describe_deployment)?)
+    let description = with_deployment(&state, &ids, Project::describe_deployment)?;
+    with_project(&state, &ids, |project| {
+        if let Some(deployment) = project.deployment_mut(id(&ids, "deployment")) {
+            deployment.looked_at();
+        }
+        Ok(())
+    })?;
+    answer(description)
 }
 
 async fn logs(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::Project;
+use super::{Project, Script};
 use crate::child::Child;
 use crate::{Error, serve as ports};
 
@@ -22,6 +22,8 @@ pub(crate) struct Deployment {
     metadata: [(&'static str, Option<String>); 4],
     pub(super) uses_functions: bool,
     stage: Stage,
+    /// What is shown instead, when somebody wrote it.
+    script: Script,
     child: Option<Child>,
 }
 
@@ -32,6 +34,8 @@ enum Stage {
     Live,
     Failed(Vec<String>),
 }
+
+const STAGES: [&str; 5] = ["queued", "initialize", "clone_repo", "build", "deploy"];
 
 /// What a deployment is made of.
 pub(crate) struct Parts {
@@ -47,7 +51,12 @@ pub(crate) struct Parts {
 
 impl Deployment {
     /// Writes the files; nothing is served yet.
-    pub(crate) fn create(project: &Project, parts: Parts, root: &Path) -> Result<Self, Error> {
+    pub(crate) fn create(
+        project: &Project,
+        parts: Parts,
+        root: &Path,
+        script: Script,
+    ) -> Result<Self, Error> {
         let id = uuid();
         let port = ports::free_port()?;
         let directory = root.join("deployments").join(&id);
@@ -74,6 +83,7 @@ impl Deployment {
             metadata: parts.metadata,
             uses_functions,
             stage: Stage::Queued,
+            script,
             child: None,
         })
     }
@@ -109,6 +119,16 @@ impl Deployment {
         self.stage == Stage::Queued
     }
 
+    /// It counts as served; nothing is.
+    pub(crate) fn stored(&mut self) {
+        self.stage = Stage::Live;
+    }
+
+    /// Somebody has looked at it.
+    pub(crate) fn looked_at(&mut self) {
+        self.script.next();
+    }
+
     /// It will never be served.
     pub(super) fn failed(&mut self, error: &Error) {
         self.child = None;
@@ -117,6 +137,9 @@ impl Deployment {
 
     /// The last lines that its runtime printed.
     pub(crate) fn output(&self) -> Vec<String> {
+        if !self.script.lines().is_empty() {
+            return self.script.lines().to_vec();
+        }
         match (&self.stage, &self.child) {
             (Stage::Failed(lines), _) => lines.clone(),
             (_, Some(child)) => child.output(),
@@ -126,21 +149,25 @@ impl Deployment {
 
     /// As the API shows it, but for its aliases, which only the project knows.
     pub(super) fn describe(&self, production_branch: &str) -> Value {
-        let (name, status) = match &self.stage {
+        let (name, status) = self.script.stage().unwrap_or(match &self.stage {
             Stage::Queued => ("queued", "active"),
             Stage::Live => ("deploy", "success"),
             Stage::Failed(_) => ("deploy", "failure"),
-        };
+        });
         let ended = |done: bool| done.then(|| self.created_on.clone());
         let stage = |name: &str, status: &str| {
             let done = status == "success" || status == "failure";
             json!({ "name": name, "status": status, "started_on": self.created_on, "ended_on": ended(done) })
         };
-        let earlier = if name == "queued" { "idle" } else { "success" };
-        let stages: Vec<Value> = ["queued", "initialize", "clone_repo", "build"]
-            .into_iter()
-            .map(|earlier_name| stage(earlier_name, if earlier_name == name { status } else { earlier }))
-            .chain([stage("deploy", if name == "deploy" { status } else { "idle" })])
+        let present = STAGES.iter().position(|known| *known == name);
+        let stages: Vec<Value> = STAGES
+            .iter()
+            .enumerate()
+            .map(|(index, known)| match Some(index).cmp(&present) {
+                std::cmp::Ordering::Less => stage(known, "success"),
+                std::cmp::Ordering::Equal => stage(known, status),
+                std::cmp::Ordering::Greater => stage(known, "idle"),
+            })
             .collect();
         let metadata: HashMap<&str, Value> = self
             .metadata
@@ -182,7 +209,8 @@ fn inside(directory: &Path, path: &str) -> Result<PathBuf, Error> {
     }
 }
 
-fn uuid() -> String {
+/// A random id.
+pub(crate) fn uuid() -> String {
     let (high, low) = (getrandom::u64().unwrap_or(1), getrandom::u64().unwrap_or(2));
     let hex = format!("{high:016x}{low:016x}");
     format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..32])

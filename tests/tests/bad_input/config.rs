@@ -258,7 +258,7 @@ fn with_a_typo_no_command_asks_anybody_anything() {
     assert!(event["text"].as_str().unwrap().contains("line 3, column 1"), "{event}");
 }
 
-fn example() -> String {
+pub(super) fn example() -> String {
     std::fs::read_to_string(root().join("example/crossfade.toml")).unwrap()
 }
 
@@ -270,7 +270,7 @@ fn validate_with(to: &str, from: &str) -> Ended {
     validate(&example.replacen(from, to, 1))
 }
 
-fn validate(text: &str) -> Ended {
+pub(super) fn validate(text: &str) -> Ended {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("crossfade.toml"), text).unwrap();
     let mut command = crossfade();

@@ -5,6 +5,7 @@
 mod config;
 mod directory;
 mod documents;
+mod notifications;
 mod schema;
 mod secrets;
 mod settings;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::form::{self, Part};
+use crate::parity::without_layout;
 use crate::sent::Sent;
 use crate::wrangler::Wrangler;
 use crate::{http, openapi};
@@ -119,6 +120,9 @@ fn wrangler_lists_creates_and_deletes() {
     let listed = list();
     assert!(!listed.contains(&older.id) && listed.contains(&newer.id), "{listed}");
 
+    wrangler.run(&["pages", "project", "delete", "other", "--yes"]).expect(0);
+    assert_eq!(sandbox.describe()["projects"], json!(["booking"]));
+
     let exchanges = sandbox.take_exchanges();
     openapi::check(&exchanges);
     let Some(create) = recorded("51-project-create") else { return };
@@ -222,16 +226,6 @@ fn write(directory: &Path, files: &[(&str, &[u8])]) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
-}
-
-/// A form in which boundaries and the order of a manifest's lines do not count.
-fn without_layout(form: &[Part]) -> Vec<(Value, Value)> {
-    let content = |part: &Part| match part.name() {
-        "manifest" => serde_json::from_slice(&part.body).unwrap(),
-        "_worker.bundle" => json!(without_layout(&form::parts(&part.body))),
-        _ => json!(part.text()),
-    };
-    form.iter().map(|part| (json!(part.headers), content(part))).collect()
 }
 
 /// The requests of a recorded wrangler.

@@ -1,5 +1,6 @@
 //! Where Cloudflare's own description of its API is not what Cloudflare does: each place, and why we know better.
 
+use crossfade_sandbox::Exchange;
 use serde_json::{Value, json};
 
 /// What is changed at a place.
@@ -12,15 +13,22 @@ pub(crate) enum Change {
     OrNull,
     /// A body of this media type is as one of the other.
     AlsoAs(&'static str, &'static str),
+    /// This query parameter is taken too.
+    AlsoTakes(&'static str),
+    /// Any of these will do, not exactly one.
+    AnyOf,
+    /// It is a failure of Workers, and no success beside.
+    Failure,
 }
 
-use Change::{AlsoAs, Optional, OrNull, Without};
+use Change::{AlsoAs, AlsoTakes, AnyOf, Failure, Optional, OrNull, Without};
 
+const SCRIPT: &str = "/paths/~1accounts~1{account_id}~1workers~1scripts~1{script_name}";
 const KV_VALUE: &str =
     "/paths/~1accounts~1{account_id}~1storage~1kv~1namespaces~1{namespace_id}~1values~1{key_name}";
 
-/// Place (a JSON pointer, [`KV_VALUE`] in front of those that begin with `KV`), change, reason.
-const EXCEPTIONS: [(&str, Change, &str); 9] = [
+/// Place (a JSON pointer, [`KV_VALUE`] in front of those that begin with `KV`, [`SCRIPT`] of those with `S`), change, reason.
+const EXCEPTIONS: [(&str, Change, &str); 19] = [
     (
         "/components/schemas/pages_identifier",
         Without("maxLength"),
@@ -66,13 +74,50 @@ const EXCEPTIONS: [(&str, Change, &str); 9] = [
         AlsoAs("text/plain", "application/json"),
         "wrangler's `pages project create` says text/plain",
     ),
+    (
+        "/components/schemas/workers-kv_bulk-get-result/properties/values/additionalProperties",
+        OrNull,
+        "a key that is not there has no value; with metadata it is described so",
+    ),
+    (
+        "/paths/~1accounts~1{account_id}~1storage~1kv~1namespaces~1{namespace_id}/delete/requestBody",
+        Without("required"),
+        "a body is required that may be anything; wrangler sends none",
+    ),
+    (
+        "/components/schemas/workers_binding_kind_secret_text",
+        Optional("text"),
+        "it is write-only, but required, also of an answer",
+    ),
+    (
+        "/components/schemas/workers_deployment",
+        Optional("id"),
+        "it is read-only, but required, also of a request",
+    ),
+    ("/components/schemas/workers_deployment", Optional("source"), "the same"),
+    ("/components/schemas/workers_deployment", Optional("created_on"), "the same"),
+    (
+        "/components/schemas/workers_multipart-script/properties/metadata/properties/migrations",
+        AnyOf,
+        "several steps also count as a single one of no kind",
+    ),
+    ("S/put", AlsoTakes("excludeScript"), "wrangler sends it with every script"),
+    (
+        "S~1versions~1{version_id}/get/responses/4XX/content/application~1json/schema",
+        Failure,
+        "a failure must be a success as well",
+    ),
+    ("S~1versions/post/responses/4XX/content/application~1json/schema", Failure, "the same"),
 ];
 
 /// Makes the exceptions in the description. One that changes nothing any more is an exception no more, and fails.
 pub(crate) fn make(document: &mut Value) {
     for (place, change, reason) in EXCEPTIONS {
-        let pointer =
-            place.strip_prefix("KV").map_or_else(|| place.to_owned(), |rest| format!("{KV_VALUE}{rest}"));
+        let pointer = match (place.strip_prefix("KV"), place.strip_prefix('S')) {
+            (Some(rest), _) => format!("{KV_VALUE}{rest}"),
+            (None, Some(rest)) => format!("{SCRIPT}{rest}"),
+            (None, None) => place.to_owned(),
+        };
         let schema = document.pointer_mut(&pointer).unwrap_or_else(|| panic!("{pointer} is gone ({reason})"));
         let before = schema.clone();
         match change {
@@ -83,8 +128,35 @@ pub(crate) fn make(document: &mut Value) {
                 schema["required"].as_array_mut().unwrap().retain(|required| required != property);
             }
             OrNull => *schema = json!({ "anyOf": [{ "type": "null" }, before] }),
+            AnyOf => {
+                let choices = schema.as_object_mut().unwrap().remove("oneOf").unwrap();
+                schema["anyOf"] = choices;
+            }
+            AlsoTakes(name) => {
+                let parameter = json!({ "name": name, "in": "query", "schema": {} });
+                schema["parameters"].as_array_mut().unwrap().push(parameter);
+            }
+            Failure => {
+                *schema = json!({ "$ref": "#/components/schemas/workers_api-response-common-failure" })
+            }
             AlsoAs(media_type, other) => schema[media_type] = before[other].clone(),
         }
         assert_ne!(*schema, before, "{pointer} is right by now ({reason})");
     }
+}
+
+/// Paths that wrangler asks for and the description does not have.
+const UNDOCUMENTED: [(&str, &str); 4] = [
+    ("/workers/services/", "how wrangler asks whether there is a script"),
+    ("/routes", "how wrangler sets a script's routes; the zone's own path is described"),
+    ("/domains/changeset", "how wrangler finds out what custom domains would change"),
+    ("/domains/records", "how wrangler sets custom domains"),
+];
+
+/// Whether a call is one of those.
+pub(crate) fn is_undocumented(exchange: &Exchange) -> bool {
+    let path = &exchange.path;
+    UNDOCUMENTED
+        .iter()
+        .any(|(place, _)| path.ends_with(place) || (place.ends_with('/') && path.contains(place)))
 }

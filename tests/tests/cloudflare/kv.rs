@@ -5,6 +5,7 @@ use std::time::Duration;
 use crossfade_sandbox::{ACCOUNT_ID, Exchange, NAMESPACE_ID};
 use crossfade_tests::{client, reference, sandbox};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::wrangler::Wrangler;
 use crate::{form, openapi};
@@ -51,6 +52,46 @@ fn wrangler_writes_reads_lists_and_deletes_keys() {
     ] {
         is_as_recorded(name, sent);
     }
+}
+
+#[test]
+fn wrangler_makes_a_namespace_and_writes_reads_and_deletes_many_keys_at_once() {
+    let sandbox = sandbox(|options| options.worker = None);
+    sandbox.take_exchanges();
+    let files = TempDir::new().unwrap();
+    let file = |name: &str, json: Value| {
+        let path = files.path().join(name);
+        std::fs::write(&path, json.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let pairs = json!([
+        { "key": "a", "value": "1" },
+        { "key": "b", "value": "Mg==", "base64": true, "metadata": { "m": 1 }, "expiration_ttl": 120 },
+    ]);
+    let (pairs, keys) = (file("bulk.json", pairs), file("keys.json", json!(["a", "b", "c"])));
+    let wrangler = Wrangler::new(&sandbox);
+    let bulk = |command: &[&str]| {
+        let namespace = ["--namespace-id", NAMESPACE_ID, "--remote"];
+        wrangler.run(&[&["kv", "bulk"], command, &namespace].concat())
+    };
+    bulk(&["put", &pairs]).expect(0);
+    assert_eq!((sandbox.kv("a").as_deref(), sandbox.kv("b").as_deref()), (Some(&b"1"[..]), Some(&b"2"[..])));
+    let read = bulk(&["get", &keys]).expect(0).stdout;
+    assert!(read.contains("\"a\"") && read.contains('2'), "{read}");
+    bulk(&["delete", &keys, "--force"]).expect(0);
+    assert!(sandbox.kv_keys().is_empty());
+
+    wrangler.run(&["kv", "namespace", "create", "another"]).expect(0);
+    let namespaces = || -> Value {
+        serde_json::from_str(&wrangler.run(&["kv", "namespace", "list"]).expect(0).stdout).unwrap()
+    };
+    let listed = namespaces();
+    let made = listed.as_array().unwrap().iter().find(|namespace| namespace["title"] == "another").unwrap();
+    let id = made["id"].as_str().unwrap();
+    wrangler.run(&["kv", "namespace", "create", "another"]).expect(1);
+    wrangler.run(&["kv", "namespace", "delete", "--namespace-id", id, "-y"]).expect(0);
+    assert_eq!(namespaces().as_array().unwrap().len(), 1);
+    openapi::check(&sandbox.take_exchanges());
 }
 
 #[test]

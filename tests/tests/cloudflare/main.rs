@@ -4,7 +4,11 @@
 //! | module | what it shows |
 //! |---|---|
 //! | [`deploys`] | wrangler's deployments and ours are the same, request by request |
+//! | [`parity`] | for every kind of site, `crossfade pages deploy` sends what wrangler sends |
+//! | [`pages`] | `crossfade pages deploy` on a bad day |
+//! | [`storms`] | uploads with every fault, twenty seeds each |
 //! | [`kv`] | wrangler's KV commands, and ours |
+//! | [`workers`] | wrangler's commands for Workers |
 //! | [`releases`] | all that a release sends and is answered is in Cloudflare's description |
 //! | [`refusals`] | errors with Cloudflare's statuses and codes |
 //! | [`faults`] | a bad day on request, in the process and over the control API |
@@ -26,6 +30,8 @@ mod kv;
 #[cfg(target_os = "linux")]
 mod lifetime;
 mod openapi;
+mod pages;
+mod parity;
 #[cfg(target_os = "linux")]
 mod processes;
 mod program;
@@ -33,4 +39,6 @@ mod refusals;
 mod releases;
 mod sent;
 mod serving;
+mod storms;
+mod workers;
 mod wrangler;

@@ -75,6 +75,7 @@ fn help_names_every_option_and_says_how_it_ends() {
         "--worker",
         "--refresh-seconds",
         "--default-origin",
+        "--api-only",
         "--json",
     ] {
         assert!(help.contains(text), "`{text}` is not in:\n{help}");

@@ -1,8 +1,10 @@
 //! What the sandbox refuses: with Cloudflare's statuses and codes, in Cloudflare's envelope.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, NAMESPACE_ID};
+use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, Limits, NAMESPACE_ID};
 use crossfade_tests::{sandbox, upload};
 use serde_json::json;
 use tempfile::TempDir;
@@ -73,6 +75,25 @@ fn every_refusal_has_cloudflares_status_code_and_envelope() {
     let mut exchanges = sandbox.take_exchanges();
     exchanges.retain(|exchange| exchange.status != 405 && !exchange.path.ends_with("/nothing"));
     openapi::check(&exchanges);
+}
+
+#[test]
+fn rates_are_limited_as_cloudflare_limits_them() {
+    let sandbox = sandbox(|options| options.worker = None);
+    sandbox.take_exchanges();
+    let write = |key: &str| http::api(&sandbox, "PUT", &path(&format!("N/values/{key}")), b"x").unwrap();
+    sandbox.set_limits(Limits { kv_key_writes: true, ..Limits::default() });
+    // Two writes of a key within a second: one of three in a row is refused at least, however slow this machine is.
+    let statuses: Vec<u16> = (0..3).map(|_| write("a").status).collect();
+    assert!(statuses[0] == 200 && statuses.contains(&429), "{statuses:?}");
+    assert_eq!(write("b").status, 200, "another key has its own rate");
+
+    sandbox.set_limits(Limits { calls: Some((2, Duration::from_secs(300))), ..Limits::default() });
+    let answers = [0; 3].map(|_| http::api(&sandbox, "GET", &path("P"), b"").unwrap());
+    assert_eq!(answers.each_ref().map(|answer| answer.status), [200, 200, 429]);
+    assert_eq!((answers[2].code(), answers[2].header("retry-after")), (971, Some("300")));
+    assert_eq!(write("c").status, 429, "all calls are blocked");
+    openapi::check(&sandbox.take_exchanges());
 }
 
 #[test]

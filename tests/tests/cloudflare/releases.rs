@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crossfade_sandbox::Exchange;
+use crossfade_sandbox::{Exchange, Limits};
 use crossfade_tests::Site;
 
 use crate::openapi;
@@ -36,6 +36,16 @@ fn all_calls_of_releases_and_of_going_back_are_as_cloudflare_describes_them() {
         "PUT values/…",
     ];
     assert_eq!(kinds.iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_release_gets_on_where_each_key_may_be_written_once_a_second() {
+    let site = Site::new();
+    site.sandbox.set_limits(Limits { kv_key_writes: true, ..Limits::default() });
+    site.deploy("1.0.0", &[]).expect(0);
+    assert_eq!(site.live(), ("1.0.0".to_owned(), true));
+    let refused = site.sandbox.requests().iter().filter(|request| request.status == 429).count();
+    assert!(refused > 0, "the limit was never met, and this test shows nothing");
 }
 
 fn kind(exchange: &Exchange) -> String {

@@ -64,6 +64,15 @@ impl Sent {
     }
 }
 
+impl Sent {
+    /// The manifest.
+    #[track_caller]
+    pub(crate) fn manifest(&self) -> Value {
+        let manifest = self.form.iter().find(|part| part.name() == "manifest").expect("there is a manifest");
+        serde_json::from_slice(&manifest.body).unwrap()
+    }
+}
+
 /// Method and last segment; ids are left out.
 fn call(exchange: &Exchange) -> String {
     let segments: Vec<&str> = exchange.path.split('/').collect();

@@ -1,5 +1,6 @@
 //! Real wrangler, of the version that `package.json` pins, pointed at a sandbox and at nothing else.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crossfade_sandbox::{Sandbox, Tools};
@@ -10,12 +11,19 @@ use tempfile::TempDir;
 pub(crate) struct Wrangler<'a> {
     sandbox: &'a Sandbox,
     directory: TempDir,
+    project: Option<PathBuf>,
 }
 
 impl<'a> Wrangler<'a> {
     /// wrangler for one sandbox.
     pub(crate) fn new(sandbox: &'a Sandbox) -> Self {
-        Self { sandbox, directory: TempDir::new().unwrap() }
+        Self { sandbox, directory: TempDir::new().unwrap(), project: None }
+    }
+
+    /// The same in a project's directory.
+    pub(crate) fn at(mut self, project: &Path) -> Self {
+        self.project = Some(project.to_owned());
+        self
     }
 
     /// Runs a command to its end.
@@ -31,7 +39,7 @@ impl<'a> Wrangler<'a> {
         command
             .arg(tools.wrangler)
             .args(arguments)
-            .current_dir(self.directory.path())
+            .current_dir(self.project.as_deref().unwrap_or(self.directory.path()))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.directory.path())

@@ -35,6 +35,12 @@ fn a_release_is_promoted_paused_and_aborted_from_elsewhere() {
     assert_eq!(stage.written(), [(500, true), (5_000, true), (0, false)]);
     let history = stage.site.run(&["history"]).expect(0).stdout;
     assert!(history.contains("aborted by "), "{history}");
+    stage.site.run(&["report", "2.0.0"]).expect(0).prints(&[
+        "✓ pause",
+        "step 2: paused at 50 % (by order)",
+        "home        0 %",
+        "step 2 of 3, 50 %: cancelled: aborted by ",
+    ]);
 
     stage
         .site
@@ -85,7 +91,15 @@ approve_within = "2s""#,
     assert_eq!((stage.weight(), stage.site.served_version()), (0, "1.0.0".into()));
     stage.site.run(&["approve"]).expect(0).prints(&["was told to approve, and does"]);
     // The next one, above the cap, nobody approves.
-    running.end().expect(4).says(&["nobody approved step 3 within 2 s"]);
+    let ended = running.end().expect(4).says(&["nobody approved step 3 within 2 s"]);
+    // How long was waited for whom is in the record, for the report.
+    let gates: Vec<(String, bool)> = ended
+        .events()
+        .iter()
+        .filter(|event| event["type"] == "gate")
+        .map(|event| (format!("{} {}", event["gate"].as_str().unwrap(), event["step"]), event["ok"] == true))
+        .collect();
+    assert_eq!(gates, [("approval 2".into(), true), ("approval 3".into(), false)]);
     assert_eq!(stage.written(), [(0, true), (2_500, true), (0, false)]);
 }
 

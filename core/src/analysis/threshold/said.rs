@@ -108,19 +108,14 @@ impl fmt::Display for Unsure {
 
 fn last(metric: &Metric, tally: &Tally) -> Option<String> {
     Some(match tally.last()? {
-        Reading::Value(value) => in_unit(metric.measure, *value),
+        Reading::Value(value) => metric.measure.said(*value),
         Reading::NoData => "without data".into(),
         Reading::Error(why) => why.clone(),
     })
 }
 
 fn wanted(metric: &Metric) -> String {
-    let told = |condition: Condition| match condition {
-        Condition::AtMost(limit) => format!("at most {}", in_unit(metric.measure, limit)),
-        Condition::AtLeast(limit) => format!("at least {}", in_unit(metric.measure, limit)),
-        Condition::Above(limit) => format!("above {}", in_unit(metric.measure, limit)),
-        Condition::Below(limit) => format!("below {}", in_unit(metric.measure, limit)),
-    };
+    let told = |condition: Condition| condition.said(metric.measure);
     match (metric.pass, metric.fail) {
         (Some(pass), _) => told(pass),
         (None, Some(fail)) => format!("other than {}", told(fail)),
@@ -128,16 +123,33 @@ fn wanted(metric: &Metric) -> String {
     }
 }
 
-fn in_unit(measure: Measure, value: f64) -> String {
-    match measure {
-        Measure::ErrorRate | Measure::Availability => {
-            let text = format!("{:.2}", value * 100.0);
-            format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
+impl Measure {
+    /// A value in its unit.
+    pub fn said(self, value: f64) -> String {
+        let trimmed = |text: String| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+        match self {
+            Self::ErrorRate | Self::Availability => format!("{} %", trimmed(format!("{:.2}", value * 100.0))),
+            Self::MeanSeconds | Self::QuantileSeconds(_) => format!("{} s", trimmed(format!("{value:.3}"))),
+            Self::Reading => value.to_string(),
         }
-        Measure::MeanSeconds | Measure::QuantileSeconds(_) => {
-            let text = format!("{value:.3}");
-            format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+impl Condition {
+    /// In words, its limit in the unit of what is measured.
+    pub fn said(self, measure: Measure) -> String {
+        let limit = measure.said(self.limit());
+        match self {
+            Self::AtMost(_) => format!("at most {limit}"),
+            Self::AtLeast(_) => format!("at least {limit}"),
+            Self::Above(_) => format!("above {limit}"),
+            Self::Below(_) => format!("below {limit}"),
         }
-        Measure::Reading => value.to_string(),
+    }
+
+    /// The number that it compares with.
+    pub const fn limit(self) -> f64 {
+        let (Self::AtMost(limit) | Self::AtLeast(limit) | Self::Above(limit) | Self::Below(limit)) = self;
+        limit
     }
 }

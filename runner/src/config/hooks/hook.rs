@@ -157,6 +157,16 @@ impl TryFrom<Fields> for Hook {
 }
 
 impl Hook {
+    /// A webhook that is only told something.
+    pub(in crate::config) const fn to(
+        name: Option<String>,
+        webhook: Webhook,
+        timeout: Option<Span>,
+        retries: Option<u32>,
+    ) -> Self {
+        Self { name, action: Action::Webhook(webhook), timeout, retries, wait_max: Duration::ZERO }
+    }
+
     /// What reports call it. A query may be a secret, and is left out.
     pub fn title(&self) -> &str {
         match (&self.name, &self.action) {
@@ -205,11 +215,15 @@ impl Hook {
     }
 
     pub(super) fn check(&self, phase: Phase) -> Result<(), String> {
-        let at = format!("`hooks.{}`", phase.name().replace('-', "_"));
+        self.check_at(&format!("`hooks.{}`", phase.name().replace('-', "_")), phase)
+    }
+
+    /// The same for one that stands elsewhere.
+    pub(in crate::config) fn check_at(&self, at: &str, phase: Phase) -> Result<(), String> {
         if let Some(name) = &self.name {
-            check_name(&at, name)?;
+            check_name(at, name)?;
         }
-        check_limits(&at, Span(self.timeout(phase)), self.retries())?;
+        check_limits(at, Span(self.timeout(phase)), self.retries())?;
         if self.wait_max > WAIT_MAX_MOST {
             let (is, most) = (Span(self.wait_max), Span(WAIT_MAX_MOST));
             return Err(format!("{at}: `wait_max` is {is}: it must be at most {most}"));
@@ -219,7 +233,7 @@ impl Hook {
                 Err(format!("{at}: `run` is {run:?}: it must be a command, such as \"npm run build\""))
             }
             Action::Command(_) => Ok(()),
-            Action::Webhook(webhook) => webhook.check(&at),
+            Action::Webhook(webhook) => webhook.check(at),
         }
     }
 }

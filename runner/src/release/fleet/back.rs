@@ -51,7 +51,7 @@ pub fn back(
     if replaced {
         let version = one_version(&before)?;
         let source = Source::Before { table: Box::new(before) };
-        return Ok(Back::Release(release::Request { source, version }));
+        return Ok(Back::Release(release::Request { source, version, commit: None }));
     }
     if !force {
         before.variants().iter().try_for_each(answers)?;

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::hooks::{Answer, NoAnswer, run_command};
 use crate::record::InstanceRecord;
 use crate::release::gates::{live_within, named};
-use crate::upload::{self, Deployment, Output, Upload};
+use crate::upload::{self, Commit, Deployment, Output, Upload};
 
 /// One instance of the fleet.
 pub(super) struct Member {
@@ -137,19 +137,19 @@ impl Member {
     fn upload(&self, project: &str, means: &Means) -> Result<Origin, String> {
         let cancel = &means.cancel;
         let in_one_line = |error: upload::Error| crate::error::Error::from(error).in_one_line();
-        let output =
-            means.output.get_or_init(|| Output::read(&means.directory, &|_| ()).map_err(in_one_line));
+        let output = means
+            .output
+            .get_or_init(|| Output::read(&means.directory, &means.root, &|_| ()).map_err(in_one_line));
         let output = output.as_ref().map_err(Clone::clone)?;
         let upload = Upload {
-            directory: &means.directory,
             project,
             branch: means.branch.as_deref(),
-            message: &means.message,
+            commit: Commit { message: Some(&means.message), hash: None, dirty: Some(true) },
+            ..Upload::default()
         };
         let cancelled = || cancel.is_cancelled();
         let Deployment { id, url, .. } =
-            upload::deploy_output(&means.client, output, &upload, &cancelled, &|_| ())
-                .map_err(in_one_line)?;
+            upload::deploy(&means.client, output, &upload, &cancelled, &|_| ()).map_err(in_one_line)?;
         let origin = Origin::new("the deployment's URL", &url).map_err(|error| error.to_string())?;
         (means.record)(self.entry(&origin, Some((project, &id))));
         upload::wait_until_live(&means.client, project, &id, means.live_within(), &|time| cancel.wait(time))

@@ -1,0 +1,76 @@
+//! What came back: a status, a body, and whether that is a success.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::At;
+use super::error::{Error, excerpt};
+
+/// An answer, success or not.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) retry_after: Option<Duration>,
+    pub(super) challenged: bool,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// Whether KV says that there is no such key; the number means other things elsewhere in the API.
+    pub(super) fn is_key_not_found(&self) -> bool {
+        let code = || self.json()?.pointer("/errors/0/code")?.as_i64();
+        self.status == 404 && code() == Some(10_009)
+    }
+
+    /// The envelope of a successful answer.
+    pub(super) fn envelope(&self, at: &At) -> Result<Value, Error> {
+        let json = self.json();
+        let success = json.as_ref().and_then(|json| json.get("success")).and_then(Value::as_bool);
+        match (self.status, success, json) {
+            (200..300, Some(true), Some(json)) => Ok(json),
+            (204 | 205, None, None) if self.body.is_empty() => Ok(Value::Null),
+            (_, _, json) => Err(self.error(at, json.as_ref())),
+        }
+    }
+
+    pub(super) fn error(&self, at: &At, json: Option<&Value>) -> Error {
+        let first = json.and_then(|json| json.pointer("/errors/0"));
+        let code = first.and_then(|error| error.get("code")).and_then(Value::as_i64);
+        let message = first
+            .and_then(|error| error.get("message"))
+            .and_then(Value::as_str)
+            .map_or_else(|| excerpt(&self.body), str::to_owned);
+        let (at, status) = (at.clone(), self.status);
+        match (status, code) {
+            (_, _) if self.challenged => Error::Refused {
+                at,
+                status,
+                code,
+                message: "Cloudflare's firewall answered with a challenge".into(),
+            },
+            (300..400, _) => Error::Refused {
+                at,
+                status,
+                code,
+                message: "it leads elsewhere, where the token does not go; look at CLOUDFLARE_API_BASE_URL"
+                    .into(),
+            },
+            (429, _) => Error::RateLimited { at, retry_after: self.retry_after },
+            (401 | 403, _) | (400, Some(10_000 | 6_003 | 6_111 | 9_109)) => {
+                Error::Unauthorised { at, status, code, message }
+            }
+            // Whoever says so without an envelope is not the API.
+            (404, _) if json.is_some() => Error::NotFound { at, code, message },
+            (404, _) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },
+            // Pages' word for "something went wrong, try again", whatever the status.
+            (_, Some(8_000_000)) | (500.., _) => Error::Unavailable { at, status, code, message },
+            (400..500, _) => Error::Refused { at, status, code, message },
+            (_, Some(_)) => Error::Refused { at, status, code, message },
+            (_, None) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What a person did to the weights: noted as the environment's last release and in the history, and told to whoever wants to know.
+
+use super::Session;
+use crate::notice::{Completed, Notice};
+use crate::notify::Notifications;
+use crate::record::{Ended, Record};
+use crate::report::{self, millis};
+
+/// Notes how it ended; that this fails changes nothing.
+pub(super) fn record(session: &Session, record: Record, outcome: &str, text: &str) {
+    let at = report::now();
+    let ended = Some(Ended { at, outcome: outcome.into(), text: text.into() });
+    let evidence = session.reporter.evidence(&[]);
+    let record = Record { ended, evidence, phase: outcome.into(), ..record };
+    if let Err(error) = session.ledger.take_over(&record) {
+        session.reporter.warn(format!("the history could not be written: {error}"));
+    }
+    let notifications = Notifications::start(&session.config, &session.root, &session.secrets);
+    if let Some(notifications) = &notifications {
+        session.reporter.listen(notifications.listener());
+    }
+    session.reporter.notice(Notice::Completed(Completed {
+        environment: record.environment,
+        release: record.id,
+        new_version: record.version,
+        stable_version: record.stable_version,
+        outcome: outcome.to_owned(),
+        text: text.to_owned(),
+        elapsed_ms: millis(at.since(record.started_at)),
+    }));
+    if let Some(notifications) = notifications {
+        let undelivered = notifications.finish(&session.cancel.further());
+        undelivered.into_iter().for_each(|text| session.reporter.warn(text));
+    }
+}

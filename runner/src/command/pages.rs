@@ -1,0 +1,168 @@
+//! `crossfade pages deploy`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::question::{AT_ONCE, left_when_cancelled};
+use super::session::{environment, root};
+use super::settings;
+use crate::cancel::Cancel;
+use crate::cli::{Global, PagesDeploy};
+use crate::cloudflare::Cloudflare;
+use crate::config::{Config, check_project};
+use crate::error::Error;
+use crate::report::{Event, Reporter};
+use crate::upload::{self, Bytes, Commit, Deployment, Output, Progress, Upload};
+
+mod git;
+
+use git::Checkout;
+
+/// A deployment to be made.
+struct Order {
+    client: Cloudflare,
+    reporter: Reporter,
+    project: String,
+    directory: PathBuf,
+    /// Where the site is built.
+    root: PathBuf,
+    checkout: Checkout,
+    arguments: PagesDeploy,
+    cancel: Cancel,
+}
+
+pub(super) fn deploy(global: &Global, arguments: &PagesDeploy) -> Result<(), Error> {
+    let (project, directory, root) = place(global, arguments)?;
+    check_project("--project-name", &project).map_err(Error::Usage)?;
+    let account = settings::account(global)?;
+    let client = Cloudflare::new(settings::api_base_url(global)?, account, settings::api_token()?);
+    let cancel = Cancel::on_signals()
+        .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
+    let order = Arc::new(Order {
+        client,
+        reporter: Reporter::new(global.mode()),
+        project,
+        directory,
+        checkout: Checkout::read(&root).unwrap_or_default().overridden(arguments),
+        root,
+        arguments: arguments.clone(),
+        cancel: cancel.clone(),
+    });
+    left_when_cancelled(&cancel, AT_ONCE, move || order.run())
+}
+
+/// Project, output and where that is built: flags first, then the configuration if there is one.
+fn place(global: &Global, arguments: &PagesDeploy) -> Result<(String, PathBuf, PathBuf), Error> {
+    let here = PathBuf::from(".");
+    if let (Some(project), Some(directory)) = (&arguments.project_name, &arguments.directory) {
+        return Ok((project.clone(), directory.clone(), here));
+    }
+    if !global.config.is_file() {
+        let (what, flag) = match arguments.project_name {
+            None => ("the Pages project", "--project-name NAME"),
+            Some(_) => ("the directory to upload", "`crossfade pages deploy DIR`"),
+        };
+        let hint = format!("give it with {flag}; there is no `{}` to look it up in", global.config.display());
+        return Err(Error::Missing { what, hint });
+    }
+    let config = Config::read(&global.config)?;
+    let configured = environment(&config, global)?.project.as_ref().unwrap_or(&config.project);
+    let root = root(&global.config);
+    let directory = arguments.directory.clone().unwrap_or_else(|| root.join(&config.directory));
+    Ok((arguments.project_name.as_ref().unwrap_or(configured).clone(), directory, root))
+}
+
+impl Order {
+    fn run(&self) -> Result<(), Error> {
+        if self.arguments.dry_run {
+            return self.plan();
+        }
+        let deployment = self.upload()?;
+        let deployment = self.wait(&deployment)?;
+        let url = deployment.url.clone();
+        let aliases = deployment.aliases.unwrap_or_default();
+        let also = aliases.first().map_or_else(String::new, |alias| format!(", also at {alias}"));
+        self.reporter.deployed(Event::Deployed {
+            project: self.project.clone(),
+            id: deployment.id,
+            url: url.clone(),
+            aliases,
+            pages_environment: deployment.environment,
+        });
+        self.reporter.finished("done", true, format!("deployed: {url}{also}"));
+        Ok(())
+    }
+
+    /// What would be sent; a project that is yet to be made has nothing.
+    fn plan(&self) -> Result<(), Error> {
+        let phase = self.reporter.phase("plan");
+        let planned = Output::read(&self.directory, &self.root, &|_| ())
+            .and_then(|output| output.plan(&self.client, &self.project, &|| self.cancel.is_cancelled()));
+        match planned {
+            Ok(plan) => {
+                let size = Bytes(plan.new_bytes);
+                phase.done(format!("{} files, {} of them new ({size})", plan.files, plan.new));
+                let text = format!("nothing was sent: `{}` is as it was", self.project);
+                self.reporter.finished("done", true, text);
+                Ok(())
+            }
+            Err(error) => {
+                phase.failed("");
+                Err(error.into())
+            }
+        }
+    }
+
+    fn upload(&self) -> Result<Deployment, Error> {
+        let arguments = &self.arguments;
+        let upload = Upload {
+            project: &self.project,
+            branch: self.checkout.branch.as_deref(),
+            commit: Commit {
+                message: self.checkout.message.as_deref(),
+                hash: self.checkout.hash.as_deref(),
+                dirty: self.checkout.dirty,
+            },
+            skip_caching: arguments.skip_caching,
+            create_project: arguments.create_project.then_some(arguments.production_branch.as_str()),
+        };
+        let phase = self.reporter.phase("upload");
+        let stored = std::sync::Mutex::new(String::new());
+        let note = |progress: Progress| {
+            if let (Progress::Stored { .. }, Ok(mut stored)) = (&progress, stored.lock()) {
+                *stored = progress.to_string();
+            }
+            phase.progress(progress.to_string());
+        };
+        let cancelled = || self.cancel.is_cancelled();
+        let deployed = Output::read(&self.directory, &self.root, &note)
+            .and_then(|output| upload::deploy(&self.client, &output, &upload, &cancelled, &note));
+        match deployed {
+            Ok(deployment) => {
+                phase.done(stored.into_inner().unwrap_or_default());
+                Ok(deployment)
+            }
+            Err(error) => {
+                phase.failed("");
+                Err(error.into())
+            }
+        }
+    }
+
+    fn wait(&self, deployment: &Deployment) -> Result<Deployment, Error> {
+        let phase = self.reporter.phase("live");
+        let within = self.arguments.live_within;
+        let wait = |time: Duration| self.cancel.wait(time);
+        match upload::wait_until_live(&self.client, &self.project, &deployment.id, within, &wait) {
+            Ok(live) => {
+                phase.done(live.url.clone());
+                Ok(live)
+            }
+            Err(error) => {
+                phase.failed("");
+                Err(error.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A release as Markdown: for a job summary, a pull request, a chat.
+
+use super::Story;
+use super::page::{failed, time};
+use crate::report::{percent, seconds};
+use crate::summary::markdown;
+
+impl Story {
+    /// As Markdown; `picture` is where the picture is, when there is one.
+    pub fn to_markdown(&self, picture: Option<&str>) -> String {
+        let mark = match self.is_good() {
+            Some(true) => "✅",
+            Some(false) => "❌",
+            None => "⏸️",
+        };
+        let outcome = markdown(&self.outcome().replace('-', " "));
+        let mut text = format!(
+            "## {mark} {} to {}: {outcome}\n\n{}\n\n| | |\n|---|---|\n| release | {} |\n",
+            markdown(&self.version),
+            markdown(&self.environment),
+            markdown(self.reason()),
+            markdown(&self.release)
+        );
+        for (name, value) in self.facts() {
+            text.push_str(&format!("| {name} | {} |\n", markdown(&value)));
+        }
+        if let Some(picture) = picture {
+            text.push_str(&format!("\n![weights, errors, latency, verdicts, phases over time]({picture})\n"));
+        }
+        self.steps_to(&mut text);
+        self.phases_to(&mut text);
+        if !self.notes.is_empty() {
+            text.push_str("\n### Alerts and warnings\n\n");
+            for note in &self.notes {
+                let mark = if note.alert { "🔺 " } else { "" };
+                text.push_str(&format!("- {} {mark}{}\n", note.at, markdown(&note.text)));
+            }
+        }
+        text
+    }
+
+    fn steps_to(&self, text: &mut String) {
+        let steps = self.steps();
+        if steps.is_empty() {
+            return;
+        }
+        text.push_str(
+            "\n### Steps\n\n| for | new version | held | failed: new | old | p95: new | old | last verdict |\n\
+             |---|--:|--:|--:|--:|--:|--:|---|\n",
+        );
+        for step in steps {
+            let verdict = step.verdict.as_ref().map_or_else(String::new, |(verdict, why)| {
+                let (mark, said) = verdict.said();
+                format!("{mark} {said}: {why}")
+            });
+            text.push_str(&format!(
+                "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
+                markdown(&step.why),
+                percent(f64::from(step.weight) / 10_000.0),
+                seconds(step.to.since(step.from)),
+                failed(&step.canary),
+                failed(&step.stable),
+                time(step.canary.p95_ms),
+                time(step.stable.p95_ms),
+                markdown(&verdict)
+            ));
+        }
+    }
+
+    fn phases_to(&self, text: &mut String) {
+        if self.bars.is_empty() {
+            return;
+        }
+        text.push_str(
+            "\n<details><summary>Phases, gates and hooks</summary>\n\n| | what | took | |\n|---|---|--:|---|\n",
+        );
+        for bar in &self.bars {
+            text.push_str(&format!(
+                "| {} | {} | {} | {} |\n",
+                bar.result.said().0,
+                markdown(&bar.name),
+                seconds(bar.to.since(bar.from)),
+                markdown(&bar.text)
+            ));
+        }
+        text.push_str("\n</details>\n");
+    }
+}

@@ -1,0 +1,77 @@
+//! Stored assets in, a deployment out.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::extras::Extras;
+use super::{Asset, CALL_WITHIN, Commit, Error, Upload, form};
+use crate::cloudflare::pages::{Deployment, Project};
+use crate::cloudflare::{self, Cloudflare};
+use crate::retry::{Policy, retry};
+
+/// Makes the deployment. When the answer is lost, those that were made since `before` are looked through for ours first:
+/// a second deployment would be harmless and confusing.
+pub(super) fn create(
+    client: &Cloudflare,
+    upload: &Upload<'_>,
+    before: &Project,
+    assets: &[Asset],
+    extras: &Extras,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Deployment, Error> {
+    let manifest: BTreeMap<&str, &str> =
+        assets.iter().map(|asset| (asset.path.as_str(), asset.key.as_str())).collect();
+    let Commit { message, hash, dirty } = upload.commit;
+    let fields = [
+        ("manifest", Some(json!(manifest).to_string())),
+        ("branch", upload.branch.map(str::to_owned)),
+        ("commit_message", message.map(|message| form::shorten(message).to_owned())),
+        ("commit_hash", hash.map(str::to_owned)),
+        ("commit_dirty", dirty.map(|dirty| dirty.to_string())),
+    ];
+    let mut form = form::Form::new();
+    for (name, value) in fields {
+        if let Some(value) = value {
+            form.text(name, &value);
+        }
+    }
+    for (name, bytes) in extras.parts() {
+        form.file(name, &bytes);
+    }
+    let (content_type, body) = form.finish();
+    let mut asked_before = false;
+    retry(Policy::within(CALL_WITHIN), cancelled, |left| {
+        if std::mem::replace(&mut asked_before, true)
+            && let Some(existing) = find(client, upload, before, left)?
+        {
+            return Ok(existing);
+        }
+        client.create_deployment(upload.project, &content_type, &body, left)
+    })
+    .map_err(Error::doing("create the deployment"))
+}
+
+/// What was made since `before` with what we say about ours.
+fn find(
+    client: &Cloudflare,
+    upload: &Upload<'_>,
+    before: &Project,
+    within: Duration,
+) -> Result<Option<Deployment>, cloudflare::Error> {
+    let newest_before = before.latest_deployment.as_ref().map(|latest| latest.id.as_str());
+    let since = client.deployments_since(upload.project, newest_before, within)?;
+    Ok(since.into_iter().find(|deployment| is_ours(deployment, upload)))
+}
+
+fn is_ours(deployment: &Deployment, upload: &Upload<'_>) -> bool {
+    let trigger = deployment.deployment_trigger.as_ref().and_then(|trigger| trigger.metadata.as_ref());
+    let Some(said) = trigger else { return false };
+    let same = |theirs: &Option<String>, ours: Option<&str>| {
+        ours.is_none_or(|ours| theirs.as_deref().is_some_and(|theirs| theirs.replace("\r\n", "\n") == ours))
+    };
+    same(&said.commit_message, upload.commit.message.map(form::shorten))
+        && same(&said.commit_hash, upload.commit.hash)
+        && same(&said.branch, upload.branch)
+}

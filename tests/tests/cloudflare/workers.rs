@@ -1,0 +1,77 @@
+//! wrangler's commands for Workers: scripts with bindings and routes, versions and their shares, rollback, secrets.
+
+use crossfade_sandbox::{ACCOUNT_ID, NAMESPACE_ID};
+use crossfade_tests::sandbox;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::wrangler::Wrangler;
+use crate::{http, openapi};
+
+#[test]
+fn wrangler_deploys_a_worker_shares_traffic_between_versions_and_rolls_back() {
+    let sandbox = sandbox(|options| options.worker = None);
+    sandbox.take_exchanges();
+    let project = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(project.path().join(name), text).unwrap();
+    let config = json!({
+        "name": "router", "main": "index.js", "compatibility_date": "2026-01-01", "workers_dev": true,
+        "observability": { "enabled": true }, "vars": { "ENVIRONMENT": "production" },
+        "kv_namespaces": [{ "binding": "ROUTING", "id": NAMESPACE_ID }],
+        "durable_objects": { "bindings": [{ "name": "COUNTERS", "class_name": "Counters" }] },
+        "migrations": [{ "tag": "v1", "new_sqlite_classes": ["Counters"] }],
+        "routes": [{ "pattern": "example.com/*", "zone_id": "023e105f4ecef8ad9ca31a8372d0c353" }],
+    });
+    write("wrangler.json", &config.to_string());
+    write("index.js", "export class Counters {}\nexport default { fetch: () => new Response('1') };");
+    let wrangler = Wrangler::new(&sandbox).at(project.path());
+    let script = format!("/accounts/{ACCOUNT_ID}/workers/scripts/router");
+    let result = |path: &str| {
+        http::api(&sandbox, "GET", &format!("{script}{path}"), b"").unwrap().json()["result"].clone()
+    };
+    let versions = || -> Vec<String> {
+        let items = result("/versions")["items"].as_array().unwrap().clone();
+        items.iter().map(|version| version["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let shares = || result("/deployments")["deployments"][0]["versions"].clone();
+
+    wrangler.run(&["deploy"]).expect(0).prints(&["Uploaded router", "example.com/*"]);
+    wrangler.run(&["deploy"]).expect(0);
+    let bindings = result("/settings")["bindings"].clone();
+    assert!(bindings.as_array().unwrap().iter().any(|it| it["namespace_id"] == NAMESPACE_ID), "{bindings}");
+
+    write("secrets.json", r#"{"CROSSFADE_TOKEN":"one","OTHER":"two"}"#);
+    wrangler.run(&["secret", "bulk", "secrets.json"]).expect(0);
+    wrangler.run(&["secret", "delete", "OTHER"]).expect(0);
+    let listed = wrangler.run(&["secret", "list"]).expect(0).stdout;
+    assert!(
+        listed.contains("CROSSFADE_TOKEN") && !listed.contains("OTHER") && !listed.contains("one"),
+        "{listed}"
+    );
+
+    // A version upload has no migrations, so it needs a configuration without.
+    let mut later = config.clone();
+    later.as_object_mut().unwrap().remove("migrations");
+    write("wrangler.json", &later.to_string());
+    wrangler.run(&["versions", "upload", "--tag", "r7", "--message", "rev 7"]).expect(0);
+    let known = versions();
+    let [new, old] = [&known[0], &known[1]];
+    assert_eq!(shares(), json!([{ "version_id": old, "percentage": 100 }]), "an upload alone moves nothing");
+    let split = [format!("{new}@10%"), format!("{old}@90%")];
+    wrangler.run(&["versions", "deploy", &split[0], &split[1], "-y", "--message", "canary"]).expect(0);
+    let expected = json!([{ "version_id": new, "percentage": 10 }, { "version_id": old, "percentage": 90 }]);
+    assert_eq!(shares(), expected);
+    wrangler.run(&["deployments", "list"]).expect(0).prints(&["90%", "10%"]);
+    wrangler.run(&["rollback", old, "-y", "--message", "back"]).expect(0);
+    assert_eq!(shares(), json!([{ "version_id": old, "percentage": 100 }]));
+    wrangler.run(&["rollback", "18f97339-c287-4872-9bdd-e2135c07ec12", "-y", "--message", "x"]).expect(1);
+
+    later["kv_namespaces"][0]["id"] = Value::from("0f2ac74b498b48028cb68387c421e279");
+    write("wrangler.json", &later.to_string());
+    wrangler
+        .run(&["deploy"])
+        .expect(1)
+        .mentions(&["KV namespace '0f2ac74b498b48028cb68387c421e279' not found"]);
+    assert!(wrangler.run(&["secret", "list"]).expect(0).stdout.contains("CROSSFADE_TOKEN"), "secrets stay");
+    openapi::check(&sandbox.take_exchanges());
+}
