@@ -13,7 +13,6 @@ use std::sync::OnceLock;
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
 mod browser;
-mod counting;
 mod fleet;
 pub mod origin;
 mod reference;
@@ -23,7 +22,6 @@ mod site;
 mod upload;
 
 pub use browser::Browser;
-pub use counting::{Counters, CountingEdge};
 pub use fleet::{Fleet, Instance, Visit, Visitors};
 pub use reference::reference;
 pub use run::{Ended, Running};

@@ -155,9 +155,8 @@ impl<'a> Said<'a> {
 
     fn probed(&mut self, measurement: &Measurement) {
         match &measurement.probes {
-            // What the judge says is told instead.
-            Some(Verdict::Pass) if measurement.counted.is_none() => self.progress("passed"),
-            Some(Verdict::Pass) | None => {}
+            Some(Verdict::Pass) => self.progress("passed"),
+            None => {}
             Some(Verdict::Fail(why)) => self.failed(why),
             Some(Verdict::Error(why)) => self.blind(why),
             Some(Verdict::Inconclusive(why)) => self.progress(&format!("undecided: {why}")),
@@ -170,16 +169,15 @@ impl<'a> Said<'a> {
             Word::Pass | Word::Inconclusive | Word::Hold => self.progress(&evidence.why),
             // A failure of the probes has been told already.
             Word::Fail => self.failed(&evidence.why),
+            // So has what the probes could not measure.
+            Word::Error if self.trouble == evidence.why => {}
             Word::Error => self.blind(&evidence.why),
         }
     }
 
     fn blind(&mut self, why: &str) {
-        // Once is enough for probes that the judge's word repeats.
-        if self.trouble != why {
-            self.detail(false, &format!("could not measure: {why}"));
-            why.clone_into(&mut self.trouble);
-        }
+        self.detail(false, &format!("could not measure: {why}"));
+        why.clone_into(&mut self.trouble);
     }
 
     /// It has come to a stage in which it waits for somebody.

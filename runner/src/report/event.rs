@@ -144,7 +144,8 @@ impl Event {
     /// speaks. Of notices only alerts say what no other event does.
     pub(crate) const fn is_news(&self) -> bool {
         match self {
-            Self::Progress { .. } => false,
+            // Nobody wants to be told of a look at the counters every five seconds.
+            Self::Progress { .. } | Self::Measurement(_) => false,
             Self::Notice(notice) => matches!(notice, Notice::Alert(_)),
             _ => true,
         }

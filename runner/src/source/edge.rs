@@ -1,14 +1,15 @@
 //! The router's own counters, `/__crossfade/metrics`. They are kept by the second of their arrival, so a second that is over
-//! never changes; up to which one that is, every answer says (`until`).
+//! never changes; an answer has only such, and says up to when (`to`): there the next question begins.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crossfade_core::Timestamp;
+use crossfade_core::analysis::Counts;
 use crossfade_core::analysis::dispersion::{Halves, dispersion};
-use crossfade_core::analysis::{Counts, LatencyHistogram};
+use crossfade_core::counters::{By, Metrics, Query, SCHEMA, Series};
 use crossfade_core::rollout::Counted;
 use crossfade_core::table::Revision;
-use serde::Deserialize;
 use ureq::http;
 
 use super::ask::Patience;
@@ -18,7 +19,7 @@ use crate::edge::ControlToken;
 use crate::report;
 
 /// Over how long stable is looked at second by second, for how much its errors cluster.
-const CLUSTERS_OVER: u64 = 30 * 60 * 1_000;
+const CLUSTERS_OVER: Duration = Duration::from_secs(30 * 60);
 /// Errors below which that says too little: 36 are right within a fifth (`core/src/analysis/dispersion.rs`).
 const ERRORS_MIN: u64 = 36;
 
@@ -28,8 +29,6 @@ pub struct EdgeCounters {
     token: ControlToken,
     patience: Patience,
     cancel: Cancel,
-    /// How far the last second that is over was ahead of this machine's clock, in milliseconds.
-    ahead: AtomicI64,
 }
 
 /// Why they say nothing.
@@ -43,162 +42,152 @@ pub enum NoCounts {
     Trouble(String),
 }
 
-#[derive(Deserialize)]
-struct Answer {
-    schema: u64,
-    until: u64,
-    series: Vec<Series>,
-}
-
-/// What was counted of one variant under one revision, in one second or in all.
-#[derive(Deserialize)]
-struct Series {
-    #[serde(default)]
-    at: Option<u64>,
-    revision: u64,
-    release: String,
-    variant: String,
-    version: String,
-    requests: u64,
-    errors: u64,
-    #[serde(default)]
-    exceptions: u64,
-    #[serde(default)]
-    timeouts: u64,
-    #[serde(default)]
-    newly_failing: u64,
-    #[serde(default)]
-    latency: LatencyHistogram,
-}
-
 impl EdgeCounters {
     /// The counters of the router at this URL.
     pub fn new(url: &str, token: ControlToken, patience: Patience, cancel: Cancel) -> Self {
-        Self { url: url.trim_end_matches('/').to_owned(), token, patience, cancel, ahead: AtomicI64::new(0) }
+        Self { url: url.trim_end_matches('/').to_owned(), token, patience, cancel }
     }
 
     /// What stable's visitors met lately, and from when on the release is counted.
     ///
     /// # Errors
     /// See [`NoCounts`].
-    pub fn past(&self, who: &Who, over: std::time::Duration) -> Result<Past, NoCounts> {
-        let millis = |time: u64| Timestamp::from_millis(i64::try_from(time).unwrap_or(i64::MAX));
-        let now = report::now().as_millis();
-        // Which second is over, only they know.
-        let until = self.ask(millis(now.saturating_sub(1_000)), millis(now), "total")?.until;
-        let over = u64::try_from(over.as_millis()).unwrap_or(u64::MAX);
-        let total = self.ask(millis(until.saturating_sub(over)), millis(until), "total")?;
+    pub fn past(&self, who: &Who, over: Duration) -> Result<Past, NoCounts> {
+        let total = self.ask(before(report::now(), over), By::Total)?;
         let mut stable = Counts::default();
-        total.series.iter().filter(|series| series.is_stable(who)).for_each(|it| stable.merge(&it.counts()));
+        let its = total.series.iter().filter(|series| who.is_stable(series));
+        its.for_each(|series| stable.merge(&series.tally.counts()));
         let dispersion = if stable.errors < ERRORS_MIN {
             None
         } else {
-            let from = until.saturating_sub(over.min(CLUSTERS_OVER));
-            clusters(&self.ask(millis(from), millis(until), "second")?.series, who)
+            clusters(&self.ask(before(total.to, over.min(CLUSTERS_OVER)), By::Second)?.series, who)
         };
-        Ok(Past { stable, dispersion, until: millis(until) })
+        Ok(Past { stable, dispersion, until: total.to })
     }
 
     /// What was counted since then.
     pub(super) fn look(&self, who: &Who, from: Timestamp) -> Result<(Timestamp, Vec<Counted>), String> {
-        let millis = |time: i64| Timestamp::from_millis(time);
-        let here = i64::try_from(report::now().as_millis()).unwrap_or(i64::MAX);
-        let over = (here.saturating_add(self.ahead.load(Ordering::Relaxed)) / 1_000 * 1_000).max(0);
-        let mut to = millis(over);
-        if to <= from {
-            return Ok((from, Vec::new()));
-        }
-        let mut answer = self.ask(from, to, "total").map_err(|error| error.to_string())?;
-        let until = millis(i64::try_from(answer.until).unwrap_or(i64::MAX));
-        if until < to {
-            // What is not over yet may still grow.
-            to = until.max(from);
-            if to == from {
-                return Ok((from, Vec::new()));
-            }
-            answer = self.ask(from, to, "total").map_err(|error| error.to_string())?;
-        }
-        Ok((to, who.sort(&answer.series)))
+        let answer = self.ask(from, By::Total).map_err(|error| error.to_string())?;
+        Ok((answer.to, who.sort(&answer.series)))
     }
 
-    fn ask(&self, from: Timestamp, to: Timestamp, by: &str) -> Result<Answer, NoCounts> {
-        let url = format!(
-            "{}/__crossfade/metrics?from={}&to={}&by={by}",
-            self.url,
-            from.as_millis(),
-            to.as_millis()
-        );
+    fn ask(&self, from: Timestamp, by: By) -> Result<Metrics, NoCounts> {
+        let environment = String::new();
+        let query = Query { environment, from: Some(from), by, ..Query::default() };
+        let url = format!("{}/__crossfade/metrics?{query}", self.url);
         let bearer = format!("Bearer {}", self.token.expose());
-        let request = || {
-            http::Request::builder()
-                .uri(&url)
-                .header("authorization", &bearer)
-                .header("accept", "application/json")
-        };
+        let request = || http::Request::builder().uri(&url).header("authorization", &bearer);
         let trouble = |why| NoCounts::Trouble(format!("/__crossfade/metrics: {why}"));
         let answer = self.patience.ask(&self.cancel, &request).map_err(trouble)?;
         if answer.status == 404 {
             return Err(NoCounts::NotThere);
         }
-        let answer: Answer = answer.json().map_err(trouble)?;
-        if answer.schema != 1 {
-            return Err(trouble(format!("schema {} is newer than this program", answer.schema)));
+        let metrics: Metrics = answer.json().map_err(trouble)?;
+        if metrics.schema != SCHEMA {
+            return Err(trouble(format!("it speaks schema {}, and this program {SCHEMA}", metrics.schema)));
         }
-        let here = i64::try_from(report::now().as_millis()).unwrap_or(i64::MAX);
-        let there = i64::try_from(answer.until).unwrap_or(i64::MAX);
-        self.ahead.store(there.saturating_sub(here), Ordering::Relaxed);
-        Ok(answer)
-    }
-}
-
-impl Series {
-    fn is_stable(&self, who: &Who) -> bool {
-        self.variant == who.stable.0.as_str() && self.version == who.stable.1.as_str()
-    }
-
-    fn is_canary(&self, who: &Who) -> bool {
-        self.release == who.release.as_str() && self.variant == who.canary.0.as_str()
-    }
-
-    fn counts(&self) -> Counts {
-        Counts {
-            requests: self.requests,
-            errors: self.errors,
-            unanswered: self.exceptions.saturating_add(self.timeouts),
-            newly_failing: self.newly_failing,
-            latency: self.latency.clone(),
-        }
+        Ok(metrics)
     }
 }
 
 impl Who {
+    fn is_stable(&self, Series { subject, .. }: &Series) -> bool {
+        subject.variant == self.stable.0.as_str() && subject.version == self.stable.1.as_str()
+    }
+
+    fn is_canary(&self, Series { subject, .. }: &Series) -> bool {
+        subject.release == self.release.as_str() && subject.variant == self.canary.0.as_str()
+    }
+
     /// Counts by revision. What another release's table led to is stable's alone.
     fn sort(&self, series: &[Series]) -> Vec<Counted> {
-        let mut counted: Vec<Counted> = Vec::new();
-        for one in series.iter().filter(|one| one.is_stable(self) || one.is_canary(self)) {
-            let Some(revision) = Revision::new(one.revision) else { continue };
-            let at = counted.iter().position(|it| it.revision == Some(revision)).unwrap_or_else(|| {
-                let (canary, stable) = (Counts::default(), Counts::default());
-                counted.push(Counted { revision: Some(revision), canary, stable });
-                counted.len() - 1
-            });
-            let Counted { canary, stable, .. } = &mut counted[at];
-            if one.is_canary(self) { canary } else { stable }.merge(&one.counts());
+        let mut sorted = BTreeMap::<u64, [Counts; 2]>::new();
+        for one in series {
+            let [canary, stable] = sorted.entry(one.subject.revision).or_default();
+            if self.is_canary(one) {
+                canary.merge(&one.tally.counts());
+            } else if self.is_stable(one) {
+                stable.merge(&one.tally.counts());
+            }
         }
-        counted
+        let counted = |(revision, [canary, stable]): (u64, [Counts; 2])| {
+            Some(Counted { revision: Some(Revision::new(revision)?), canary, stable })
+        };
+        sorted.into_iter().filter_map(counted).collect()
     }
 }
 
 /// How much stable's errors cluster: its even seconds against its odd ones, minute by minute. What happens within a second counts
 /// as one cluster, which is the safe side.
 fn clusters(series: &[Series], who: &Who) -> Option<f64> {
-    let mut minutes = std::collections::BTreeMap::<u64, Halves>::new();
-    for one in series.iter().filter(|series| series.is_stable(who)) {
-        let seconds = one.at? / 1_000;
+    let mut minutes = BTreeMap::<u64, Halves>::new();
+    for one in series.iter().filter(|series| who.is_stable(series)) {
+        let seconds = one.at?.as_millis() / 1_000;
         let half = usize::from(seconds % 2 == 1);
         let minute = minutes.entry(seconds / 60).or_default();
-        minute.requests[half] += one.requests;
-        minute.errors[half] += one.errors;
+        minute.requests[half] += one.tally.requests;
+        minute.errors[half] += one.tally.errors;
     }
     dispersion(&minutes.into_values().collect::<Vec<_>>())
+}
+
+fn before(time: Timestamp, by: Duration) -> Timestamp {
+    let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+    Timestamp::from_millis(i64::try_from(time.as_millis().saturating_sub(by)).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use crossfade_core::counters::{Subject, Tally};
+    use crossfade_core::table::{Environment, ReleaseId, VariantName, Version};
+
+    use super::*;
+
+    fn who() -> Who {
+        let side = |name: &str, version: &str| {
+            (VariantName::new("name", name).unwrap(), Version::new("version", version).unwrap())
+        };
+        Who {
+            environment: Environment::new("environment", "production").unwrap(),
+            release: ReleaseId::new("release", "rel-new").unwrap(),
+            canary: side("green", "2.0.0"),
+            stable: side("blue", "1.0.0"),
+        }
+    }
+
+    fn series(at: u64, revision: u64, of: [&str; 3], requests: u64, errors: u64) -> Series {
+        let [release, variant, version] = of.map(str::to_owned);
+        let subject = Subject { revision, release, variant, version };
+        let tally = Tally { requests, errors, exceptions: errors, ..Tally::default() };
+        Series { at: Some(Timestamp::from_millis(i64::try_from(at * 1_000).unwrap())), subject, tally }
+    }
+
+    #[test]
+    fn the_slots_version_before_is_neither_canary_nor_stable() {
+        let counted = who().sort(&[
+            series(0, 7, ["rel-old", "blue", "1.0.0"], 50, 1),
+            series(0, 7, ["rel-old", "green", "0.9.0"], 9, 9),
+            series(0, 8, ["rel-new", "green", "2.0.0"], 5, 2),
+            series(0, 8, ["rel-new", "blue", "1.0.0"], 95, 0),
+            series(0, 9, ["rel-new", "green", "2.0.0"], 6, 0),
+        ]);
+        let told: Vec<_> = counted
+            .iter()
+            .map(|it| {
+                (it.revision.unwrap().number(), it.canary.requests, it.canary.unanswered, it.stable.requests)
+            })
+            .collect();
+        assert_eq!(told, [(7, 0, 0, 50), (8, 5, 2, 95), (9, 6, 0, 0)]);
+    }
+
+    #[test]
+    fn errors_that_come_ten_in_a_second_cluster_and_single_ones_do_not() {
+        let of = ["rel-old", "blue", "1.0.0"];
+        let every = |seconds: u64, errors: u64| -> f64 {
+            let second = |at: u64| series(at, 7, of, 100, if at % seconds == 0 { errors } else { 0 });
+            clusters(&(0..1_800).map(second).collect::<Vec<_>>(), &who()).unwrap()
+        };
+        assert!(every(7, 1) < 1.5, "{}", every(7, 1));
+        assert!(every(71, 10) > 5.0, "{}", every(71, 10));
+    }
 }

@@ -47,8 +47,8 @@ impl Engine<'_> {
         })
     }
 
-    /// What the router wrote since then. The router's row: `blob1` environment, `blob2` release, `blob3` variant, `blob4` version,
-    /// `blob5` outcome (`ok`, `5xx`, `exception`, `timeout`); `double1` revision, `double2` milliseconds to the first byte.
+    /// What the router wrote since then. Its row: `blob1` environment, `blob2` release, `blob3` variant, `blob4` version, `blob5`
+    /// outcome (`ok`, `5xx`, `exception`, `timeout`); `double1` requests that it stands for, `double2` revision.
     pub(super) fn look(
         &self,
         who: &Who,
@@ -62,10 +62,10 @@ impl Engine<'_> {
         }
         let count = match rows {
             Rows::Seen => "count()",
-            Rows::Estimated => "sum(_sample_interval)",
+            Rows::Estimated => "sum(_sample_interval * double1)",
         };
         let query = format!(
-            "SELECT blob2 AS release, blob3 AS variant, blob4 AS version, blob5 AS outcome, double1 AS revision, {count} AS requests \
+            "SELECT blob2 AS release, blob3 AS variant, blob4 AS version, blob5 AS outcome, double2 AS revision, {count} AS requests \
              FROM {} WHERE blob1 = '{}' AND timestamp >= toDateTime({}) AND timestamp < toDateTime({}) \
              GROUP BY release, variant, version, outcome, revision FORMAT JSON",
             self.source.dataset,

@@ -1,8 +1,9 @@
 //! The sequential judge on the router's counters, from end to end.
 
-use crossfade_tests::Counters;
+use crossfade_sandbox::Counters;
 use serde_json::Value;
 
+use crate::door::Door;
 use crate::{Pages, Stage, looks};
 
 /// Quick, and content with a few hundred requests.
@@ -38,11 +39,6 @@ fn a_canary_that_fails_or_is_slow_from_a_quarter_on_is_rolled_back_although_its_
         for (one, next) in looks.iter().zip(&looks[1..]) {
             assert_eq!(one["to"], next["from"], "each second is judged once");
         }
-        // What the judge saw is what the edge counted, no more.
-        let told =
-            |side: &str| looks.iter().map(|look| look[side]["requests"].as_u64().unwrap()).sum::<u64>();
-        let (canary, _) = stage.edge.counted("green");
-        assert!((1..=canary as u64).contains(&told("canary")), "{} of {canary}", told("canary"));
         let history = stage.site.run(&["history", "--json"]).expect(0);
         assert!(history.stdout.contains("\"type\":\"measurement\""), "the history has the looks");
     }
@@ -95,25 +91,22 @@ fn without_visitors_nothing_is_proven_and_the_plan_decides() {
 fn counters_that_do_not_answer_are_could_not_measure_and_no_counters_are_no_judge() {
     let steps = r#"steps = [{ weight = "50%", hold = "1h" }]"#;
     let stage = Stage::new(steps, ANALYSIS);
+    let door = Door::before(&stage.site);
     let mut running = stage.begin();
     running.until("\"type\":\"measurement\"");
-    stage.edge.counters(Counters::Dead);
+    door.counters_die();
     let ended = running.end().expect(4);
     let error = ended.error();
     assert!(error.contains("step 1 could not be measured 5 times in a row"), "{error}");
     assert!(error.contains("/__crossfade/metrics: status 503: the counters are away"), "{error}");
     let looks = looks(&ended);
     assert!(of(&looks, "error").is_some() && of(&looks, "fail").is_none(), "never a failure of the canary");
-
     // Asked for and not there is found out before any visitor meets the new version.
-    for (counters, says) in [(Counters::Dead, "the counters are away"), (Counters::Absent, "has no counters")]
-    {
-        stage.edge.counters(counters);
-        let ended = stage.release().expect(3);
-        assert!(ended.error().contains(says), "{}", ended.stderr);
-    }
-    let stage = Stage::new(r#"steps = [{ weight = "50%", hold = "0s" }]"#, "");
-    stage.edge.counters(Counters::Absent);
+    assert!(stage.release().expect(3).error().contains("the counters are away"));
+
+    let stage = Stage::counted(steps, ANALYSIS, Counters::Absent);
+    assert!(stage.release().expect(3).error().contains("has no counters, which `[analysis]` asks for"));
+    let stage = Stage::counted(r#"steps = [{ weight = "50%", hold = "0s" }]"#, "", Counters::Absent);
     let ended = stage.release().expect(0);
     assert!(crate::looks(&ended).is_empty(), "as without a judge");
 }

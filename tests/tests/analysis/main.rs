@@ -1,9 +1,9 @@
-//! What visitors meet, judged: the real program, the router in real workerd, an edge that counts what passes, and versions that are
-//! scripted origins.
+//! What visitors meet, judged: the real program, the router and its counters in real workerd, versions that are scripted origins.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod config;
+mod door;
 mod judged;
 mod numbers;
 mod sources;
@@ -12,15 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-use crossfade_sandbox::NAMESPACE_ID;
+use crossfade_sandbox::{Counters, NAMESPACE_ID};
 use crossfade_tests::origin::Origin;
-use crossfade_tests::{CountingEdge, Ended, Running, Site};
+use crossfade_tests::{Ended, Running, Site};
 use serde_json::Value;
 
-/// A site on which 1.0.0 serves, behind an edge that counts, and 2.0.0 that is there and waits to be released.
+/// A site on which 1.0.0 serves, and 2.0.0 that is there and waits to be released.
 pub(crate) struct Stage {
     pub(crate) site: Site,
-    pub(crate) edge: CountingEdge,
     new: Origin,
     pages: Arc<AtomicU8>,
     _others: Vec<Origin>,
@@ -40,7 +39,13 @@ pub(crate) enum Pages {
 impl Stage {
     /// `rollout` are lines of `[rollout]`, `more` is what follows.
     pub(crate) fn new(rollout: &str, more: &str) -> Self {
-        let (site, others) = Site::serving(&[("blue", "1.0.0"), ("green", "0.9.0")]);
+        Self::counted(rollout, more, Counters::Working)
+    }
+
+    /// The same where counters are like this.
+    pub(crate) fn counted(rollout: &str, more: &str, counters: Counters) -> Self {
+        let versions = [("blue", "1.0.0"), ("green", "0.9.0")];
+        let (site, others) = Site::serving_with(&versions, |options| options.counters = counters);
         let pages = Arc::new(AtomicU8::new(Pages::Well as u8));
         let (are, asked) = (Arc::clone(&pages), AtomicU8::new(0));
         let new = Origin::new(move |request, wire| {
@@ -86,8 +91,7 @@ path = "/api/health/basic"
 "#
             ),
         );
-        let edge = CountingEdge::before(&site);
-        Self { site, edge, new, pages, _others: others }
+        Self { site, new, pages, _others: others }
     }
 
     /// The new version's pages are like this from now on.
@@ -120,7 +124,7 @@ path = "/api/health/basic"
     /// Visitors who come again and again while this happens, without cookies, so that each is drawn anew; how many came, and how
     /// many of them saw an error.
     pub(crate) fn visited<T>(&self, while_: impl FnOnce() -> T) -> (usize, usize, T) {
-        let url = format!("{}/", self.edge.url());
+        let url = format!("{}/", self.site.sandbox.public_url().unwrap());
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let visitors: Vec<_> = (0..4)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crossfade_tests::Counters;
+use crossfade_sandbox::Counters;
 use crossfade_tests::origin::Origin;
 
 use crate::{Pages, Stage, looks};
@@ -24,8 +24,7 @@ fn thresholds_roll_back_by_counts_and_by_a_number_from_elsewhere() {
         metrics.url()
     );
     // Nobody counts, and nobody has to.
-    let stage = Stage::new(HALF, &of_queue);
-    stage.edge.counters(Counters::Absent);
+    let stage = Stage::counted(HALF, &of_queue, Counters::Absent);
     let ended = stage.release().expect(0);
     assert!(looks(&ended).iter().any(|look| look["verdict"] == "pass"), "{}", ended.stdout);
     assert!(stage.serves("2.0.0"));
@@ -47,16 +46,14 @@ fn thresholds_roll_back_by_counts_and_by_a_number_from_elsewhere() {
 fn paired_probes_judge_where_nobody_visits() {
     let probes = "[analysis]\nevery = \"1s\"\nsource = { probe = { path = \"/\", requests = 30 } }\n\n\
                   [analysis.sequential]\nsettle = \"0s\"\nmargin = 0.05\ndispersion = 1.0\n";
-    let stage = Stage::new(HALF, probes);
-    stage.edge.counters(Counters::Absent);
+    let stage = Stage::counted(HALF, probes, Counters::Absent);
     let ended = stage.release().expect(0);
     let looks = looks(&ended);
     assert!(looks.iter().any(|look| look["verdict"] == "pass"), "{looks:#?}");
     assert!(looks.iter().all(|look| look["canary"]["requests"] == look["stable"]["requests"]), "paired");
     assert!(looks[0]["canary"]["p95_ms"].is_number());
 
-    let stage = Stage::new(HALF, probes);
-    stage.edge.counters(Counters::Absent);
+    let stage = Stage::counted(HALF, probes, Counters::Absent);
     stage.are(Pages::Failing);
     let ended = stage.release().expect(4);
     assert!(ended.error().contains("the canary fails more than"), "{}", ended.stderr);

@@ -164,7 +164,7 @@ fn analytics_engine_gives_a_number_or_the_requests_of_both_sides() {
     let server = engine(r#"{"meta":[{"name":"rate","type":"Float64"}],"data":[{"rate":0.02}],"rows":1}"#);
     let source =
         |query: Option<&str>| AnalyticsEngine { dataset: "site".into(), query: query.map(str::to_owned) };
-    let query = "SELECT sum(_sample_interval * double9) / sum(_sample_interval) AS rate FROM site WHERE blob4 = '{{version}}'";
+    let query = "SELECT sum(_sample_interval * (blob5 != 'ok')) / sum(_sample_interval) AS rate FROM site WHERE blob4 = '{{version}}'";
     assert_eq!(read(Source::AnalyticsEngine(source(Some(query))), &server.url()), Reading::Value(0.02));
     let sent = String::from_utf8(server.only().body).unwrap();
     assert!(sent.ends_with("WHERE blob4 = '2.0.0' FORMAT JSON"), "{sent}");
@@ -179,7 +179,9 @@ fn analytics_engine_gives_a_number_or_the_requests_of_both_sides() {
             {"release":"rel-old","variant":"green","version":"0.9.0","outcome":"5xx","revision":7,"requests":"9"}
         ]}"#,
     );
-    for (estimated, counts) in [(false, "count() AS requests"), (true, "sum(_sample_interval) AS requests")] {
+    for (estimated, counts) in
+        [(false, "count() AS requests"), (true, "sum(_sample_interval * double1) AS requests")]
+    {
         server.forget();
         let sources = sources(Counter::Engine(source(None), estimated), Vec::new(), &server.url());
         let look = sources.look(Timestamp::from_millis(1_000_000)).unwrap();
