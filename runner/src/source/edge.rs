@@ -184,7 +184,8 @@ mod tests {
     fn errors_that_come_ten_in_a_second_cluster_and_single_ones_do_not() {
         let of = ["rel-old", "blue", "1.0.0"];
         let every = |seconds: u64, errors: u64| -> f64 {
-            let second = |at: u64| series(at, 7, of, 100, if at.is_multiple_of(seconds) { errors } else { 0 });
+            let second =
+                |at: u64| series(at, 7, of, 100, if at.is_multiple_of(seconds) { errors } else { 0 });
             clusters(&(0..1_800).map(second).collect::<Vec<_>>(), &who()).unwrap()
         };
         assert!(every(7, 1) < 1.5, "{}", every(7, 1));
