@@ -32,6 +32,9 @@
 //!      a batch fails: Writing(shelter: without it) ─▶ Confirming ─▶ Undoing ─▶ next batch; when paused: Pausing at this one
 //!      going home:    Writing(shelter: what is well) ─▶ Confirming ─▶ Undoing ─▶ (again, till all have it) ─▶ Writing(home)
 //!
+//!  Ready begins at the first step, or where the runner before was: at a step, an undoing, settling, or on the way home
+//!  Writing ⇄ WritePause: what was surely not written, or has to be above a revision that is served already, is written again
+//!  an order is obeyed in Measuring, Asking and Pausing; elsewhere it waits for the next of them
 //!  a foreign revision anywhere ─▶ Superseded, nothing more is written
 //!  cancelled before the first write ─▶ NotStarted; after it ─▶ Writing(home)
 //!  a renewal of the lease is a Writing that returns to what it interrupted

@@ -91,8 +91,8 @@ impl Reporter {
     /// What happened, for the record: `earlier`, then everything so far but progress, the newest [`EVIDENCE_MAX`].
     pub fn evidence(&self, earlier: &[serde_json::Value]) -> Vec<serde_json::Value> {
         let entries = self.entries();
-        let news = entries.iter().filter(|entry| entry.event.is_news());
-        let told = news.filter_map(|entry| serde_json::to_value(entry).ok());
+        let kept = entries.iter().filter(|entry| entry.event.is_kept());
+        let told = kept.filter_map(|entry| serde_json::to_value(entry).ok());
         let all = thin(earlier.iter().cloned().chain(told).collect());
         let skipped = all.len().saturating_sub(EVIDENCE_MAX);
         all.into_iter().skip(skipped).collect()

@@ -3,13 +3,13 @@
 use crate::rollout::{Batch, NotUndone};
 use crate::table::{RoutingTable, Variant, VariantName, Weight};
 
-use super::fleet::{Fleet, Member, Stage};
+use super::fleet::{Fleet, Member, Progress};
 
 impl Fleet {
     /// These are being replaced from now on.
     pub(in crate::rollout) fn take_out(&mut self, batch: Batch) {
         for member in &mut self.members[batch.range()] {
-            member.stage = Stage::Busy;
+            member.stage = Progress::Busy;
             member.after = None;
         }
     }
@@ -17,22 +17,22 @@ impl Fleet {
     /// These were watched with the new version, as far as they have it.
     pub(in crate::rollout) fn vouch_for(&mut self, batch: Batch) {
         for member in &mut self.members[batch.range()] {
-            if member.stage == Stage::Busy {
-                member.stage = Stage::After;
+            if member.stage == Progress::Busy {
+                member.stage = Progress::After;
             }
         }
     }
 
     /// How many did not take the new version.
     pub(in crate::rollout) fn failed(&self) -> usize {
-        let failed = |at: &Member| at.failed || (at.stage == Stage::Busy && at.after.is_none());
+        let failed = |at: &Member| at.failed || (at.stage == Progress::Busy && at.after.is_none());
         self.members.iter().filter(|member| failed(member)).count()
     }
 
     /// Whether anything was replaced in place, so that the table before alone does not bring it back.
     pub(in crate::rollout) fn needs_undoing(&self) -> bool {
         self.members.iter().zip(&self.crew.instances).any(|(member, instance)| {
-            instance.in_place && member.lost.is_none() && member.stage != Stage::Before
+            instance.in_place && member.lost.is_none() && member.stage != Progress::Before
         })
     }
 
@@ -41,21 +41,21 @@ impl Fleet {
     pub(in crate::rollout) fn fall_back(&mut self) {
         for (member, instance) in self.members.iter_mut().zip(&self.crew.instances) {
             if !instance.in_place && member.before.is_some() {
-                member.stage = Stage::Before;
+                member.stage = Progress::Before;
                 member.after = None;
             }
         }
         let can_serve = |member: &&Member| match member.stage {
-            Stage::Before => member.before.is_some(),
-            Stage::Busy => false,
-            Stage::After => true,
+            Progress::Before => member.before.is_some(),
+            Progress::Busy => false,
+            Progress::After => true,
         };
         // The last one that can serve is left as it is.
         let others = self.members.iter().filter(can_serve).count() > 1;
-        if others && self.shelter() == Stage::After && self.to_undo(true).is_empty() {
-            let can_go = |member: &&mut Member| member.stage == Stage::After && member.serves_before();
+        if others && self.shelter() == Progress::After && self.to_undo(true).is_empty() {
+            let can_go = |member: &&mut Member| member.stage == Progress::After && member.serves_before();
             if let Some(spared) = self.members.iter_mut().rfind(can_go) {
-                spared.stage = Stage::Busy;
+                spared.stage = Progress::Busy;
             }
         }
     }
@@ -64,9 +64,9 @@ impl Fleet {
     pub(in crate::rollout) fn serves_without(&self, batch: Batch) -> bool {
         let serves = |(index, member): (usize, &Member)| {
             let has_visitors = match (member.stage, &member.before) {
-                (Stage::Busy, _) | (Stage::Before, None) => false,
-                (Stage::After, None) => true,
-                (Stage::Before | Stage::After, Some(_)) => member.serves_before(),
+                (Progress::Busy, _) | (Progress::Before, None) => false,
+                (Progress::After, None) => true,
+                (Progress::Before | Progress::After, Some(_)) => member.serves_before(),
             };
             has_visitors && !batch.range().contains(&index)
         };
@@ -86,7 +86,7 @@ impl Fleet {
     pub(in crate::rollout) fn put_back(&mut self, home: bool) {
         let out: Vec<bool> = self.members.iter().map(|member| self.is_out(member, home)).collect();
         for (member, _) in self.members.iter_mut().zip(out).filter(|(_, out)| *out) {
-            member.stage = Stage::Before;
+            member.stage = Progress::Before;
             member.after = None;
             member.failed = true;
         }
@@ -100,7 +100,7 @@ impl Fleet {
         }
         for (member, instance) in self.members.iter_mut().zip(&self.crew.instances) {
             if lost.contains(&instance.name) {
-                (member.stage, member.after) = (Stage::Busy, None);
+                (member.stage, member.after) = (Progress::Busy, None);
                 member.lost = Some(not_undone.why.clone());
             }
         }
@@ -118,9 +118,9 @@ impl Fleet {
             let new = now.filter(|now| self.is_new(now)).map(|now| (now.origin.clone(), now.version.clone()));
             let member = &mut self.members[index];
             let left_out = now.is_some_and(|now| now.weight == Weight::ZERO);
-            member.stage = if new.is_some() { Stage::After } else { Stage::Before };
+            member.stage = if new.is_some() { Progress::After } else { Progress::Before };
             if new.is_none() && left_out && member.serves_before() {
-                member.stage = Stage::Busy;
+                member.stage = Progress::Busy;
                 member.lost = Some("it had been left out before the release was taken over".into());
             }
             member.after = new;
@@ -136,11 +136,11 @@ impl Fleet {
     fn is_out(&self, member: &Member, home: bool) -> bool {
         match (member.stage, home) {
             (_, _) if member.lost.is_some() => false,
-            (Stage::Before, _) => false,
-            (Stage::Busy, true) => true,
-            (Stage::Busy, false) => member.after.is_none(),
-            (Stage::After, true) => self.shelter() == Stage::Before,
-            (Stage::After, false) => false,
+            (Progress::Before, _) => false,
+            (Progress::Busy, true) => true,
+            (Progress::Busy, false) => member.after.is_none(),
+            (Progress::After, true) => self.shelter() == Progress::Before,
+            (Progress::After, false) => false,
         }
     }
 }

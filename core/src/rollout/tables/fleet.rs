@@ -52,7 +52,7 @@ pub(in crate::rollout) struct Member {
     pub(in crate::rollout) before: Option<Variant>,
     /// What it was made.
     pub(in crate::rollout) after: Option<(Origin, Version)>,
-    pub(in crate::rollout) stage: Stage,
+    pub(in crate::rollout) stage: Progress,
     /// It did not take the new version, and has the one before again.
     pub(in crate::rollout) failed: bool,
     /// Why it could not get the version before back: it serves nobody until a person has seen to it.
@@ -63,7 +63,7 @@ pub(in crate::rollout) struct Member {
 /// How far an instance is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(in crate::rollout) enum Stage {
+pub(in crate::rollout) enum Progress {
     /// It has the version before.
     Before,
     /// It is being replaced, or nobody has vouched for it yet.
@@ -92,7 +92,7 @@ impl Fleet {
         let members = crew.instances.iter().map(|instance| Member {
             before: before(&instance.name),
             after: None,
-            stage: Stage::Before,
+            stage: Progress::Before,
             failed: false,
             lost: None,
         });
@@ -111,7 +111,7 @@ impl Fleet {
                     self.crew.instances[batch.range()].iter().map(|instance| instance.name.to_string());
                 return Err(CannotStart::NobodyLeft(names.collect::<Vec<_>>().join("`, `")));
             }
-            fleet.members[batch.range()].iter_mut().for_each(|member| member.stage = Stage::After);
+            fleet.members[batch.range()].iter_mut().for_each(|member| member.stage = Progress::After);
         }
         Ok(())
     }
@@ -123,13 +123,13 @@ impl Fleet {
         stamp: &Stamp,
         lease_ends: Timestamp,
     ) -> RoutingTable {
-        let serves = |index: usize| !drained.contains(&index) && self.members[index].stage != Stage::Busy;
+        let serves = |index: usize| !drained.contains(&index) && self.members[index].stage != Progress::Busy;
         self.table(serves, true, Some(lease_ends), stamp)
     }
 
     /// Everybody, these with the new version, which nobody has vouched for yet.
     pub(super) fn with(&self, restored: Range<usize>, stamp: &Stamp, lease_ends: Timestamp) -> RoutingTable {
-        let serves = |index: usize| restored.contains(&index) || self.members[index].stage != Stage::Busy;
+        let serves = |index: usize| restored.contains(&index) || self.members[index].stage != Progress::Busy;
         let lease = self.base.is_some().then_some(lease_ends);
         self.table(serves, true, lease, stamp)
     }
@@ -141,9 +141,13 @@ impl Fleet {
     }
 
     /// Who serves while a release goes back.
-    pub(in crate::rollout) fn shelter(&self) -> Stage {
-        let serves = |member: &Member| member.stage == Stage::Before && member.serves_before();
-        if self.keeps_leaving() || self.members.iter().any(serves) { Stage::Before } else { Stage::After }
+    pub(in crate::rollout) fn shelter(&self) -> Progress {
+        let serves = |member: &Member| member.stage == Progress::Before && member.serves_before();
+        if self.keeps_leaving() || self.members.iter().any(serves) {
+            Progress::Before
+        } else {
+            Progress::After
+        }
     }
 
     /// Whether one that leaves the fleet serves until the release has settled.
@@ -231,12 +235,12 @@ impl Fleet {
     fn fallback(&self, variants: &[Variant]) -> VariantName {
         let stage = |name: &VariantName| {
             let index = self.crew.instances.iter().position(|instance| instance.name == *name);
-            index.map_or(Stage::Before, |index| self.members[index].stage)
+            index.map_or(Progress::Before, |index| self.members[index].stage)
         };
         let rank = |variant: &&Variant| match (variant.weight > Weight::ZERO, stage(&variant.name)) {
-            (true, Stage::Before) => 0,
-            (true, Stage::After) => 1,
-            (true, Stage::Busy) => 2,
+            (true, Progress::Before) => 0,
+            (true, Progress::After) => 1,
+            (true, Progress::Busy) => 2,
             (false, _) => 3,
         };
         variants.iter().min_by_key(rank).expect("a fleet has an instance").name.clone()
