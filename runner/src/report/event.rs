@@ -140,13 +140,13 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether hooks are told of it, and the history keeps it. Progress is not: how much of it there is depends on how the command
     /// Whether it stands in the history.
     pub(crate) const fn is_kept(&self) -> bool {
         matches!(self, Self::Measurement(_)) || self.is_news()
     }
 
-    /// speaks. Of notices only alerts say what no other event does.
+    /// Whether hooks are told of it. Not of progress: how much of it there is depends on how the command speaks. Of notices only
+    /// alerts say what no other event does.
     pub(crate) const fn is_news(&self) -> bool {
         match self {
             // Nobody wants to be told of a look at the counters every five seconds.
