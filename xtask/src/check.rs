@@ -72,6 +72,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     // Built first, so that no test waits for a compiler, and with every target, so that binaries exist for the tests.
     show("building the tests", cargo().args(["build", "--quiet"]).current_dir(root()))?;
     show("documentation's tests", cargo().args(["test", "--quiet", "--doc"]).current_dir(root()))?;
-    let targets = ["test", "--lib", "--bins", "--tests"];
-    show("tests", cargo().args(targets).args(&arguments.cargo_test).current_dir(root()))
+    let mut tests = cargo();
+    tests.args(["test", "--lib", "--bins", "--tests"]).args(&arguments.cargo_test).current_dir(root());
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        // Tests from end to end mostly wait, for holds and leases.
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        tests.env("RUST_TEST_THREADS", (2 * cores).to_string());
+    }
+    show("tests", &mut tests)
 }

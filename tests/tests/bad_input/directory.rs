@@ -47,7 +47,10 @@ fn a_directory_that_pages_would_not_take_is_refused_before_the_first_byte() {
     site.write("functions/functions/api.js", "x");
     deploy(
         "functions",
-        &["has Pages Functions, which must be compiled first", "hint: run `wrangler pages functions build"],
+        &[
+            "has Pages Functions, which wrangler must compile, and there is no wrangler",
+            "hint: install it in the project",
+        ],
     );
 
     assert!(!site.path().join("migrated").exists(), "a hook had run by then");
