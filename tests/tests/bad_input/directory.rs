@@ -43,10 +43,10 @@ fn a_directory_that_pages_would_not_take_is_refused_before_the_first_byte() {
         "secret",
         &["`secret/.env` would be public", "hint: keep `secret/.env` out of the build's output"],
     );
-    site.write("functions/index.html", "x");
-    site.write("functions/functions/api.js", "x");
+    site.write("whole/index.html", "x");
+    site.write("whole/functions/api.js", "x");
     deploy(
-        "functions",
+        "whole",
         &[
             "has Pages Functions, which wrangler must compile, and there is no wrangler",
             "hint: install it in the project",
