@@ -141,9 +141,10 @@ impl Canvas<'_> {
             self.add(line((x, y), (x, y + 4.0), "axis"));
             let label = clock(tick, precise);
             let half = text_width(&label) / 2.0;
-            // The last one must not stick out.
-            if x + half > right + MARGIN_MIN {
-                self.text((right + MARGIN_MIN, y + 17.0), "tick end", &label);
+            // The last one must not stick out; fonts differ, and the widths here are only estimates.
+            let end = right + MARGIN_MIN - 2.0;
+            if x + half > end - 2.0 {
+                self.text((end, y + 17.0), "tick end", &label);
             } else {
                 self.text((x, y + 17.0), "tick middle", &label);
             }

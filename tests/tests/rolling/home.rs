@@ -252,7 +252,7 @@ fn a_rollback_undoes_what_a_program_that_was_killed_has_begun() {
     fleet.instances[1].mark("slow", "12");
     let running = begin(&fleet, &["deploy", "--as", "1.1.0"]);
     until("the second batch is being replaced", || fleet.instances[1].is_busy());
-    fleet.site.run(&["rollback"]).expect(5).says(&["is in charge", "--force"]);
+    fleet.site.run(&["rollback", "--to", "1.0.0"]).expect(5).says(&["is in charge", "--force"]);
     running.signal(Signal::KILL);
     running.end();
     fleet.instances[1].mark("slow", "0.2");
