@@ -42,6 +42,12 @@ impl Timestamp {
         Self(self.0.saturating_add(by).min(MILLIS_MAX))
     }
 
+    /// This point in time moved earlier by `by`; stops at 1970.
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(by.as_millis()).unwrap_or(MILLIS_MAX)))
+    }
+
     /// How long after `earlier` this is; zero when it is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -131,5 +137,8 @@ mod tests {
     #[test]
     fn time_before_is_no_time_at_all() {
         assert_eq!(Timestamp::from_millis(5).since(Timestamp::from_millis(9)), Duration::ZERO);
+        let five = Timestamp::from_millis(5);
+        assert_eq!(five.minus(Duration::from_millis(2)), Timestamp::from_millis(3));
+        assert_eq!(five.minus(Duration::MAX), Timestamp::from_millis(0));
     }
 }

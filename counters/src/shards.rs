@@ -38,8 +38,7 @@ pub(crate) async fn report(rows: &Sqlite, env: &Env, environment: &str, shard: &
 pub(crate) fn remember(rows: &Sqlite, name: &str, now: Timestamp) -> Result<()> {
     rows.run("INSERT OR REPLACE INTO shard VALUES (?, ?)", &[name.into(), now.into()])?;
     let kept = KEEP + 2 * REPORT_EVERY;
-    let before = now.as_millis().saturating_sub(u64::try_from(kept.as_millis()).unwrap_or(u64::MAX));
-    rows.run("DELETE FROM shard WHERE touched < ?", &[before.into()])
+    rows.run("DELETE FROM shard WHERE touched < ?", &[now.minus(kept).into()])
 }
 
 /// One answer of all objects.

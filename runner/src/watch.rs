@@ -52,7 +52,7 @@ impl Watch {
 
     /// Looks once.
     pub fn look(&mut self, now: Timestamp) -> Look {
-        let from = self.told.unwrap_or_else(|| earlier(now, self.every));
+        let from = self.told.unwrap_or_else(|| now.minus(self.every));
         match self.edge.metrics(from, LOOK_WITHIN) {
             Ok(metrics) => Look { notices: self.take(now, from, &metrics), trouble: None },
             // Who counts nothing has nothing to be blind for.
@@ -150,9 +150,4 @@ impl Tick {
         }
         stopped
     }
-}
-
-fn earlier(time: Timestamp, by: Duration) -> Timestamp {
-    let millis = time.as_millis().saturating_sub(report::millis(by));
-    Timestamp::from_millis(i64::try_from(millis).unwrap_or_default())
 }

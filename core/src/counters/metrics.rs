@@ -94,9 +94,9 @@ impl Query {
 
     /// From when on, for an answer up to `to`.
     pub fn begin(&self, to: Timestamp) -> Timestamp {
-        let default = || back(to, FROM_DEFAULT);
+        let default = || to.minus(FROM_DEFAULT);
         let from = self.from.unwrap_or_else(default).min(to);
-        if self.by == By::Second { from.max(back(to, BY_SECOND_MAX)) } else { from }
+        if self.by == By::Second { from.max(to.minus(BY_SECOND_MAX)) } else { from }
     }
 }
 
@@ -128,12 +128,6 @@ fn time(name: &str, value: &str) -> Result<Timestamp, String> {
     millis.or_else(|| Timestamp::parse(value)).ok_or_else(|| {
         format!("`{name}` is a time: milliseconds since 1970 or `2026-01-31T12:00:00Z`, not `{value}`")
     })
-}
-
-/// That long before, not before 1970.
-pub(super) fn back(time: Timestamp, by: Duration) -> Timestamp {
-    let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-    Timestamp::from_millis(i64::try_from(time.as_millis().saturating_sub(by)).unwrap_or(i64::MAX))
 }
 
 /// An answer: what was counted in `[from, to)`, complete and never changed again.

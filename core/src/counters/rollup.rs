@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::metrics::back;
 use super::{Batch, By, Metrics, Query, SCHEMA, Series, Subject, Tally};
 use crate::Timestamp;
 
@@ -95,7 +94,7 @@ pub fn accept<R: Rows>(rows: &R, batch: &Batch, now: Timestamp) -> Result<Accept
         rows.set_total(&entry.subject, &total, now)?;
     }
     if now.since(rows.swept()?) >= SWEEP_EVERY {
-        rows.sweep(back(now, KEEP), now)?;
+        rows.sweep(now.minus(KEEP), now)?;
     }
     Ok(Accepted::Counted)
 }

@@ -19,10 +19,7 @@ impl When {
     pub(crate) fn at(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(time) => time,
-            Self::Ago(ago) => {
-                let ago = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
-                Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX).saturating_sub(ago))
-            }
+            Self::Ago(ago) => now.minus(ago),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `crossfade report`: how releases went, or what happened in one of them.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crossfade_core::Timestamp;
 use serde_json::json;
@@ -99,10 +100,8 @@ pub(crate) fn summary(
 ) -> Result<Summary, Error> {
     // A release that ended in the period may have begun long before: GitHub ends a job after five days at the latest
     // (<https://docs.github.com/en/actions/reference/limits>).
-    const LONGEST: u64 = 5 * 24 * 60 * 60 * 1000;
-    let since = period.0.as_millis().saturating_sub(LONGEST);
-    let since = Timestamp::from_millis(i64::try_from(since).unwrap_or(i64::MAX));
-    let mut ended = session.ledger.history_since(since, Summary::has_enough)?;
+    const LONGEST: Duration = Duration::from_secs(5 * 24 * 60 * 60);
+    let mut ended = session.ledger.history_since(period.0.minus(LONGEST), Summary::has_enough)?;
     for end in ended.iter_mut().filter_map(|record| record.ended.as_mut()) {
         end.text = session.secrets.redact(&end.text);
     }

@@ -53,14 +53,14 @@ impl EdgeCounters {
     /// # Errors
     /// See [`NoCounts`].
     pub fn past(&self, who: &Who, over: Duration) -> Result<Past, NoCounts> {
-        let total = self.ask(before(report::now(), over), By::Total)?;
+        let total = self.ask(report::now().minus(over), By::Total)?;
         let mut stable = Counts::default();
         let its = total.series.iter().filter(|series| who.is_stable(series));
         its.for_each(|series| stable.merge(&series.tally.counts()));
         let dispersion = if stable.errors < ERRORS_MIN {
             None
         } else {
-            clusters(&self.ask(before(total.to, over.min(CLUSTERS_OVER)), By::Second)?.series, who)
+            clusters(&self.ask(total.to.minus(over.min(CLUSTERS_OVER)), By::Second)?.series, who)
         };
         Ok(Past { stable, dispersion, until: total.to })
     }
@@ -129,11 +129,6 @@ fn clusters(series: &[Series], who: &Who) -> Option<f64> {
         minute.errors[half] += one.tally.errors;
     }
     dispersion(&minutes.into_values().collect::<Vec<_>>())
-}
-
-fn before(time: Timestamp, by: Duration) -> Timestamp {
-    let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-    Timestamp::from_millis(i64::try_from(time.as_millis().saturating_sub(by)).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

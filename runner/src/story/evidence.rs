@@ -247,8 +247,7 @@ impl Seen {
 
     fn add(&mut self, at: Timestamp, event: Event, clean: &dyn Fn(&str) -> String) {
         let bar = |kind, name: &str, elapsed_ms: u64, result, text: &str| {
-            let began = at.as_millis().saturating_sub(elapsed_ms);
-            let from = Timestamp::from_millis(i64::try_from(began).unwrap_or_default());
+            let from = at.minus(Duration::from_millis(elapsed_ms));
             Bar { kind, name: clean(name), from, to: at, result, text: clean(text) }
         };
         match event {
