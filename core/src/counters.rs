@@ -95,23 +95,28 @@ impl Outcome {
 
 /// What was counted. Adding is all that is ever done to it: in any order, from any number of isolates. Counts saturate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct Tally {
     /// Visitors' requests that were sent to the variant and came to an end.
     pub requests: u64,
     /// Those that failed: 5xx, exceptions, timeouts; rescued or not.
     pub errors: u64,
     /// Errors without an answer: the origin could not be reached.
+    #[serde(default)]
     pub exceptions: u64,
     /// Errors without an answer in time.
+    #[serde(default)]
     pub timeouts: u64,
     /// Errors that no visitor saw, because stable answered.
+    #[serde(default)]
     pub rescued: u64,
     /// Files that another version had.
+    #[serde(default)]
     pub fallbacks: u64,
     /// How often a breaker opened.
+    #[serde(default)]
     pub ejections: u64,
     /// Visitors with an error who never had one in this release before. The object counts them.
+    #[serde(default)]
     pub newly_failing: u64,
     /// Time to first byte of what was answered.
     pub latency: LatencyHistogram,

@@ -13,7 +13,7 @@ use crate::source::{EdgeCounters, Patience};
 
 mod metrics;
 
-pub use metrics::{Metrics, MetricsError, Series};
+pub use metrics::{MetricsError, by_variant};
 
 /// The variable that holds the router's secret.
 pub const CONTROL_TOKEN: &str = "CROSSFADE_TOKEN";

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use crossfade_core::Timestamp;
 use crossfade_core::alert::Alerts;
+use crossfade_core::counters::Metrics;
 use crossfade_core::table::Environment;
 
 use crate::beside::Beside;
 use crate::cancel::Cancel;
 use crate::config::MonitorConfig;
-use crate::edge::{Edge, Metrics, MetricsError};
+use crate::edge::{Edge, MetricsError, by_variant};
 use crate::notice::{self, Notice, VariantFigures};
 use crate::report::{self, Reporter};
 
@@ -66,8 +67,8 @@ impl Watch {
     }
 
     fn take(&mut self, now: Timestamp, from: Timestamp, metrics: &Metrics) -> Vec<Notice> {
-        let until = Timestamp::from_millis(i64::try_from(metrics.until).unwrap_or(i64::MAX));
-        let counted = metrics.by_variant();
+        let until = metrics.until;
+        let counted = by_variant(metrics);
         // Where its clock differs from ours, the first look sees less or more than it was to; from then on its clock counts.
         self.told = Some(until);
         let variants = counted.iter().map(|(subject, counts)| VariantFigures::of(subject, counts)).collect();

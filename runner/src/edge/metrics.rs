@@ -8,51 +8,10 @@ use std::time::Duration;
 
 use crossfade_core::Timestamp;
 use crossfade_core::alert::Subject;
-use crossfade_core::analysis::{Counts, LatencyHistogram};
-use serde::Deserialize;
+use crossfade_core::analysis::Counts;
+use crossfade_core::counters::{Metrics, SCHEMA};
 
 use super::{Edge, EdgeError};
-
-/// The answer's form that is understood.
-const SCHEMA: u64 = 1;
-
-/// What `/__crossfade/metrics` answers, second by second.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Metrics {
-    schema: u64,
-    /// Whose counters they are.
-    pub environment: String,
-    /// The first second that is not over yet, milliseconds.
-    pub until: u64,
-    /// The counts.
-    pub series: Vec<Series>,
-}
-
-/// One variant's counts in one second.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Series {
-    /// The second's first millisecond.
-    pub at: u64,
-    /// The variant's name.
-    pub variant: String,
-    /// Its version.
-    pub version: String,
-    /// Requests.
-    pub requests: u64,
-    /// Those that failed, rescued or not.
-    pub errors: u64,
-    /// Those of them that ended without an answer.
-    #[serde(default)]
-    pub exceptions: u64,
-    /// Those of them that took too long.
-    #[serde(default)]
-    pub timeouts: u64,
-    /// Visitors among them who had not had one before.
-    #[serde(default)]
-    pub newly_failing: u64,
-    /// Times to first byte.
-    pub latency: LatencyHistogram,
-}
 
 /// Why there are no metrics.
 #[derive(Debug, thiserror::Error)]
@@ -90,29 +49,24 @@ impl Edge {
         })?;
         let metrics: Metrics =
             response.body_mut().read_json().map_err(|error| MetricsError::Damaged(error.to_string()))?;
+        let damaged = |why: String| Err(MetricsError::Damaged(why));
         match metrics.schema {
-            SCHEMA => Ok(metrics),
-            other => Err(MetricsError::Damaged(format!("`schema` is {other}; this version reads {SCHEMA}"))),
+            SCHEMA if metrics.series.iter().all(|series| series.at.is_some()) => Ok(metrics),
+            SCHEMA => damaged("`at` is missing, although it was to be by the second".into()),
+            other => damaged(format!("`schema` is {other}; this version reads {SCHEMA}")),
         }
     }
 }
 
-impl Metrics {
-    /// What each variant got in the seconds that are over, of all revisions together.
-    pub fn by_variant(&self) -> BTreeMap<Subject, Counts> {
-        let mut counted: BTreeMap<Subject, Counts> = BTreeMap::new();
-        for series in self.series.iter().filter(|series| series.at < self.until) {
-            let subject = Subject { variant: series.variant.clone(), version: series.version.clone() };
-            counted.entry(subject).or_default().merge(&Counts {
-                requests: series.requests,
-                errors: series.errors,
-                unanswered: series.exceptions.saturating_add(series.timeouts),
-                newly_failing: series.newly_failing,
-                latency: series.latency.clone(),
-            });
-        }
-        counted
+/// What each variant got in the seconds that are over, of all revisions together.
+pub fn by_variant(metrics: &Metrics) -> BTreeMap<Subject, Counts> {
+    let mut counted: BTreeMap<Subject, Counts> = BTreeMap::new();
+    let over = |at: Option<Timestamp>| at.is_some_and(|at| at < metrics.until);
+    for series in metrics.series.iter().filter(|series| over(series.at)) {
+        let (variant, version) = (series.subject.variant.clone(), series.subject.version.clone());
+        counted.entry(Subject { variant, version }).or_default().merge(&series.tally.counts());
     }
+    counted
 }
 
 #[cfg(test)]
@@ -134,7 +88,7 @@ mod tests {
                 series(1_000, 41, "blue", 50)],
         });
         let metrics: Metrics = serde_json::from_value(answer).unwrap();
-        let counted = metrics.by_variant();
+        let counted = by_variant(&metrics);
         let told: Vec<(&str, u64, u64, u64, u64)> = counted
             .iter()
             .map(|(it, counts)| {
