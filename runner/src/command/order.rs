@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crossfade_core::table::Version;
+use crossfade_core::table::{Origin, TableError, Version};
 
 use super::{Session, rollback};
 use crate::cli::{Promote, Say};
@@ -55,41 +55,27 @@ pub(super) fn retry(session: &Session) -> Result<(), Error> {
     if last.in_charge(report::now()) {
         return Err(last.refusal("there is nothing to retry"));
     }
-    let outcome = last.ended.as_ref().map(|ended| ended.outcome.as_str());
-    if let (Some(source), false) = (&last.source, outcome == Some("promoted")) {
-        return again(session, &last, source);
+    if last.ended.as_ref().is_some_and(|ended| ended.outcome == "promoted") {
+        return Err(Error::Usage(format!("{of} serves everybody: there is nothing to retry")));
     }
-    let (Some(origin), false) = (&last.origin, outcome == Some("promoted")) else {
-        let why = if outcome == Some("promoted") { "serves everybody" } else { "ended before its upload" };
-        return Err(Error::Usage(format!("{of} {why}: there is nothing to retry")));
-    };
-    let damaged = |error: crossfade_core::table::TableError| Error::Usage(format!("{of}: {error}"));
-    let source = Source::Origin {
-        origin: crossfade_core::table::Origin::new("origin", origin).map_err(damaged)?,
-        deployment_id: last.deployment_id.clone(),
-        command: "retry",
-    };
-    let version = version(&last)?;
-    release::deploy(session, &Request { source, version, commit: last.commit.clone() })
-}
-
-/// A fleet's release once more: its commands run again, and what was uploaded before is not sent again.
-fn again(session: &Session, last: &Record, source: &FleetSource) -> Result<(), Error> {
-    let source = match source.back.clone() {
-        Some(table) => Source::Before { table: Box::new(table) },
-        None => Source::Directory {
-            path: source.directory.clone(),
-            message: source.message.clone(),
+    let damaged = |error: TableError| Error::Usage(format!("{of}: {error}"));
+    let source = match (&last.source, &last.origin) {
+        // A fleet's commands run again, and what was uploaded before is not sent again.
+        (Some(FleetSource { back: Some(table), .. }), _) => Source::Before { table: Box::new(table.clone()) },
+        (Some(FleetSource { directory, message, back: None }), _) => {
+            Source::Directory { path: directory.clone(), message: message.clone(), command: "retry" }
+        }
+        (None, Some(origin)) => Source::Origin {
+            origin: Origin::new("origin", origin).map_err(damaged)?,
+            deployment_id: last.deployment_id.clone(),
             command: "retry",
         },
+        (None, None) => {
+            return Err(Error::Usage(format!("{of} ended before its upload: there is nothing to retry")));
+        }
     };
-    let version = version(last)?;
+    let version = Version::new("version", last.version.as_str()).map_err(damaged)?;
     release::deploy(session, &Request { source, version, commit: last.commit.clone() })
-}
-
-fn version(record: &Record) -> Result<Version, Error> {
-    Version::new("version", record.version.as_str())
-        .map_err(|error| Error::Usage(format!("release {} of {}: {error}", record.id, record.version)))
 }
 
 fn say(session: Session, record: Record, word: Word, arguments: &Say) -> Result<(), Error> {
