@@ -168,9 +168,10 @@ impl Rows for Sqlite {
     fn set_bucket(&self, at: Timestamp, subject: &Subject, tally: &Tally) -> Result<()> {
         let [revision, release, variant, version] = key(subject);
         // A bucket's series is there from here on, although its total is written after it.
+        let nothing = serde_json::to_string(&Tally::default())?;
         self.run(
-            "INSERT OR IGNORE INTO series (revision, release, variant, version, total, touched) VALUES (?, ?, ?, ?, '{}', ?)",
-            &[revision, release, variant, version, at.into()],
+            "INSERT OR IGNORE INTO series (revision, release, variant, version, total, touched) VALUES (?, ?, ?, ?, ?, ?)",
+            &[revision, release, variant, version, nothing.as_str().into(), at.into()],
         )?;
         let [revision, release, variant, version] = key(subject);
         let tally = serde_json::to_string(tally)?;
