@@ -1,8 +1,6 @@
 //! How long a bad version serves, with everything as it is by default; the figures of ARCHITECTURE.md:
 //! `cargo test -p crossfade-tests --test analysis speed -- --ignored --nocapture`.
 
-#![expect(clippy::print_stdout, reason = "the table is what this is run for")]
-
 use std::time::Instant;
 
 use crate::{Pages, Stage};
