@@ -8,8 +8,8 @@ use crossfade_core::analysis::{Metric, Settings, Thresholds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
-use super::Source;
 use super::requests::{check_limits, check_name, check_not_zero};
+use super::Source;
 
 /// Looking more often than this tells nothing more: counts are kept by the second.
 const EVERY_MIN: Duration = Duration::from_secs(1);
@@ -221,11 +221,16 @@ impl MetricConfig {
                 }
             }
         }
-        match (self.pass, self.fail) {
-            (None, None) => Err(format!(
+        let conditions = [self.pass, self.fail].map(|condition| condition.map(Condition::limit));
+        if let Some(limit) = conditions.into_iter().flatten().find(|limit| !limit.is_finite()) {
+            // The judge's state is JSON, which has no such number: nobody could read the release any more.
+            return Err(format!("{at} compares with {limit}: it must be a number such as 0.02"));
+        }
+        match conditions {
+            [None, None] => Err(format!(
                 "{at} has neither `pass` nor `fail`: add one such as pass = {{ at-most = 0.02 }}"
             )),
-            (Some(_), _) | (_, Some(_)) => Ok(()),
+            [Some(_), _] | [_, Some(_)] => Ok(()),
         }
     }
 }
