@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
 use super::requests::{check_limits, check_name, check_not_zero};
-use super::Source;
+use super::{Source, from_environment};
 
 /// Looking more often than this tells nothing more: counts are kept by the second.
 const EVERY_MIN: Duration = Duration::from_secs(1);
@@ -131,6 +131,17 @@ impl AnalysisConfig {
             }
             JudgeKind::None => false,
         }
+    }
+
+    /// Texts that may hold `{{env.NAME}}`, and the names that sources are authenticated with as such texts.
+    pub fn templates(&self) -> impl Iterator<Item = String> {
+        let sources = self.metrics.iter().filter_map(|metric| metric.source.as_ref()).chain(&self.source);
+        sources.flat_map(|source| {
+            source
+                .templates()
+                .into_iter()
+                .chain(source.secrets().iter().map(|name| from_environment(name)).collect::<Vec<_>>())
+        })
     }
 
     /// Refuses what could never work.
