@@ -20,16 +20,17 @@ fn without_an_error_the_reference_s_488_requests_are_missing_and_the_weight_is_t
     assert_eq!(missing.weight, Weight::new(764));
     assert_eq!(
         judge.verdict(seconds(300)).to_string(),
-        "too little is known of the canary's errors (0 of 30 requests (0 %) against 0 of 570 requests (0 %) on stable): \
-         458 more requests will do if it does as well as stable, 458 s at this weight, or one step of its length at 7.64 %"
+        "too little is known of the canary's errors: 0 of 30 requests (0 %) against 0 of 570 requests (0 %) on stable; \
+         458 more requests will do if it does as well as stable, which takes 7 min 38 s at this weight, or its step's time \
+         at 7.64 %"
     );
     judge.observe(&interval(300, 500, counts(457, 0, None), counts(8683, 0, None)));
     assert_eq!(self::missing(&judge).requests, Some(1));
     judge.observe(&interval(1, 500, counts(1, 0, None), counts(19, 0, None)));
     assert_eq!(
         judge.verdict(seconds(300)).to_string(),
-        "the canary fails at most 1 % more than stable: 0 of 488 requests (0 %), so certainly no more than 1 %, against 0 \
-         of 9272 requests (0 %), certainly no fewer than 0 %; no answer was timed"
+        "the canary fails no more than stable does and 1 % of all requests, which is 95 % sure: 0 of 488 requests (0 %), \
+         at most 1 %, against 0 of 9272 requests (0 %), at least 0 %; no answer was timed"
     );
 }
 
@@ -65,7 +66,8 @@ fn without_traffic_and_before_its_time_it_says_so() {
     judge.observe(&interval(30, 500, counts(600, 0, None), counts(11_400, 0, None)));
     assert_eq!(
         judge.verdict(seconds(300)).to_string(),
-        "the canary is as good as stable so far; its step lasts another 240 s"
+        "the canary fails no more than stable does and 1 % of all requests, which is 95 % sure: 0 of 600 requests (0 %), \
+         at most 0.81 %, against 0 of 11400 requests (0 %), at least 0 %; no answer was timed; its step lasts another 4 min"
     );
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use libm::log;
 
 use super::{Sequential, Step};
-use crate::Span;
 use crate::analysis::bounds::{Rate, Sample, below, is_below, lower, smallest, upper};
 use crate::analysis::guard::Sides;
 use crate::analysis::latency::FrozenEdges;
@@ -28,14 +27,13 @@ impl Sequential {
             return Verdict::Inconclusive(Inconclusive::Requests(missing));
         }
         let lasted = self.step.as_ref().map_or(Duration::ZERO, Step::length);
-        match hold.checked_sub(lasted) {
-            Some(left) if !left.is_zero() => Verdict::Inconclusive(Inconclusive::Time { left: Span(left) }),
-            _ => Verdict::Pass(Passed::Bounds {
-                errors: self.gate(self.errors_of_all()),
-                slow: self.slow_of_all().map(|sides| self.gate(sides)),
-                margin: self.settings.margin,
-            }),
-        }
+        let passed = Passed::Bounds {
+            errors: self.gate(self.errors_of_all()),
+            slow: self.slow_of_all().map(|sides| self.gate(sides)),
+            margin: self.settings.margin,
+            sure: 1.0 - self.settings.false_passes,
+        };
+        passed.after(hold, lasted)
     }
 
     /// The bounds of both sides' error rates, since the release began.
