@@ -1,6 +1,6 @@
 //! The always-valid sequential judge: a fold over intervals.
 //!
-//! Five kinds of evidence are collected, each against one hypothesis about a healthy canary ([`Part`]). The canary is
+//! Six kinds of evidence are collected, each against one hypothesis about a healthy canary ([`Part`]). The canary is
 //! rolled back when the strongest of them, weighed with its part of the budget, exceeds `1/α`. By Ville's inequality and
 //! the union bound that happens to a healthy canary in at most `α` of all releases, however often one looks, however
 //! weights and traffic change, however long it takes. The bound needs no common clock of the parts, which a mean would
@@ -52,6 +52,8 @@ pub struct Sequential {
     relative: Trail,
     floor: EProcess,
     errors: LimitGuard,
+    #[serde(default)]
+    unanswered: LimitGuard,
     history: Trail,
     slower: [Trail; 3],
     slow: LimitGuard,
@@ -70,6 +72,8 @@ pub enum Part {
     ErrorsRelative,
     /// It fails more than allowed.
     ErrorsAbsolute,
+    /// It leaves more requests without an answer than allowed.
+    Availability,
     /// It fails more than stable did in the past.
     ErrorsHistory,
     /// It is slower than stable.
@@ -99,6 +103,7 @@ impl Sequential {
             relative: Trail::default(),
             floor: EProcess::default(),
             errors: LimitGuard::new(stable.errors),
+            unanswered: LimitGuard::new(stable.unanswered),
             history: Trail::default(),
             slower: Default::default(),
             slow: LimitGuard::new(stable.slow[FrozenEdges::SLO]),
@@ -145,6 +150,9 @@ impl Sequential {
         let allowed = self.errors_limit();
         let errors = Sides { canary: canary.errors, stable: stable.errors };
         self.errors.update(errors, length, allowed, self.pace);
+        let allowed = self.unanswered_limit();
+        let unanswered = Sides { canary: canary.unanswered, stable: stable.unanswered };
+        self.unanswered.update(unanswered, length, allowed, self.pace);
         let [hits, draws] = [canary.errors.events, canary.errors.of].map(|count| count as f64);
         if self.settings.error_floor > 0.0 {
             self.floor.update(Trial { hits, draws, chance: self.settings.error_floor }, seconds, self.pace);
@@ -160,11 +168,12 @@ impl Sequential {
     }
 
     /// The evidence of each kind, as natural logarithms: 0 at first, 6.9 is a thousand to one.
-    pub fn evidence(&self) -> [(Part, f64); 5] {
+    pub fn evidence(&self) -> [(Part, f64); 6] {
         let floor = if self.settings.error_floor > 0.0 { self.floor.ln() } else { f64::INFINITY };
         [
             (Part::ErrorsRelative, self.relative.ln().min(floor)),
             (Part::ErrorsAbsolute, self.errors.trail.ln()),
+            (Part::Availability, self.unanswered.trail.ln()),
             (Part::ErrorsHistory, self.history.ln()),
             (Part::LatencyRelative, ln_mean_exp(self.slower.each_ref().map(Trail::ln))),
             (Part::LatencyAbsolute, self.slow.trail.ln()),
@@ -184,7 +193,7 @@ impl Sequential {
 
     /// Whether stable is beyond a limit at this moment, so that nobody is to blame.
     pub fn shared_incident(&self) -> bool {
-        self.errors.incident().is_some() || self.slow.incident().is_some()
+        [&self.errors, &self.unanswered, &self.slow].into_iter().any(|guard| guard.incident().is_some())
     }
 
     /// Begins a step when the weight has changed, and tells whether routers have had time to learn of it.
@@ -247,6 +256,9 @@ impl Sequential {
             Part::ErrorsAbsolute => {
                 (self.errors.trail.since(), None, Some(self.errors.limit(self.errors_limit())))
             }
+            Part::Availability => {
+                (self.unanswered.trail.since(), None, Some(self.unanswered.limit(self.unanswered_limit())))
+            }
             Part::ErrorsHistory => {
                 let sides = Sides { stable: self.errors.past, ..self.history.since() };
                 (sides, None, Some(self.settings.history_tolerance))
@@ -268,6 +280,10 @@ impl Sequential {
         self.limit(self.settings.error_rate)
     }
 
+    fn unanswered_limit(&self) -> Limit {
+        self.limit(1.0 - self.settings.availability)
+    }
+
     fn slow_limit(&self) -> Limit {
         self.limit(self.settings.slow_rate)
     }
@@ -282,6 +298,7 @@ impl Sequential {
         match part {
             Part::ErrorsRelative => budget.errors_relative,
             Part::ErrorsAbsolute => budget.errors_absolute,
+            Part::Availability => budget.availability,
             Part::ErrorsHistory => budget.errors_history,
             Part::LatencyRelative => budget.latency_relative,
             Part::LatencyAbsolute => budget.latency_absolute,

@@ -17,6 +17,8 @@ pub struct Settings {
     pub budget: Budget,
     /// The share of requests that may fail (0 to 1) before the canary is rolled back whatever stable does.
     pub error_rate: f64,
+    /// The share of requests that get an answer at all (0 to 1), whatever stable does; with fewer the canary is rolled back.
+    pub availability: f64,
     /// The time within which answers are expected (1 ms to 60 s); rounded to the nearest bucket's edge, at most 2.4 % away.
     pub response_time: Span,
     /// The share of answers that may take longer (0 to 1).
@@ -63,6 +65,8 @@ pub struct Budget {
     pub errors_relative: f64,
     /// The canary fails more than allowed.
     pub errors_absolute: f64,
+    /// The canary leaves more requests without an answer than allowed.
+    pub availability: f64,
     /// The canary fails more than stable ever did, when nobody is left on stable.
     pub errors_history: f64,
     /// The canary is slower than stable.
@@ -101,6 +105,7 @@ impl Default for Settings {
             false_rollbacks: 0.001,
             budget: Budget::default(),
             error_rate: 0.02,
+            availability: 0.995,
             response_time: seconds(2),
             slow_rate: 0.01,
             margin: 0.01,
@@ -125,9 +130,10 @@ impl Default for Budget {
         Self {
             errors_relative: 0.35,
             errors_absolute: 0.25,
+            availability: 0.05,
             errors_history: 0.10,
             latency_relative: 0.15,
-            latency_absolute: 0.15,
+            latency_absolute: 0.10,
         }
     }
 }
@@ -138,6 +144,7 @@ impl Settings {
         let shares = [
             ("budget.errors_relative", self.budget.errors_relative),
             ("budget.errors_absolute", self.budget.errors_absolute),
+            ("budget.availability", self.budget.availability),
             ("budget.errors_history", self.budget.errors_history),
             ("budget.latency_relative", self.budget.latency_relative),
             ("budget.latency_absolute", self.budget.latency_absolute),
@@ -148,6 +155,7 @@ impl Settings {
         }
         let positive = [
             ("error_rate", self.error_rate),
+            ("availability", self.availability),
             ("slow_rate", self.slow_rate),
             ("margin", self.margin),
             ("false_rollbacks", self.false_rollbacks * 2.0),
@@ -170,7 +178,7 @@ impl Settings {
         within("stratum", (1..=1_000_000).contains(&self.stratum), "from 1 to 1000000 requests")?;
         let millis = self.response_time.0.as_millis();
         within("response_time", (1..=60_000).contains(&millis), "from 1ms to 60s")?;
-        let budget: f64 = shares[..5].iter().map(|(_, share)| share).sum();
+        let budget: f64 = shares[..6].iter().map(|(_, share)| share).sum();
         within("budget", budget <= 1.0 + 1e-9, "divided into shares that sum to at most 1")
     }
 }

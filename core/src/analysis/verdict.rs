@@ -151,10 +151,10 @@ pub enum Need {
 pub enum Hold {
     /// Stable is beyond its limit too.
     SharedIncident {
-        /// Stable's errors, or its slow answers.
+        /// Of how many of stable's requests or answers that is true.
         stable: Rate,
-        /// Whether it is about slow answers.
-        slow: bool,
+        /// What is wrong with them.
+        trouble: Trouble,
         /// The limit, 0 to 1.
         limit: f64,
     },
@@ -165,4 +165,16 @@ pub enum Hold {
         /// Its weight.
         weight: Weight,
     },
+}
+
+/// What is wrong with requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// They fail.
+    Failed,
+    /// They get no answer.
+    Unanswered,
+    /// Their answers are slow.
+    Slow,
 }

@@ -151,6 +151,21 @@ fn a_canary_is_not_blamed_for_being_as_slow_as_stable() {
     assert!(observe([150; 3], [0; 3]).1, "but for being slower it is");
 }
 
+#[test]
+fn a_canary_is_not_blamed_for_leaving_as_much_unanswered_as_stable() {
+    let mut judge = sequential(0.001, 1.0);
+    let silent = |requests, unanswered| Counts { unanswered, ..counts(requests, unanswered, None) };
+    let mut observe = |canary, stable| {
+        judge.observe(&interval(30, 5000, silent(500, canary), silent(500, stable)));
+        (is_shared(&judge), failed(&judge))
+    };
+    // Below the error rate that is allowed, and above what may be unanswered.
+    assert_eq!(observe(8, 8), (true, false));
+    // Once it has always been so it is no incident any more.
+    (0..100).for_each(|_| assert!(!observe(8, 8).1));
+    assert!((0..10).any(|_| observe(60, 8).1), "but for leaving more it is");
+}
+
 fn is_shared(judge: &Judge) -> bool {
     matches!(judge.verdict(seconds(600)), Verdict::Hold(Hold::SharedIncident { .. }))
 }

@@ -127,6 +127,15 @@ fn every_failure_is_told_with_its_numbers() {
              release in a billion (the limit is 1000), and is final for this release",
         ),
         (
+            Part::Availability,
+            &unknown,
+            10_000,
+            Counts { unanswered: 15, ..counts(1000, 15, None) },
+            counts(0, 0, None),
+            "the canary leaves more than the 0.5 % allowed without an answer: 30 of 2000 requests (1.5 %); this happens to at \
+             most one healthy release in ",
+        ),
+        (
             Part::ErrorsHistory,
             &known,
             10_000,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Proof, Verdict};
+use super::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Proof, Trouble, Verdict};
 use crate::analysis::threshold::counted;
 use crate::analysis::{Part, Rate, Sides};
 
@@ -44,6 +44,12 @@ impl fmt::Display for Proof {
                     Of(canary, "requests")
                 )
             }
+            Part::Availability => write!(
+                f,
+                "the canary leaves more than the {} allowed without an answer: {}",
+                Percent(limit),
+                Of(canary, "requests")
+            ),
             Part::ErrorsHistory => write!(
                 f,
                 "the canary fails more than {limit} times as often as stable did: {} against a past of {}",
@@ -136,14 +142,14 @@ impl fmt::Display for Missing {
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::SharedIncident { stable, slow, limit } => write!(
+            Self::SharedIncident { stable, trouble, limit } => write!(
                 f,
                 "stable itself is beyond the {} allowed: {}; the canary is not blamed, and waits until stable is well",
                 Percent(limit),
-                if slow {
-                    format!("{} slow", Of(stable, "answers"))
-                } else {
-                    format!("{} failed", Of(stable, "requests"))
+                match trouble {
+                    Trouble::Failed => format!("{} failed", Of(stable, "requests")),
+                    Trouble::Unanswered => format!("{} got no answer", Of(stable, "requests")),
+                    Trouble::Slow => format!("{} slow", Of(stable, "answers")),
                 }
             ),
             Self::Telemetry { canary, weight } => write!(
