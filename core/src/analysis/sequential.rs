@@ -41,6 +41,8 @@ pub struct Start {
     pub stable: Counts,
     /// How much stable's errors cluster ([`dispersion::dispersion`]).
     pub dispersion: Option<f64>,
+    /// Whether failing visitors are told apart, and the weight alone says on which side they are.
+    pub visitors: bool,
 }
 
 /// One release's evidence.
@@ -91,8 +93,9 @@ struct Stratum {
 
 impl Sequential {
     /// Before the first interval.
-    pub fn new(settings: Settings, start: &Start) -> Result<Self, SettingsError> {
+    pub fn new(mut settings: Settings, start: &Start) -> Result<Self, SettingsError> {
         settings.check()?;
+        settings.counting.get_or_insert(if start.visitors { Counting::Visitors } else { Counting::Requests });
         let phi = settings.dispersion.or(start.dispersion).unwrap_or(dispersion::UNKNOWN);
         let slo_micros = u64::try_from(settings.response_time.0.as_micros()).unwrap_or(u64::MAX);
         let edges = FrozenEdges::new(&start.stable.latency, slo_micros);
@@ -217,13 +220,18 @@ impl Sequential {
         let Stratum { seconds, arms: [canary, stable] } = std::mem::take(&mut self.open);
         let by_weight = f64::from(weight.basis_points()) / f64::from(Weight::TOTAL.basis_points());
         let sides = Sides { canary: canary.errors, stable: stable.errors };
-        let (counts, expected) = match self.settings.counting {
-            Counting::Requests => ([canary.errors.events, stable.errors.events], share(sides)),
-            // Visitors are what was assigned at random, so it is the weight that says how many of them to expect.
-            Counting::Visitors => ([canary.newly_failing, stable.newly_failing], by_weight),
+        let (counts, expected, pace) = match self.settings.counting {
+            // Visitors are what was assigned at random, so it is the weight that says how many of them to expect. Each counts once:
+            // whatever they do in bursts, they do not cluster.
+            Some(Counting::Visitors) => {
+                ([canary.newly_failing, stable.newly_failing], by_weight, Pace { phi: 1.0, ..self.pace })
+            }
+            Some(Counting::Requests) | None => {
+                ([canary.errors.events, stable.errors.events], share(sides), self.pace)
+            }
         };
         let trial = trial_of(counts, tilt(expected, self.settings.error_tolerance));
-        self.relative.update(trial, sides, seconds, self.pace);
+        self.relative.update(trial, sides, seconds, pace);
         for (index, trail) in self.slower.iter_mut().enumerate() {
             let sides = Sides { canary: canary.slow[index], stable: stable.slow[index] };
             let chance = tilt(share(sides), self.settings.latency_tolerance);

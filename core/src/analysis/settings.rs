@@ -52,8 +52,10 @@ pub struct Settings {
     /// How much more errors cluster than independent ones (1 to 1000); measured from stable, or else 2, when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dispersion: Option<f64>,
-    /// What is counted as an error of the relative judgement.
-    pub counting: Counting,
+    /// What is counted as an error of the relative judgement; when absent visitors, where they are told apart and assigned by the
+    /// weight alone, else requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counting: Option<Counting>,
 }
 
 /// The part of the budget that each kind of evidence has. Together at most 1: then the budget holds by the union bound.
@@ -76,12 +78,11 @@ pub struct Budget {
 }
 
 /// What is counted when the sides are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Counting {
     /// Each failed request.
-    #[default]
     Requests,
     /// Each visitor who fails for the first time in this release. Where visitors stay on their side, a few of them who
     /// always fail would otherwise roll back up to 29 % of healthy releases.
@@ -120,7 +121,7 @@ impl Default for Settings {
             settle: seconds(30),
             incident_window: seconds(150),
             dispersion: None,
-            counting: Counting::Requests,
+            counting: None,
         }
     }
 }
@@ -214,7 +215,7 @@ mod tests {
     fn settings_are_read_with_defaults_and_unknown_ones_are_refused() {
         let read = |text| serde_json::from_str::<Settings>(text);
         let some = read(r#"{"error_rate": 0.005, "counting": "visitors", "settle": "1m"}"#).unwrap();
-        assert_eq!((some.error_rate, some.counting, some.margin), (0.005, Counting::Visitors, 0.01));
+        assert_eq!((some.error_rate, some.counting, some.margin), (0.005, Some(Counting::Visitors), 0.01));
         assert!(read(r#"{"error_rat": 0.005}"#).unwrap_err().to_string().contains("error_rat"));
     }
 }

@@ -1,7 +1,7 @@
 //! What breaks any test of this kind, and what is done about it: section by section as in the reference.
 
 use crossfade_core::analysis::dispersion::{Halves, dispersion};
-use crossfade_core::analysis::{Counting, Hold, Interval, Judge, Part, Settings, Verdict};
+use crossfade_core::analysis::{Hold, Interval, Judge, Part, Settings, Start, Verdict};
 use crossfade_core::{Span, analysis::Counts};
 
 use crate::random::Random;
@@ -50,8 +50,11 @@ fn a_few_visitors_who_always_fail_are_counted_once() {
     let mut random = Random::new(82);
     let mut rolled_back = [0; 2];
     for _ in 0..ROLLOUTS {
-        let counting = |counting| judge(relative(Settings { counting, ..Settings::default() }));
-        let mut judges = [counting(Counting::Requests), counting(Counting::Visitors)];
+        let judge = |visitors| {
+            let start = Start { planned: seconds(3000), visitors, ..Start::default() };
+            Judge::sequential(relative(Settings::default()), &start).unwrap()
+        };
+        let mut judges = [false, true].map(judge);
         // Their place between 0 and 1, their share of all requests, and whether they failed before.
         let visitors: Vec<(f64, f64)> =
             (0..2000).map(|_| (random.uniform(), libm::exp(random.normal()))).collect();

@@ -163,7 +163,7 @@ fn every_failure_is_told_with_its_numbers() {
     ];
     for (part, past, weight, canary, stable, sentence) in cases {
         let settings = Settings { dispersion: Some(1.0), ..Settings::default() };
-        let start = Start { planned: seconds(3000), stable: past.clone(), dispersion: None };
+        let start = Start { planned: seconds(3000), stable: past.clone(), ..Start::default() };
         let mut judge = Judge::sequential(settings, &start).unwrap();
         for _ in 0..20 {
             judge.observe(&interval(30, weight, canary.clone(), stable.clone()));
@@ -183,7 +183,7 @@ fn every_failure_is_told_with_its_numbers() {
 #[test]
 fn stable_s_past_counts_from_two_thousand_requests_on() {
     for (past, counts_for_something) in [(1999, false), (2000, true)] {
-        let start = Start { planned: seconds(3000), stable: counts(past, 5, None), dispersion: None };
+        let start = Start { planned: seconds(3000), stable: counts(past, 5, None), ..Start::default() };
         let mut judge = Judge::sequential(Settings::default(), &start).unwrap();
         judge.observe(&interval(30, 10_000, counts(500, 30, None), Counts::default()));
         let Judge::Sequential(inner) = &judge else { unreachable!() };

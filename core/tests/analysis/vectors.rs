@@ -72,7 +72,7 @@ fn rollouts_are_judged_as_in_the_reference() {
         let start = Start {
             planned: seconds(of("tau", 3000.0) as u64),
             stable: counts(of("hist_n", 0.0) as u64, of("hist_x", 0.0) as u64, None),
-            dispersion: None,
+            ..Start::default()
         };
         let mut judge = Sequential::new(settings, &start).unwrap();
         let mut first_fail = Value::Null;

@@ -93,7 +93,10 @@ pub(super) fn begin(
     let judge = match analysis.judge {
         JudgeKind::Threshold => Judge::Thresholds(Thresholds::new(analysis.thresholds())),
         JudgeKind::Sequential | JudgeKind::None => {
-            let start = Start { planned, stable: past.stable, dispersion: past.dispersion };
+            // A rule leads visitors to a side whatever the weight says.
+            let visitors =
+                matches!(sources.counter, Counter::Edge(_)) && session.config.router.rules.is_empty();
+            let start = Start { planned, stable: past.stable, dispersion: past.dispersion, visitors };
             Judge::sequential(analysis.sequential.clone(), &start)
                 .map_err(|error| Error::Usage(format!("`analysis.sequential`: {error}")))?
         }
