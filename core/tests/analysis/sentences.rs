@@ -77,6 +77,11 @@ fn each_step_needs_requests_of_its_own() {
     judge.observe(&interval(300, 500, counts(600, 0, None), counts(11_400, 0, None)));
     assert!(matches!(judge.verdict(seconds(300)), Verdict::Pass(_)));
     judge.observe(&interval(30, 2500, counts(500, 0, None), counts(1500, 0, None)));
+    assert_eq!(
+        missing(&judge).takes,
+        Some(Span(seconds(3))),
+        "they do arrive, although they do not count yet"
+    );
     judge.observe(&interval(1, 2500, counts(10, 0, None), counts(30, 0, None)));
     let missing = missing(&judge);
     assert_eq!(
