@@ -5,11 +5,10 @@ use std::time::Duration;
 use libm::log;
 
 use super::{Sequential, Step};
-use crate::Span;
 use crate::analysis::bounds::{Rate, Sample, below, is_below, lower, smallest, upper};
 use crate::analysis::guard::Sides;
 use crate::analysis::latency::FrozenEdges;
-use crate::analysis::verdict::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Verdict};
+use crate::analysis::verdict::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Trouble, Verdict};
 
 /// Odds at which the canary certainly reports less than half its share: one in ten thousand, as this is asked at each
 /// step beside the budget and only ever holds.
@@ -28,14 +27,13 @@ impl Sequential {
             return Verdict::Inconclusive(Inconclusive::Requests(missing));
         }
         let lasted = self.step.as_ref().map_or(Duration::ZERO, Step::length);
-        match hold.checked_sub(lasted) {
-            Some(left) if !left.is_zero() => Verdict::Inconclusive(Inconclusive::Time { left: Span(left) }),
-            _ => Verdict::Pass(Passed::Bounds {
-                errors: self.gate(self.errors_of_all()),
-                slow: self.slow_of_all().map(|sides| self.gate(sides)),
-                margin: self.settings.margin,
-            }),
-        }
+        let passed = Passed::Bounds {
+            errors: self.gate(self.errors_of_all()),
+            slow: self.slow_of_all().map(|sides| self.gate(sides)),
+            margin: self.settings.margin,
+            sure: 1.0 - self.settings.false_passes,
+        };
+        passed.after(hold, lasted)
     }
 
     /// The bounds of both sides' error rates, since the release began.
@@ -44,12 +42,15 @@ impl Sequential {
     }
 
     fn held(&self) -> Option<Hold> {
-        let incident = |stable, slow, limit| Hold::SharedIncident { stable, slow, limit };
-        if let Some(stable) = self.errors.incident() {
-            return Some(incident(stable, false, self.errors.limit(self.errors_limit())));
-        }
-        if let Some(stable) = self.slow.incident() {
-            return Some(incident(stable, true, self.slow.limit(self.slow_limit())));
+        let guards = [
+            (&self.errors, Trouble::Failed, self.errors_limit()),
+            (&self.unanswered, Trouble::Unanswered, self.unanswered_limit()),
+            (&self.slow, Trouble::Slow, self.slow_limit()),
+        ];
+        for (guard, trouble, limit) in guards {
+            if let Some(stable) = guard.incident() {
+                return Some(Hold::SharedIncident { stable, trouble, limit: guard.limit(limit) });
+            }
         }
         let step = self.step.as_ref()?;
         let [canary, stable] = step.requests();
