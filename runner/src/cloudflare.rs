@@ -129,8 +129,9 @@ impl Cloudflare {
         let at = At::new(method, path);
         let answer = self.send(&at, path, bearer, body, within)?;
         let envelope = answer.envelope(&at)?;
-        serde_json::from_value(envelope.get("result").cloned().unwrap_or(Value::Null))
-            .map_err(|error| Error::Malformed { at, status: answer.status, why: error.to_string() })
+        serde_json::from_value(envelope.get("result").cloned().unwrap_or(Value::Null)).map_err(|error| {
+            Error::Malformed { at, status: answer.status, why: answer.told(&error.to_string()) }
+        })
     }
 
     /// One attempt of a query to Analytics Engine; its answer as JSON.
@@ -205,7 +206,7 @@ impl Cloudflare {
             .limit(kv::VALUE_MAX)
             .read_to_vec()
             .map_err(|error| Error::from_transport(at, &self.shared.base_url, &error))?;
-        Ok(Answer { status, retry_after, challenged, body })
+        Ok(Answer { status, retry_after, challenged, token: token.to_owned(), body })
     }
 
     /// Waits as long as the call is one too many; says what is left of its time. A write of KV never waits: it may bring
