@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http;
 
+use crate::transport::proxy;
+
 mod answer;
 mod error;
 pub mod kv;
@@ -97,6 +99,7 @@ impl Cloudflare {
     /// A client. `base_url` includes `/client/v4`.
     pub fn new(base_url: &str, account: AccountId, token: ApiToken) -> Self {
         let agent = ureq::Agent::config_builder()
+            .proxy(proxy(base_url))
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_connect(Some(Duration::from_secs(5)))

@@ -1,6 +1,12 @@
-//! Whether a request that got no answer ever left this machine.
+//! Ways out of this machine: through which proxy, and whether a request that got no answer ever took one.
 
 use std::io::ErrorKind;
+
+/// The environment's proxy, for what is encrypted. Plain http with a token is for this machine only, and a proxy is another.
+pub(crate) fn proxy(url: &str) -> Option<ureq::Proxy> {
+    let is_plain = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
+    if is_plain { None } else { ureq::Proxy::try_from_env() }
+}
 
 /// Whether it was surely never sent to anybody who could have acted on it: no such name, no way there, nothing to send.
 pub(crate) fn never_sent(error: &ureq::Error) -> bool {

@@ -226,6 +226,9 @@ fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
     let stage = Stage::new();
     let planned = stage.deploy(&["--dry-run"]).expect(0);
     planned.prints(&["4 files, 4 of them new (901 KiB)", "nothing was sent"]);
+    let mut proxied = stage.command(&["--dry-run"]);
+    proxied.envs(["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")));
+    Ended::of(proxied).expect(0);
     assert_eq!((stage.calls("/assets/upload"), stage.calls("/deployments")), (0, 0));
     stage.deploy(&["--branch", "main"]).expect(0).prints(&["4 files, 4 of them new"]);
     std::fs::write(stage.site.path().join("new.html"), "new").unwrap();
