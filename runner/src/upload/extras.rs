@@ -37,6 +37,9 @@ impl Extras {
     pub(super) fn read(directory: &Path, project: &Path) -> Result<Self, FilesError> {
         let optional = |name: &str| {
             let path = directory.join(name);
+            if path.exists() && !path.is_file() {
+                return Err(FilesError::NotAFile { path });
+            }
             match std::fs::read(&path) {
                 Ok(bytes) if bytes.is_empty() => Ok(None),
                 Ok(bytes) => Ok(Some(bytes)),

@@ -42,6 +42,12 @@ pub enum FilesError {
         /// How many could be.
         max: usize,
     },
+    /// A pipe, a socket or a device, which may be read for ever; or a directory where a file belongs.
+    #[error("`{}` is not a file", path.display())]
+    NotAFile {
+        /// Which.
+        path: PathBuf,
+    },
     /// A file that is usually full of secrets.
     #[error("`{}` would be public: files of this name hold secrets", path.display())]
     Secret {
@@ -109,6 +115,7 @@ impl FilesError {
             }
             Self::TooLarge { .. } => "leave it out of the build, or serve it from R2".into(),
             Self::TooMany { .. } => "upload the build's output, not the whole project".into(),
+            Self::NotAFile { .. } => "keep it out of the build's output".into(),
             Self::Secret { path } => format!("keep `{}` out of the build's output", path.display()),
             Self::Link { .. } => "replace it by a copy of what it points to".into(),
             Self::Name { .. } => "rename it".into(),

@@ -64,6 +64,21 @@ fn bad_directories_are_refused_by_name() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused_and_not_read() {
+    // A pipe that nobody writes to would be read for ever.
+    for name in ["pipe", "_headers", "_redirects"] {
+        let site = site(&[("index.html", "x")]);
+        let pipe = site.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let text = scan(site.path(), site.path()).unwrap_err().to_string();
+        assert_eq!(text, format!("`{}` is not a file", pipe.display()));
+    }
+    let directory = site(&[("index.html", "x"), ("_headers/a", "x")]);
+    assert!(matches!(scan(directory.path(), directory.path()), Err(FilesError::NotAFile { .. })));
+}
+
 #[test]
 fn a_file_may_have_25_mib_and_not_one_byte_more() {
     let site = site(&[("index.html", "x")]);
