@@ -122,7 +122,11 @@ fn worker(path: &Path) -> Result<Option<Worker>, FilesError> {
         let bytes = std::fs::read(entry.path()).map_err(|source| unreadable(entry.path(), source))?;
         modules.push((name.replace(std::path::MAIN_SEPARATOR, "/"), bytes));
     }
-    Ok(Some(Worker::Modules { main: "index.js", modules }))
+    let main = "index.js";
+    if !modules.iter().any(|(name, _)| name == main) {
+        return Err(FilesError::NoEntry { path: path.into() });
+    }
+    Ok(Some(Worker::Modules { main, modules }))
 }
 
 /// What the runtime takes a module for

@@ -82,6 +82,12 @@ pub enum FilesError {
         /// What it said.
         why: String,
     },
+    /// A Worker that begins nowhere.
+    #[error("`{}` has no `index.js`, where a Worker begins", path.display())]
+    NoEntry {
+        /// Which directory.
+        path: PathBuf,
+    },
     /// `_routes.json` is not what Pages takes.
     #[error("`{}` {why}", path.display())]
     Routes {
@@ -124,6 +130,7 @@ impl FilesError {
                  `wrangler pages functions build --outdir DIST/_worker.js`"
                     .into()
             }
+            Self::NoEntry { .. } => "build the Worker to `_worker.js`, a file, or to `_worker.js/index.js`".into(),
             Self::Routes { .. } => {
                 "https://developers.cloudflare.com/pages/functions/routing/#create-a-_routesjson-file shows what it may contain"
                     .into()

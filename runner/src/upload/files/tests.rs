@@ -55,6 +55,8 @@ fn bad_directories_are_refused_by_name() {
     assert_eq!(message(missing), "there is no directory `no-such-directory`");
     let empty = site(&[]);
     assert!(message(empty.path()).ends_with("has no files to upload"));
+    let worker = site(&[("index.html", "x"), ("_worker.js/lib.js", "export const a = 1;")]);
+    assert!(message(worker.path()).ends_with("_worker.js` has no `index.js`, where a Worker begins"));
     let file = site(&[("x", "")]);
     assert!(message(&file.path().join("x")).ends_with("is not a directory"));
     for name in [".env", "sub/.env.production", ".dev.vars"] {
