@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http;
 
-use crate::transport::proxy;
+use crate::report;
+use crate::transport::{proxy, retry_after};
 
 mod answer;
 mod error;
@@ -19,7 +20,7 @@ pub mod kv;
 mod pace;
 pub mod pages;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use answer::Answer;
 pub(crate) use error::excerpt;
@@ -201,7 +202,7 @@ impl Cloudflare {
         let header = |name: &str| {
             response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
-        let retry_after = header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let retry_after = header("retry-after").and_then(|text| retry_after(&text, report::now()));
         let challenged = header("cf-mitigated").is_some_and(|value| value == "challenge");
         let body = response
             .body_mut()

@@ -74,7 +74,9 @@ impl Answer {
             (404, _) if json.is_some() => Error::NotFound { at, code, message },
             (404, _) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },
             // Pages' word for "something went wrong, try again", whatever the status.
-            (_, Some(8_000_000)) | (500.., _) => Error::Unavailable { at, status, code, message },
+            (_, Some(8_000_000)) | (500.., _) => {
+                Error::Unavailable { at, retry_after: self.retry_after, status, code, message }
+            }
             (400..500, _) => Error::Refused { at, status, code, message },
             (_, Some(_)) => Error::Refused { at, status, code, message },
             (_, None) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },

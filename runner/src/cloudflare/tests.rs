@@ -58,13 +58,13 @@ fn a_token_that_an_answer_repeats_is_not_told() {
 }
 
 /// A client of what listens there.
-fn client(api: &TcpListener) -> Cloudflare {
+pub(crate) fn client(api: &TcpListener) -> Cloudflare {
     let base_url = format!("http://{}/client/v4", api.local_addr().unwrap());
     Cloudflare::new(&base_url, AccountId::new("a".into()), ApiToken::new("s3cret".into()))
 }
 
 /// Answers one request, whatever it is.
-fn answer(api: &TcpListener, text: &str) {
+pub(crate) fn answer(api: &TcpListener, text: &str) {
     let (mut stream, _) = api.accept().unwrap();
     let _ = stream.read(&mut [0; 4096]);
     stream.write_all(text.as_bytes()).unwrap();
