@@ -7,8 +7,12 @@ use crossfade_core::Timestamp;
 
 /// The environment's proxy, for what is encrypted. Plain http with a token is for this machine only, and a proxy is another.
 pub(crate) fn proxy(url: &str) -> Option<ureq::Proxy> {
-    let is_plain = url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"));
-    if is_plain { None } else { ureq::Proxy::try_from_env() }
+    if is_plain(url) { None } else { ureq::Proxy::try_from_env() }
+}
+
+/// Whether it is not encrypted, and so of this machine.
+pub(crate) fn is_plain(url: &str) -> bool {
+    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
 }
 
 /// Whether it was surely never sent to anybody who could have acted on it: no such name, no way there, nothing to send.

@@ -2,8 +2,9 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::pace::Pace;
 use super::{AccountId, ApiToken, Cloudflare, Fate};
 
 #[test]
@@ -55,6 +56,29 @@ fn a_token_that_an_answer_repeats_is_not_told() {
         let said = format!("{error} {error:?}");
         assert!(said.contains("***") && !said.contains("s3c"), "{said}");
     }
+}
+
+#[test]
+fn two_writes_of_a_key_are_as_far_apart_as_they_have_to_be() {
+    const APART: Duration = Duration::from_millis(300);
+    let api = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("http://{}/client/v4", api.local_addr().unwrap());
+    let (account, token) = (AccountId::new("a".into()), ApiToken::new("s3cret".into()));
+    let namespace = Cloudflare::paced(&base_url, account, token, Pace::new(APART)).namespace("n");
+    let answering = std::thread::spawn(move || {
+        let body = r#"{"success":true,"result":null}"#;
+        let text =
+            format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        [0; 3].map(|_| {
+            answer(&api, &text);
+            Instant::now()
+        })
+    });
+    for key in ["k", "other", "k"] {
+        namespace.write_once(key, b"v", Duration::from_secs(5)).unwrap();
+    }
+    let [first, _, again] = answering.join().unwrap();
+    assert!(again - first >= APART / 2, "{:?}", again - first);
 }
 
 /// A client of what listens there.
