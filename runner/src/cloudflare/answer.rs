@@ -12,6 +12,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) retry_after: Option<Duration>,
     pub(super) challenged: bool,
+    /// The token that the call carried.
+    pub(super) token: String,
     pub(super) body: Vec<u8>,
 }
 
@@ -37,13 +39,18 @@ impl Answer {
         }
     }
 
+    /// What may be shown of a text that came back: some servers repeat what they were sent, the token in it.
+    pub(super) fn told(&self, text: &str) -> String {
+        text.replace(&self.token, "***")
+    }
+
     pub(super) fn error(&self, at: &At, json: Option<&Value>) -> Error {
         let first = json.and_then(|json| json.pointer("/errors/0"));
         let code = first.and_then(|error| error.get("code")).and_then(Value::as_i64);
-        let message = first
-            .and_then(|error| error.get("message"))
-            .and_then(Value::as_str)
-            .map_or_else(|| excerpt(&self.body), str::to_owned);
+        let message = first.and_then(|error| error.get("message")).and_then(Value::as_str).map_or_else(
+            || excerpt(self.told(&String::from_utf8_lossy(&self.body)).as_bytes()),
+            |text| self.told(text),
+        );
         let (at, status) = (at.clone(), self.status);
         match (status, code) {
             (_, _) if self.challenged => Error::Refused {
@@ -67,7 +74,9 @@ impl Answer {
             (404, _) if json.is_some() => Error::NotFound { at, code, message },
             (404, _) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },
             // Pages' word for "something went wrong, try again", whatever the status.
-            (_, Some(8_000_000)) | (500.., _) => Error::Unavailable { at, status, code, message },
+            (_, Some(8_000_000)) | (500.., _) => {
+                Error::Unavailable { at, retry_after: self.retry_after, status, code, message }
+            }
             (400..500, _) => Error::Refused { at, status, code, message },
             (_, Some(_)) => Error::Refused { at, status, code, message },
             (_, None) => Error::Malformed { at, status, why: format!("not an API answer: {message}") },

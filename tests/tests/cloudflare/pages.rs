@@ -212,6 +212,7 @@ fn a_missing_project_is_made_only_when_that_is_asked_for() {
     };
     command(&[]).expect(3).says(&["read the Pages project", "not found", "wrangler pages project create"]);
     command(&["--dry-run"]).expect(3);
+    command(&["--dry-run", "--create-project"]).expect(0).prints(&["4 files, 4 of them new"]);
     assert_eq!(stage.sandbox.describe()["projects"], json!(["booking"]));
     // The project is made and the answer lost: it is looked for, not made again.
     stage.sandbox.fault(Fault::new("POST", "/pages/projects", Action::AppliedThenReset).times(1));
@@ -226,10 +227,14 @@ fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
     let stage = Stage::new();
     let planned = stage.deploy(&["--dry-run"]).expect(0);
     planned.prints(&["4 files, 4 of them new (901 KiB)", "nothing was sent"]);
+    let mut proxied = stage.command(&["--dry-run"]);
+    proxied.envs(["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")));
+    Ended::of(proxied).expect(0);
     assert_eq!((stage.calls("/assets/upload"), stage.calls("/deployments")), (0, 0));
     stage.deploy(&["--branch", "main"]).expect(0).prints(&["4 files, 4 of them new"]);
     std::fs::write(stage.site.path().join("new.html"), "new").unwrap();
     stage.deploy(&["--dry-run"]).expect(0).prints(&["5 files, 1 of them new (1 KiB)"]);
+    stage.deploy(&["--dry-run", "--skip-caching"]).expect(0).prints(&["5 files, 5 of them new (901 KiB)"]);
 }
 
 #[test]
