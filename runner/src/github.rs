@@ -117,6 +117,11 @@ impl Job {
         self.outputs.hear(&entry.event);
     }
 
+    /// Which table was written last. Not each is an event: most of them only renew a lease.
+    pub(crate) fn revision_is(&self, revision: u64) {
+        self.outputs.set(Output::Revision, &revision.to_string());
+    }
+
     /// Where the report is.
     pub(crate) fn reported_in(&self, directory: &std::path::Path) {
         self.outputs.set(Output::Report, &directory.to_string_lossy());
