@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::command;
-use crate::error::explain;
+use crate::error::{Error, explain};
+use crate::github;
 use crate::report::{Mode, Reporter};
 
 mod pages;
@@ -76,6 +77,9 @@ pub(crate) struct Global {
         hide_short_help = true
     )]
     pub(crate) api_base_url: String,
+    /// Write what happens there, events.ndjson, and when a release has ended its report: report.html, report.md, timeline.svg.
+    #[arg(long, global = true, env = "CROSSFADE_REPORT", value_name = "DIRECTORY", hide_short_help = true)]
+    pub(crate) report: Option<PathBuf>,
     /// One JSON object a line, for programs.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -148,9 +152,6 @@ pub(crate) struct Deploy {
     /// What Cloudflare's dashboard calls the deployment.
     #[arg(short, long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
-    /// When it has ended, write its report there: report.html, report.md, timeline.svg.
-    #[arg(long, env = "CROSSFADE_REPORT", value_name = "DIRECTORY")]
-    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -187,14 +188,14 @@ pub(crate) struct Promote {
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
     /// The release (`rel-…`) or version to go to, back or forward; `crossfade history` lists them. Default: the version before.
-    #[arg(long, value_name = "RELEASE|VERSION", conflicts_with = "abandoned")]
+    #[arg(long, value_name = "RELEASE|VERSION", conflicts_with = "if_unsettled")]
     pub(crate) to: Option<String>,
     /// Also when a release is in charge, which will find that out and stop; also to a deployment that does not answer.
     #[arg(long)]
     pub(crate) force: bool,
     /// Only when a release that this workflow run began was cut off with weights shifted; otherwise do nothing.
     #[arg(long, conflicts_with = "force")]
-    pub(crate) abandoned: bool,
+    pub(crate) if_unsettled: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -266,15 +267,30 @@ pub fn run() -> ExitCode {
         clap_complete::generate(shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
         return ExitCode::SUCCESS;
     }
-    match command::run(&cli.global, &cli.command) {
+    github::enter(cli.global.mode());
+    let result = command::run(&cli.global, &cli.command);
+    let exit = match &result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            use std::io::Write as _;
-            Reporter::new(cli.global.mode()).error(&error);
-            let _ = writeln!(anstream::stderr(), "{}", explain(&error));
-            error.to_exit()
-        }
+        Err(error) => fail(&cli.global, error),
+    };
+    if let Some(job) = github::job() {
+        result.iter().for_each(|()| job.done());
+        job.leave();
     }
+    exit
+}
+
+/// Tells programs and people why it did not work.
+fn fail(global: &Global, error: &Error) -> ExitCode {
+    use std::io::Write as _;
+    // That there is no place for a report is not worth another error.
+    let reporter = command::reporter(global, None).unwrap_or_else(|_| Reporter::new(global.mode()));
+    reporter.error(error);
+    let text = explain(error);
+    if !github::job().is_some_and(|job| job.fail(text.strip_prefix("error: ").unwrap_or(&text))) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+    error.to_exit()
 }
 
 #[cfg(test)]
