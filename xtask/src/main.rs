@@ -41,7 +41,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every test: format, lints, unit, property, golden and end-to-end tests.
     Test(check::Arguments),
-    /// Measure the router, or the upload, beside what people would use instead.
+    /// Measure the router, the upload or the program beside what people would use instead.
     Bench(bench::Arguments),
     /// Build the router into `build/`; does nothing when nothing changed.
     BuildWorker,
