@@ -187,14 +187,14 @@ pub(crate) struct Promote {
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
     /// The release (`rel-…`) or version to go to, back or forward; `crossfade history` lists them. Default: the version before.
-    #[arg(long, value_name = "RELEASE|VERSION", conflicts_with = "abandoned")]
+    #[arg(long, value_name = "RELEASE|VERSION", conflicts_with = "if_unsettled")]
     pub(crate) to: Option<String>,
     /// Also when a release is in charge, which will find that out and stop; also to a deployment that does not answer.
     #[arg(long)]
     pub(crate) force: bool,
     /// Only when a release that this workflow run began was cut off with weights shifted; otherwise do nothing.
     #[arg(long, conflicts_with = "force")]
-    pub(crate) abandoned: bool,
+    pub(crate) if_unsettled: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -19,7 +19,7 @@ use crate::release::{self, Back, is_settled_fleet, new_release_id, table_in_forc
 use crate::report;
 
 pub(super) fn run(session: Session, arguments: &Rollback) -> Result<(), Error> {
-    if let Rollback { to: None, force: false, abandoned: false } = arguments
+    if let Rollback { to: None, force: false, if_unsettled: false } = arguments
         && session.ledger.current()?.is_some_and(|record| record.in_charge(report::now()))
     {
         // Home is what the version before means while a release moves traffic, and its runner knows the way.
@@ -32,9 +32,10 @@ pub(super) fn run(session: Session, arguments: &Rollback) -> Result<(), Error> {
     let edge = session.edge()?;
     let table = table_in_force(&session)?
         .ok_or_else(|| Error::Usage("there is no routing table yet, so nothing to roll back".into()))?;
-    if arguments.abandoned {
-        if !abandoned_by_us(&session, &table)? {
-            session.reporter.warn("nothing that this run began is in flight; nothing was changed");
+    if arguments.if_unsettled {
+        if !left_unsettled_by_us(&session, &table)? {
+            let text = "nothing that this run began is in flight; nothing was changed";
+            session.reporter.finished("done", true, text.into());
             return Ok(());
         }
     } else {
@@ -67,7 +68,7 @@ pub(super) fn is_shifted(session: &Session) -> Result<bool, Error> {
 
 /// `crossfade abort` with nobody in charge of the weights in flight.
 pub(super) fn home(session: Session) -> Result<(), Error> {
-    run(session, &Rollback { to: None, force: false, abandoned: false })
+    run(session, &Rollback { to: None, force: false, if_unsettled: false })
 }
 
 /// `crossfade promote` with nothing in flight: the other version that the table lists, which a rollback has left there.
@@ -189,7 +190,7 @@ pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(
 }
 
 /// Whether the weights in flight are those of a release that this same run began and that did not end.
-fn abandoned_by_us(session: &Session, table: &RoutingTable) -> Result<bool, Error> {
+fn left_unsettled_by_us(session: &Session, table: &RoutingTable) -> Result<bool, Error> {
     let record = session.ledger.current()?;
     Ok(table.lease().is_some()
         && record.is_some_and(|record| {

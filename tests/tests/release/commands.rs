@@ -113,7 +113,7 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
         table
     };
     let run = |id: &str| {
-        let mut command = site.command(&["rollback", "--abandoned"]);
+        let mut command = site.command(&["rollback", "--if-unsettled"]);
         command.envs([
             ("GITHUB_SERVER_URL", "https://github.example"),
             ("GITHUB_REPOSITORY", "acme/booking"),
@@ -152,7 +152,7 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
     assert_eq!((&history["ended"]["outcome"], &history["version"]), (&"abandoned".into(), &"7.7.7".into()));
     run("17").prints(&["nothing that this run began is in flight"]);
     // Both at once would be a contradiction.
-    assert_eq!(site.run(&["rollback", "--abandoned", "--force"]).code, 2);
+    assert_eq!(site.run(&["rollback", "--if-unsettled", "--force"]).code, 2);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn questions_about_the_program_itself_are_answered_anywhere() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = offline(&["completions", shell]).expect(0).stdout;
         assert!(
-            script.contains("crossfade") && script.contains("rollback") && script.contains("abandoned"),
+            script.contains("crossfade") && script.contains("rollback") && script.contains("if-unsettled"),
             "{shell}"
         );
     }
