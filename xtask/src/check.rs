@@ -6,6 +6,8 @@ use crate::setup::{self, cargo};
 use crate::step::{Failed, show};
 use crate::{root, worker};
 
+mod workflows;
+
 /// Which tests.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -25,6 +27,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let tools = setup::all()?;
     show("format", cargo().args(["fmt", "--all", "--check"]).current_dir(root()))
         .map_err(|failed| failed.or_do("`cargo fmt` mends it"))?;
+    workflows::lint(&tools)?;
     let mut wasm_clippy = tools.toolchain.cargo();
     worker::compile_for_wasm(&tools, &mut wasm_clippy);
     show(
