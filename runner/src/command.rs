@@ -24,14 +24,11 @@ mod status;
 mod weights;
 
 pub use session::Session;
+pub(crate) use session::reporter;
 
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
     match command {
-        Command::Deploy(arguments) => {
-            let mut session = Session::open(global)?;
-            session.report.clone_from(&arguments.report);
-            deploy::run(&session, arguments)
-        }
+        Command::Deploy(arguments) => deploy::run(&Session::open(global)?, arguments),
         Command::Rollout(arguments) => deploy::rollout(&Session::open(global)?, arguments),
         Command::Promote(arguments) => order::promote(Session::open(global)?, arguments),
         Command::Abort(say) => order::run(Session::open(global)?, Word::Abort, say),

@@ -7,6 +7,7 @@ use crate::config::{Config, Hook, check_url, from_environment};
 use crate::context::Context;
 use crate::edge::{CONTROL_TOKEN, ControlToken};
 use crate::error::Error;
+use crate::github::GITHUB_TOKEN;
 use crate::signing::{SIGNING_KEY, Signer};
 
 /// The account.
@@ -49,15 +50,19 @@ pub(super) fn signer() -> Result<Signer, Error> {
 
 /// What nobody may read: our own secrets, and whatever the configuration takes from the environment.
 pub(super) fn secrets(config: &Config) -> Context {
-    let ours = [API_TOKEN, CONTROL_TOKEN, SIGNING_KEY].map(from_environment);
-    let variable = |name: &str| {
-        let value = std::env::var(name).ok()?;
-        Some(value.trim().to_owned()).filter(|value| !value.is_empty())
-    };
     let queries: Vec<String> = config.all_hooks().filter_map(Hook::query).map(str::to_owned).collect();
-    Context::new("", "")
-        .with_environment(ours.into_iter().chain(config.templates()), variable)
-        .with_secrets(queries)
+    our_secrets().with_environment(config.templates(), variable).with_secrets(queries)
+}
+
+/// Our own secrets.
+pub(super) fn our_secrets() -> Context {
+    let ours = [API_TOKEN, CONTROL_TOKEN, SIGNING_KEY, GITHUB_TOKEN].map(from_environment);
+    Context::new("", "").with_environment(ours, variable)
+}
+
+fn variable(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok()?;
+    Some(value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 /// Where the API is.
