@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crossfade_sandbox::{API_TOKEN, CONTROL_TOKEN, Tools};
+use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, CONTROL_TOKEN, Tools};
 use crossfade_tests::{Running, Site, crossfade, root};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,10 +32,30 @@ impl<'a> Act<'a> {
         for file in files {
             std::fs::copy(root().join(&file), place.path().join("crossfade").join(&file)).unwrap();
         }
-        let composite = std::fs::read_to_string(root().join("tests/tests/action/composite/action.yml")).unwrap();
+        let composite =
+            std::fs::read_to_string(root().join("tests/tests/action/composite/action.yml")).unwrap();
         site.write(".github/actions/release/action.yml", &composite);
+        for arguments in [
+            &["init", "--quiet", "--initial-branch", "main"][..],
+            &[
+                "-c",
+                "user.name=a",
+                "-c",
+                "user.email=a@example.com",
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "-m",
+                "a",
+            ],
+        ] {
+            let git = Command::new("git").args(arguments).current_dir(site.path()).status();
+            assert!(git.unwrap().success(), "git {arguments:?}");
+        }
         let variables = vec![
             ("BINARY", crossfade().get_program().to_string_lossy().into_owned()),
+            ("PRODUCTION_API", site.sandbox.api_url()),
+            ("PRODUCTION_URL", site.sandbox.public_url().unwrap()),
             ("TELL", root().join("tests/tests/action/tell.mjs").display().to_string()),
         ];
         Self { site, place, variables }
@@ -58,7 +78,7 @@ impl<'a> Act<'a> {
         let mut command = Command::new(program());
         command
             .args(["push", "--workflows", &format!(".github/workflows/{workflow}")])
-            .args(["--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--pull=false", "--json"])
+            .args(["--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--pull=false"])
             .arg("--action-cache-path")
             .arg(self.place.path().join("cache"))
             .arg("--local-repository")
@@ -89,15 +109,13 @@ impl<'a> Act<'a> {
         format!("SEEN={}", self.seen_file().display())
     }
 
-    fn environment(&self) -> Vec<(&'static str, String)> {
-        let mut variables = self.site.sandbox.variables();
-        // Secrets come as inputs.
-        variables.retain(|(name, _)| !name.ends_with("TOKEN"));
-        variables.push(("SEEN", self.seen_file().display().to_string()));
-        variables.push(("PUBLIC_URL", self.site.sandbox.public_url().unwrap()));
-        // GitHub's own API is not asked.
-        variables.push(("GITHUB_API_URL", "http://127.0.0.1:9".into()));
-        variables
+    fn environment(&self) -> [(&'static str, String); 3] {
+        [
+            ("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID.into()),
+            ("SEEN", self.seen_file().display().to_string()),
+            // GitHub's own API is not asked.
+            ("GITHUB_API_URL", "http://127.0.0.1:9".into()),
+        ]
     }
 
     fn seen_file(&self) -> PathBuf {
