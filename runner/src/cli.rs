@@ -273,8 +273,14 @@ pub fn run() -> ExitCode {
     }
     github::enter(cli.global.mode());
     let result = command::run(&cli.global, &cli.command);
-    let exit = result.map_or_else(|error| fail(&cli.global, &error), |()| ExitCode::SUCCESS);
-    github::job().iter().for_each(|job| job.leave());
+    let exit = match &result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&cli.global, error),
+    };
+    if let Some(job) = github::job() {
+        result.iter().for_each(|()| job.done());
+        job.leave();
+    }
     exit
 }
 

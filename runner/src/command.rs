@@ -3,6 +3,7 @@
 use crate::cli::{Command, Global, Pages};
 use crate::config::Config;
 use crate::error::Error;
+use crate::github;
 use crate::notice::Notice;
 use crate::orders::Word;
 use crate::report::{Mode, counted, now};
@@ -98,5 +99,7 @@ fn validate(global: &Global) -> Result<(), Error> {
 /// Prints what was asked for. A reader who left is no error.
 fn print(text: &str) {
     use std::io::Write as _;
-    let _ = writeln!(anstream::stdout(), "{text}");
+    if !github::job().is_some_and(|job| job.line(text)) {
+        let _ = writeln!(anstream::stdout(), "{text}");
+    }
 }

@@ -84,9 +84,9 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Shows a line of ours.
-    pub(crate) fn line(&self, text: &str) {
-        self.log.line(text);
+    /// Shows a line of ours, unless standard output is for programs; whether it was shown.
+    pub(crate) fn line(&self, text: &str) -> bool {
+        self.log.line(text)
     }
 
     /// Shows what a command of the user's printed, unless standard output is for programs. The runner takes no orders from it.
@@ -107,14 +107,17 @@ impl Job {
 
     /// Says what cannot be told to GitHub.
     fn note(&self, text: &str) {
-        if !self.log.annotate(Severity::Notice, text) {
-            self.log.line(text);
-        }
+        let _ = self.log.annotate(Severity::Notice, text) || self.log.line(text);
     }
 
     /// Hears of everything that happens.
     pub(crate) fn hear(&self, entry: &Entry) {
         self.outputs.hear(&entry.event);
+    }
+
+    /// Which table was written last. Not each is an event: most of them only renew a lease.
+    pub(crate) fn revision_is(&self, revision: u64) {
+        self.outputs.set(Output::Revision, &revision.to_string());
     }
 
     /// Where the report is.
@@ -132,7 +135,17 @@ impl Job {
         self.summary.write_once(&summary::of(story, report, self.facts.run_url.as_deref()));
     }
 
-    /// Lets the runner listen again: what comes now may be somebody else's.
+    /// Shows an answer as the step's summary too.
+    pub(crate) fn answer(&self, text: &str) {
+        self.summary.write_once(&summary::of_answer(text));
+    }
+
+    /// It was done.
+    pub(crate) fn done(&self) {
+        self.outputs.done();
+    }
+
+    /// Lets the runner listen again: what comes now is somebody else's.
     pub(crate) fn leave(&self) {
         self.log.close();
     }

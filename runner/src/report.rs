@@ -227,12 +227,8 @@ impl Reporter {
 
     /// A line for people; nothing with `--json`. A reader who left is no reason to stop a release.
     pub fn line(&self, text: &str) {
-        match github::job() {
-            _ if self.mode == Mode::Json => {}
-            Some(job) => job.line(text),
-            None => {
-                let _ = writeln!(anstream::stdout(), "{text}");
-            }
+        if self.mode == Mode::Lines && !github::job().is_some_and(|job| job.line(text)) {
+            let _ = writeln!(anstream::stdout(), "{text}");
         }
     }
 

@@ -120,8 +120,8 @@ impl Session {
     pub fn edge(&self) -> Result<Edge, Error> {
         let token = self.control_token.clone().ok_or_else(|| Error::Missing {
             what: "CROSSFADE_TOKEN",
-            hint: "set the same secret here and at the router (`wrangler secret put CROSSFADE_TOKEN`); it opens \
-                   /__crossfade/status, which tells what the edge serves"
+            hint: "set the same secret here and at the router (`wrangler secret put CROSSFADE_TOKEN`); in a workflow, pass it as \
+                   the action's input `crossfadeToken`. It opens /__crossfade/status, which tells what the edge serves"
                 .into(),
         })?;
         Ok(Edge::new(&self.settings.url, token))

@@ -16,7 +16,7 @@ pub(super) fn account(global: &Global) -> Result<AccountId, Error> {
     if id.is_empty() {
         return Err(Error::Missing {
             what: "the Cloudflare account id",
-            hint: "set CLOUDFLARE_ACCOUNT_ID (`wrangler whoami` shows it)".into(),
+            hint: "set CLOUDFLARE_ACCOUNT_ID (`wrangler whoami` shows it); in a workflow, the action's input `accountId`".into(),
         });
     }
     if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -32,7 +32,8 @@ pub(super) fn api_token() -> Result<ApiToken, Error> {
     let token = secret(API_TOKEN)?.ok_or_else(|| Error::Missing {
         what: API_TOKEN,
         hint: "create a token with the permissions \"Cloudflare Pages: Edit\" and \"Workers KV Storage: Edit\" at \
-               https://dash.cloudflare.com/profile/api-tokens and set it in the environment"
+               https://dash.cloudflare.com/profile/api-tokens and set it in the environment; in a workflow, pass a secret as the \
+               action's input `apiToken`"
             .into(),
     })?;
     Ok(ApiToken::new(token))

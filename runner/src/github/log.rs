@@ -70,10 +70,14 @@ impl Log {
     }
 
     /// A line of ours, or several. What a stranger wrote may be in it.
-    pub(super) fn line(&self, text: &str) {
+    pub(super) fn line(&self, text: &str) -> bool {
+        if self.mode == Mode::Json {
+            return false;
+        }
         let mut state = self.lock();
         state.close();
         state.write(&format!("{}\n", inert(text)));
+        true
     }
 
     /// What somebody else printed, in a group of its own that lasts until we say something.
@@ -261,7 +265,7 @@ mod tests {
     fn programs_that_read_json_are_told_no_commands() {
         let (log, lines) = log(Mode::Json);
         log.mask("hunter-22");
-        assert!(!log.annotate(Severity::Error, "no"));
+        assert!(!log.annotate(Severity::Error, "no") && !log.line("no") && !log.foreign("x", "no"));
         assert_eq!(lines(), [""; 0]);
     }
 }

@@ -96,6 +96,13 @@ impl Outputs {
         }
     }
 
+    /// A command that is no release was done.
+    pub(super) fn done(&self) {
+        if !self.state.lock().unwrap_or_else(PoisonError::into_inner).finished {
+            self.set(Output::Outcome, "done");
+        }
+    }
+
     /// Sets one; the last time counts. That it cannot be written must not end a release.
     pub(super) fn set(&self, output: Output, value: &str) {
         let Some(path) = &self.path else { return };

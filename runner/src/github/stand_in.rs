@@ -160,7 +160,8 @@ impl State {
                 (201, comment)
             }
             ("PATCH", ["issues", "comments", id]) => {
-                match self.comments.iter_mut().find(|it| it["id"].to_string() == *id) {
+                let id: u64 = id.parse().unwrap();
+                match self.comments.iter_mut().find(|it| it["id"] == id) {
                     Some(comment) => {
                         comment["body"] = body["body"].clone();
                         (200, comment.clone())

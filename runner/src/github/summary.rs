@@ -63,6 +63,11 @@ pub(super) fn of_failure(text: &str) -> String {
     format!("## ❌ {}\n\n{more}", markdown(first))
 }
 
+/// Of what was asked: as it is shown, of which nothing is markup.
+pub(super) fn of_answer(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
+}
+
 /// As many whole lines as there is room for.
 fn cut(text: &str, room: usize) -> String {
     if text.len() <= room {
