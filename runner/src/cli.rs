@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use crossfade_core::Span;
 
 use crate::command;
 use crate::error::{Error, explain};
@@ -118,7 +119,7 @@ pub(crate) enum Command {
     History(History),
     /// Tell how releases went, or what happened in one of them, as text, Markdown, or a page with pictures.
     Report(Report),
-    /// Watch what visitors get, of every environment, and raise alerts, until a signal ends it.
+    /// Watch what visitors get, of every environment, and raise alerts, until a signal or `--for` ends it.
     Monitor(Monitor),
     /// Set the weights by hand, with the same invariants as a release.
     Weights(Weights),
@@ -193,7 +194,7 @@ pub(crate) struct Rollback {
     /// Also when a release is in charge, which will find that out and stop; also to a deployment that does not answer.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Only when a release that this workflow run began was cut off with weights shifted; otherwise do nothing.
+    /// Only when a release was cut off with weights shifted that this workflow run began or whose lease has run out; otherwise do nothing.
     #[arg(long, conflicts_with = "force")]
     pub(crate) if_unsettled: bool,
 }
@@ -239,6 +240,9 @@ pub(crate) struct Monitor {
     /// Only these environments.
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
+    /// End by itself after so long, such as `14m`. Default: a signal ends it.
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) time: Option<Span>,
 }
 
 #[derive(Debug, Args)]

@@ -43,7 +43,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every test: format, lints, unit, property, golden and end-to-end tests.
     Test(check::Arguments),
-    /// Measure the router, or the upload, beside what people would use instead.
+    /// Measure the router, the upload or the program beside what people would use instead.
     Bench(bench::Arguments),
     /// Draw the README's picture: the demo's last release and its table.
     Picture,

@@ -30,15 +30,19 @@ pub(super) fn run(session: Session, arguments: &Rollback) -> Result<(), Error> {
         );
     }
     let edge = session.edge()?;
-    let table = table_in_force(&session)?
-        .ok_or_else(|| Error::Usage("there is no routing table yet, so nothing to roll back".into()))?;
-    if arguments.if_unsettled {
-        if !left_unsettled_by_us(&session, &table)? {
-            let text = "nothing that this run began is in flight; nothing was changed";
+    let table = match table_in_force(&session)? {
+        Some(table) if !arguments.if_unsettled || is_left_unsettled(&session, &table)? => table,
+        Some(_) | None if arguments.if_unsettled => {
+            let text =
+                "nothing is in flight that this run began or whose lease has run out; nothing was changed";
             session.reporter.finished("done", true, text.into());
             return Ok(());
         }
-    } else {
+        Some(_) | None => {
+            return Err(Error::Usage("there is no routing table yet, so nothing to roll back".into()));
+        }
+    };
+    if !arguments.if_unsettled {
         refuse_while_in_charge(&session, arguments.force)?;
     }
     if let Some(record) = fleet_in_flight(&session, &table) {
@@ -189,13 +193,14 @@ pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(
     }
 }
 
-/// Whether the weights in flight are those of a release that this same run began and that did not end.
-fn left_unsettled_by_us(session: &Session, table: &RoutingTable) -> Result<bool, Error> {
-    let record = session.ledger.current()?;
-    Ok(table.lease().is_some()
-        && record.is_some_and(|record| {
-            record.id == table.release().as_str() && record.ended.is_none() && record.runner == runner_name()
-        }))
+/// Whether the weights in flight are those of a release that did not end: one that this same run began, or any whose lease has run
+/// out, so that the routers have sent everybody home and nobody notices.
+fn is_left_unsettled(session: &Session, table: &RoutingTable) -> Result<bool, Error> {
+    let Some(lease) = table.lease() else { return Ok(false) };
+    let ours = |record: Record| {
+        record.id == table.release().as_str() && record.ended.is_none() && record.runner == runner_name()
+    };
+    Ok(lease.expires_at <= report::now() || session.ledger.current()?.is_some_and(ours))
 }
 
 fn version_before(table: &RoutingTable, release: &ReleaseId) -> Result<RoutingTable, Error> {

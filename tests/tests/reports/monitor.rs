@@ -135,6 +135,10 @@ fn all_environments_are_watched_and_a_router_without_counters_is_named_once() {
     let ended = monitor.end().expect(0).prints(&[line]);
     assert_eq!(ended.stdout.matches("has no counters").count(), 1, "{}", ended.stdout);
     assert!(!ended.stdout.contains("staging: not measured"), "{}", ended.stdout);
+    // With a time it ends by itself.
+    site.run(&["monitor", "--for", "100ms"])
+        .expect(0)
+        .prints(&["watching production at ", "watching staging at "]);
     site.run(&["monitor", "--only", "nowhere"]).expect(2).says(&["environment `nowhere` is not in"]);
 }
 
