@@ -9,9 +9,11 @@ use crate::command;
 use crate::error::explain;
 use crate::report::{Mode, Reporter};
 
+mod init;
 mod pages;
 mod when;
 
+pub(crate) use init::{Init, Strategy};
 pub(crate) use pages::{Pages, PagesDeploy};
 pub(crate) use when::When;
 
@@ -89,6 +91,8 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a configuration and a workflow for this repository; never overwrites a file without asking.
+    Init(Init),
     /// Release a new version: build, upload, health checks, smoke tests, switch, verify, settle.
     Deploy(Deploy),
     /// Release a version that is already deployed somewhere: the same without build and upload.

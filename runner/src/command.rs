@@ -12,6 +12,7 @@ mod by_hand;
 mod check;
 mod deploy;
 mod history;
+mod init;
 mod monitor;
 mod order;
 mod pages;
@@ -27,6 +28,7 @@ pub use session::Session;
 
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
     match command {
+        Command::Init(arguments) => init::run(global, arguments),
         Command::Deploy(arguments) => {
             let mut session = Session::open(global)?;
             session.report.clone_from(&arguments.report);

@@ -20,6 +20,7 @@
 //! | [`notice`], [`notify`] | what happened | files, webhooks and chats that are told |
 //! | [`summary`] | ended releases | how releases went in a period |
 //! | [`story`] | one release's record | a page, Markdown and a picture of what happened |
+//! | [`init`] | a repository | a configuration and a workflow for it |
 //! | [`error`] | | every way to fail, its hint, its exit code |
 
 #![forbid(unsafe_code)]
@@ -34,8 +35,10 @@ pub mod context;
 pub mod drive;
 pub mod edge;
 pub mod error;
+mod git;
 pub mod health;
 pub mod hooks;
+pub mod init;
 pub mod notice;
 pub mod notify;
 pub mod orders;
