@@ -127,8 +127,8 @@ pub(crate) enum Command {
     /// Deployments of Cloudflare Pages alone, without the router.
     #[command(subcommand)]
     Pages(Pages),
-    /// Check the configuration file, and nothing else.
-    Validate,
+    /// Check the configuration file and say what a release will do by it; nothing is asked of anybody.
+    Validate(Validate),
     /// Print the JSON Schema of the configuration file, or of what notifications are told.
     Schema {
         /// Of the events: JSON lines, files, webhooks.
@@ -261,6 +261,19 @@ pub(crate) struct Check {
     /// The health checks only.
     #[arg(long)]
     pub(crate) health_only: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The site's traffic, to say how many requests are at risk.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) requests_per_second: Option<f64>,
+}
+
+/// A number that a rate can be.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().map_err(|error| error.to_string())?;
+    if number.is_finite() && number > 0.0 { Ok(number) } else { Err("it must be above 0".to_owned()) }
 }
 
 /// Runs the program.

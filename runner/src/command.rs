@@ -5,7 +5,6 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::notice::Notice;
 use crate::orders::Word;
-use crate::report::{Mode, counted, now};
 
 mod back;
 mod by_hand;
@@ -22,6 +21,7 @@ mod rollback;
 mod session;
 mod settings;
 mod status;
+mod validate;
 mod weights;
 
 pub use session::Session;
@@ -62,7 +62,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
         Command::Pages(Pages::Deploy(arguments)) => pages::deploy(global, arguments),
-        Command::Validate => validate(global),
+        Command::Validate(arguments) => validate::run(global, arguments),
         Command::Schema { events } => {
             let schema = if *events { Notice::schema() } else { Config::schema() };
             print(&serde_json::to_string_pretty(&schema).unwrap_or_default());
@@ -78,26 +78,6 @@ fn ask(
 ) -> Result<(), Error> {
     let cancel = session.cancel.clone();
     question::left_when_cancelled(&cancel, question::AT_ONCE, move || question(&session))
-}
-
-fn validate(global: &Global) -> Result<(), Error> {
-    let config = Config::read(&global.config)?;
-    let [environments, health, smoke] = [config.environments.len(), config.health.len(), config.smoke.len()];
-    print(&match global.mode() {
-        Mode::Json => serde_json::json!({
-            "version": 1, "type": "valid", "at": now(), "config": global.config,
-            "environments": environments, "health": health, "smoke": smoke,
-        })
-        .to_string(),
-        Mode::Lines => format!(
-            "{} is valid: {}, {}, {}",
-            global.config.display(),
-            counted(environments, "environment"),
-            counted(health, "health check"),
-            counted(smoke, "smoke test")
-        ),
-    });
-    Ok(())
 }
 
 /// Prints what was asked for. A reader who left is no error.

@@ -21,6 +21,7 @@
 //! | [`summary`] | ended releases | how releases went in a period |
 //! | [`story`] | one release's record | a page, Markdown and a picture of what happened |
 //! | [`init`] | a repository | a configuration and a workflow for it |
+//! | [`forecast`] | a configuration | what a release will do by it |
 //! | [`error`] | | every way to fail, its hint, its exit code |
 
 #![forbid(unsafe_code)]
@@ -35,6 +36,7 @@ pub mod context;
 pub mod drive;
 pub mod edge;
 pub mod error;
+pub mod forecast;
 mod git;
 pub mod health;
 pub mod hooks;
