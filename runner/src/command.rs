@@ -42,6 +42,9 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Approve(say) => order::run(Session::open(global)?, Word::Approve, say),
         Command::Retry => order::retry(&Session::open(global)?),
         Command::Rollback(arguments) => rollback::run(Session::open(global)?, arguments),
+        Command::Status(arguments) if arguments.watch && status::watch::has_screen(global.mode()) => {
+            status::watch::run(Session::open(global)?)
+        }
         Command::Status(arguments) => {
             let (arguments, watch) = (arguments.clone(), arguments.watch);
             match ask(Session::open(global)?, move |session| status::run(session, &arguments)) {

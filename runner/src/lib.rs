@@ -22,6 +22,7 @@
 //! | [`story`] | one release's record | a page, Markdown and a picture of what happened |
 //! | [`init`] | a repository | a configuration and a workflow for it |
 //! | [`forecast`] | a configuration | what a release will do by it |
+//! | [`screen`] | what was found of an environment | one screen, and what its keys mean |
 //! | [`error`] | | every way to fail, its hint, its exit code |
 
 #![forbid(unsafe_code)]
@@ -50,6 +51,7 @@ pub mod record;
 pub mod release;
 pub mod report;
 pub mod retry;
+pub mod screen;
 pub mod signing;
 pub mod smoke;
 pub mod source;
