@@ -1,12 +1,12 @@
 //! Arguments and environment variables in, a command out. Nothing of `clap` travels further.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::command;
-use crate::error::explain;
+use crate::error::{Error, explain};
 use crate::report::{Mode, Reporter};
 
 mod init;
@@ -134,6 +134,12 @@ pub(crate) enum Command {
         /// Of the events: JSON lines, files, webhooks.
         #[arg(long)]
         events: bool,
+    },
+    /// Print the man page.
+    Man {
+        /// Write it there, and one for each command.
+        #[arg(long, value_name = "DIRECTORY")]
+        into: Option<PathBuf>,
     },
     /// Print a completion script.
     Completions {
@@ -279,11 +285,15 @@ fn positive(text: &str) -> Result<f64, String> {
 /// Runs the program.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
-        return ExitCode::SUCCESS;
-    }
-    match command::run(&cli.global, &cli.command) {
+    let done = match &cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man { into } => man(into.as_deref()),
+        command => command::run(&cli.global, command),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             use std::io::Write as _;
@@ -292,6 +302,23 @@ pub fn run() -> ExitCode {
             error.to_exit()
         }
     }
+}
+
+/// The man page on standard output, or all of them in a directory.
+fn man(into: Option<&Path>) -> Result<(), Error> {
+    let command = Cli::command();
+    let written = match into {
+        Some(directory) => {
+            std::fs::create_dir_all(directory).and_then(|()| clap_mangen::generate_to(command, directory))
+        }
+        None => clap_mangen::Man::new(command).render(&mut std::io::stdout()),
+    };
+    written.map_err(|source| Error::Io { doing: "cannot write the man page".into(), source })
+}
+
+/// The program's arguments, for whoever checks or describes them.
+pub fn arguments() -> clap::Command {
+    Cli::command()
 }
 
 #[cfg(test)]

@@ -71,7 +71,8 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
             print(&serde_json::to_string_pretty(&schema).unwrap_or_default());
             Ok(())
         }
-        Command::Completions { .. } => Ok(()),
+        // What the command line says of itself is the command line's.
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
 }
 

@@ -66,8 +66,12 @@ fn draw_split(view: &View, frame: &mut Frame<'_>, area: Rect) {
 
 fn table_row<'a>(row: &Row, view: &View, width: usize) -> TableRow<'a> {
     let full = (row.share * width as f64).round() as usize;
-    // Somebody is never nobody.
-    let full = if row.share > 0.0 { full.max(1).min(width) } else { 0 };
+    // A few are never nobody, and most are never everybody.
+    let full = match row.share {
+        0.0 => 0,
+        1.0 => width,
+        _ => full.clamp(width.min(1), width.saturating_sub(1)),
+    };
     let bar = format!(
         "{}{}{}{}",
         "█".repeat(full),

@@ -171,6 +171,16 @@ fn a_word_is_said_only_after_it_was_confirmed() {
 }
 
 #[test]
+fn what_happened_stays_when_the_release_has_ended() {
+    let before = seen(Some(record(watching())));
+    let ended = Record { evidence: Vec::new(), ..record(Stage::Settling) };
+    let events = |after: Seen| View::of(&after, &Dialog::Quiet, at(69)).events.len();
+    assert_eq!(events(seen(Some(ended.clone())).after(Some(&before))), 4);
+    let next = Record { id: "rel-next".into(), ..ended };
+    assert_eq!(events(seen(Some(next)).after(Some(&before))), 0);
+}
+
+#[test]
 fn what_became_of_a_word_is_told() {
     let letter = Letter::new("rel-20260131T120000-0a1b2c", Word::Pause, None, "ada".into());
     let note = |record: &Record| {

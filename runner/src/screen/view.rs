@@ -88,6 +88,21 @@ pub struct Gauge {
     pub label: String,
 }
 
+impl Seen {
+    /// The same after what was seen before: a release's events are kept with it until it has ended, and then in the history.
+    #[must_use]
+    pub fn after(mut self, before: Option<&Self>) -> Self {
+        let before = before.and_then(|before| before.record.as_ref().ok()?.as_ref());
+        if let (Ok(Some(record)), Some(before)) = (&mut self.record, before)
+            && record.id == before.id
+            && record.evidence.is_empty()
+        {
+            record.evidence.clone_from(&before.evidence);
+        }
+        self
+    }
+}
+
 impl View {
     /// What stands there before anything was found.
     pub fn waiting(url: &str) -> Self {

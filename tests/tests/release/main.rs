@@ -10,6 +10,7 @@ mod commands;
 mod gates;
 mod hooks;
 mod life;
+mod newcomer;
 mod output;
 mod router;
 mod signed;

@@ -61,7 +61,7 @@ fn show(
     while !session.cancel.is_cancelled() {
         for it in news.try_iter() {
             match it {
-                News::Seen(found) => seen = Some(*found),
+                News::Seen(found) => seen = Some(found.after(seen.as_ref())),
                 News::Said(Ok(letter)) => dialog = Dialog::Said(letter),
                 News::Said(Err(why)) => dialog = Dialog::Failed(why),
             }
