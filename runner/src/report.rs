@@ -200,6 +200,7 @@ impl Reporter {
             Notice::Alert(alert) => {
                 let (style, mark) = match (alert.state, alert.severity) {
                     (AlertState::Resolved, _) => (GREEN, "✓"),
+                    (AlertState::Unwatched, _) => (YELLOW, "■"),
                     (AlertState::Raised, Severity::Critical) => (RED, "▲"),
                     (AlertState::Raised, Severity::Warning) => (YELLOW, "▲"),
                 };

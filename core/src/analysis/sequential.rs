@@ -252,38 +252,6 @@ impl Sequential {
         self.history.update(trial, Sides { stable: Rate::default(), ..sides }, seconds, self.pace);
     }
 
-    fn proven(&self) -> Option<Proof> {
-        let (part, ln_odds) = self.strongest();
-        let budget = self.settings.false_rollbacks;
-        if ln_odds < -log(budget) {
-            return None;
-        }
-        let edges = self.edges.edges();
-        let (sides, edge, limit) = match part {
-            Part::ErrorsRelative => (self.relative.since(), None, None),
-            Part::ErrorsAbsolute => {
-                (self.errors.trail.since(), None, Some(self.errors.limit(self.errors_limit())))
-            }
-            Part::Availability => {
-                (self.unanswered.trail.since(), None, Some(self.unanswered.limit(self.unanswered_limit())))
-            }
-            Part::ErrorsHistory => {
-                let sides = Sides { stable: self.errors.past, ..self.history.since() };
-                (sides, None, Some(self.settings.history_tolerance))
-            }
-            Part::LatencyRelative => {
-                let by_edge = self.slower.iter().zip(edges);
-                let (slower, edge) = by_edge.max_by(|(one, _), (two, _)| one.ln().total_cmp(&two.ln()))?;
-                (slower.since(), Some(edge), None)
-            }
-            Part::LatencyAbsolute => {
-                let limit = self.slow.limit(self.slow_limit());
-                (self.slow.trail.since(), Some(edges[FrozenEdges::SLO]), Some(limit))
-            }
-        };
-        Some(Proof { part, sides, edge_micros: edge.map(super::Edge::micros), limit, ln_odds, budget })
-    }
-
     fn errors_limit(&self) -> Limit {
         self.limit(self.settings.error_rate)
     }

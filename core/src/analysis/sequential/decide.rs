@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use libm::log;
 
-use super::{Sequential, Step};
+use super::{Part, Sequential, Step};
+use crate::analysis::Edge;
 use crate::analysis::bounds::{Rate, Sample, below, is_below, lower, smallest, upper};
 use crate::analysis::guard::Sides;
 use crate::analysis::latency::FrozenEdges;
-use crate::analysis::verdict::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Trouble, Verdict};
+use crate::analysis::verdict::{
+    Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Proof, Trouble, Verdict,
+};
 
 /// Odds at which the canary certainly reports less than half its share: one in ten thousand, as this is asked at each
 /// step beside the budget and only ever holds.
@@ -39,6 +42,39 @@ impl Sequential {
     /// The bounds of both sides' error rates, since the release began.
     pub fn error_bounds(&self) -> Gate {
         self.gate(self.errors_of_all())
+    }
+
+    /// The proof against the canary, when the evidence exceeds the budget.
+    pub(super) fn proven(&self) -> Option<Proof> {
+        let (part, ln_odds) = self.strongest();
+        let budget = self.settings.false_rollbacks;
+        if ln_odds < -log(budget) {
+            return None;
+        }
+        let edges = self.edges.edges();
+        let (sides, edge, limit) = match part {
+            Part::ErrorsRelative => (self.relative.since(), None, None),
+            Part::ErrorsAbsolute => {
+                (self.errors.trail.since(), None, Some(self.errors.limit(self.errors_limit())))
+            }
+            Part::Availability => {
+                (self.unanswered.trail.since(), None, Some(self.unanswered.limit(self.unanswered_limit())))
+            }
+            Part::ErrorsHistory => {
+                let sides = Sides { stable: self.errors.past, ..self.history.since() };
+                (sides, None, Some(self.settings.history_tolerance))
+            }
+            Part::LatencyRelative => {
+                let by_edge = self.slower.iter().zip(edges);
+                let (slower, edge) = by_edge.max_by(|(one, _), (two, _)| one.ln().total_cmp(&two.ln()))?;
+                (slower.since(), Some(edge), None)
+            }
+            Part::LatencyAbsolute => {
+                let limit = self.slow.limit(self.slow_limit());
+                (self.slow.trail.since(), Some(edges[FrozenEdges::SLO]), Some(limit))
+            }
+        };
+        Some(Proof { part, sides, edge_micros: edge.map(Edge::micros), limit, ln_odds, budget })
     }
 
     fn held(&self) -> Option<Hold> {
