@@ -7,7 +7,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use crossfade_core::Span;
 
 use crate::command;
-use crate::error::explain;
+use crate::error::{Error, explain};
+use crate::github;
 use crate::report::{Mode, Reporter};
 
 mod pages;
@@ -77,6 +78,9 @@ pub(crate) struct Global {
         hide_short_help = true
     )]
     pub(crate) api_base_url: String,
+    /// Write what happens there, events.ndjson, and when a release has ended its report: report.html, report.md, timeline.svg.
+    #[arg(long, global = true, env = "CROSSFADE_REPORT", value_name = "DIRECTORY", hide_short_help = true)]
+    pub(crate) report: Option<PathBuf>,
     /// One JSON object a line, for programs.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -149,9 +153,6 @@ pub(crate) struct Deploy {
     /// What Cloudflare's dashboard calls the deployment.
     #[arg(short, long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
-    /// When it has ended, write its report there: report.html, report.md, timeline.svg.
-    #[arg(long, env = "CROSSFADE_REPORT", value_name = "DIRECTORY")]
-    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -270,15 +271,30 @@ pub fn run() -> ExitCode {
         clap_complete::generate(shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
         return ExitCode::SUCCESS;
     }
-    match command::run(&cli.global, &cli.command) {
+    github::enter(cli.global.mode());
+    let result = command::run(&cli.global, &cli.command);
+    let exit = match &result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            use std::io::Write as _;
-            Reporter::new(cli.global.mode()).error(&error);
-            let _ = writeln!(anstream::stderr(), "{}", explain(&error));
-            error.to_exit()
-        }
+        Err(error) => fail(&cli.global, error),
+    };
+    if let Some(job) = github::job() {
+        result.iter().for_each(|()| job.done());
+        job.leave();
     }
+    exit
+}
+
+/// Tells programs and people why it did not work.
+fn fail(global: &Global, error: &Error) -> ExitCode {
+    use std::io::Write as _;
+    // That there is no place for a report is not worth another error.
+    let reporter = command::reporter(global, None).unwrap_or_else(|_| Reporter::new(global.mode()));
+    reporter.error(error);
+    let text = explain(error);
+    if !github::job().is_some_and(|job| job.fail(text.strip_prefix("error: ").unwrap_or(&text))) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+    error.to_exit()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::cli::{Command, Global, Pages};
 use crate::config::Config;
 use crate::error::Error;
+use crate::github;
 use crate::notice::Notice;
 use crate::orders::Word;
 use crate::report::{Mode, counted, now};
@@ -24,14 +25,11 @@ mod status;
 mod weights;
 
 pub use session::Session;
+pub(crate) use session::reporter;
 
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
     match command {
-        Command::Deploy(arguments) => {
-            let mut session = Session::open(global)?;
-            session.report.clone_from(&arguments.report);
-            deploy::run(&session, arguments)
-        }
+        Command::Deploy(arguments) => deploy::run(&Session::open(global)?, arguments),
         Command::Rollout(arguments) => deploy::rollout(&Session::open(global)?, arguments),
         Command::Promote(arguments) => order::promote(Session::open(global)?, arguments),
         Command::Abort(say) => order::run(Session::open(global)?, Word::Abort, say),
@@ -101,5 +99,7 @@ fn validate(global: &Global) -> Result<(), Error> {
 /// Prints what was asked for. A reader who left is no error.
 fn print(text: &str) {
     use std::io::Write as _;
-    let _ = writeln!(anstream::stdout(), "{text}");
+    if !github::job().is_some_and(|job| job.line(text)) {
+        let _ = writeln!(anstream::stdout(), "{text}");
+    }
 }

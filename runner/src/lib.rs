@@ -19,6 +19,7 @@
 //! | [`watch`] | the router's counters | alerts, again and again |
 //! | [`notice`], [`notify`] | what happened | files, webhooks and chats that are told |
 //! | [`summary`] | ended releases | how releases went in a period |
+//! | `github` | a job of GitHub Actions, events | outputs, annotations, a summary, deployments |
 //! | [`story`] | one release's record | a page, Markdown and a picture of what happened |
 //! | [`error`] | | every way to fail, its hint, its exit code |
 
@@ -34,6 +35,7 @@ pub mod context;
 pub mod drive;
 pub mod edge;
 pub mod error;
+mod github;
 pub mod health;
 pub mod hooks;
 pub mod notice;

@@ -6,6 +6,7 @@
 //! A person reads why a command failed once, at the end, as the command's error; events say it wherever it happened.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,11 +16,14 @@ use crossfade_core::rollout::Evidence;
 use crossfade_core::{RoutingTable, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::context::Context;
 use crate::error::Error;
+use crate::github;
 use crate::hooks::Asked;
 use crate::notice::{AlertState, Notice};
 
 mod event;
+mod file;
 mod phase;
 mod thin;
 
@@ -103,6 +107,15 @@ impl Reporter {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
+    /// Has everything written to `events.ndjson` in a directory too, from now on: what `--json` prints, without secrets.
+    ///
+    /// # Errors
+    /// When it cannot be written there.
+    pub fn write_to(&self, directory: &Path, secrets: Context) -> Result<(), Error> {
+        self.listen(file::listener(directory, secrets)?);
+        Ok(())
+    }
+
     /// A hook was asked: for programs and for the history. People see what it leads to.
     pub fn hook(&self, asked: &Asked) {
         self.remember(asked.into());
@@ -175,7 +188,9 @@ impl Reporter {
     /// Says something that stops nothing.
     pub fn warn(&self, text: impl Into<String>) {
         let text = text.into();
-        self.line(&format!("  {YELLOW}!{YELLOW:#} {text}"));
+        if !github::job().is_some_and(|job| job.warn(&text)) {
+            self.line(&format!("  {YELLOW}!{YELLOW:#} {text}"));
+        }
         self.remember(Event::Warning { text });
     }
 
@@ -212,7 +227,7 @@ impl Reporter {
 
     /// A line for people; nothing with `--json`. A reader who left is no reason to stop a release.
     pub fn line(&self, text: &str) {
-        if self.mode == Mode::Lines {
+        if self.mode == Mode::Lines && !github::job().is_some_and(|job| job.line(text)) {
             let _ = writeln!(anstream::stdout(), "{text}");
         }
     }
@@ -223,6 +238,9 @@ impl Reporter {
             && let Some(line) = entry.to_line()
         {
             let _ = writeln!(anstream::stdout(), "{line}");
+        }
+        if let Some(job) = github::job() {
+            job.hear(&entry);
         }
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.iter().for_each(|listener| listener(&entry));

@@ -9,6 +9,7 @@ mod checks;
 mod commands;
 mod gates;
 mod hooks;
+mod job;
 mod life;
 mod output;
 mod router;
