@@ -70,7 +70,7 @@ fn collect(repository: &Path) -> Result<Vec<PathBuf>, String> {
         let target = repository.join(path);
         let made = std::fs::create_dir_all(target.parent().unwrap_or(repository));
         made.and_then(|()| std::fs::write(&target, text)).map_err(|error| format!("{name}: {error}"))?;
-        if name.starts_with(".github/workflows/") {
+        if name.starts_with(".github/workflows/") || name.starts_with(".github/actions/") {
             files.push(path.to_owned());
         }
         Ok::<(), String>(())
@@ -82,6 +82,9 @@ fn collect(repository: &Path) -> Result<Vec<PathBuf>, String> {
     for path in listed("action", "js")? {
         write(&format!("action/{}", name_of(&path)), &read(&path)?)?;
     }
+    // It is none of ours that people use; its own step is.
+    let composite = read(&root().join("tests/tests/action/composite/action.yml"))?;
+    write(".github/actions/release/action.yml", &as_ours(&composite))?;
     for directory in WORKFLOWS {
         for path in listed(directory, "yml")? {
             let name = format!("{}-{}", directory.replace(['/', '.'], "-").trim_matches('-'), name_of(&path));
