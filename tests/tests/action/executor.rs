@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -17,6 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::metadata::Metadata;
+use crate::over::{Over, values};
+use crate::processes::{processes_with, programs_with};
 
 const UNTIL_SIGTERM: Duration = Duration::from_millis(7_500);
 const UNTIL_SIGKILL: Duration = Duration::from_millis(2_500);
@@ -44,21 +45,6 @@ pub(crate) struct Step {
     /// The signals that it was sent.
     sent: Vec<Signal>,
     files: TempDir,
-}
-
-/// A step that is over.
-#[derive(Debug)]
-pub(crate) struct Over {
-    /// The exit code; -1 when a signal ended it.
-    pub(crate) code: i32,
-    /// Standard output and error, as they came.
-    pub(crate) said: String,
-    /// The job's summary, in Markdown.
-    pub(crate) summary: String,
-    /// The step's outputs.
-    pub(crate) outputs: BTreeMap<String, String>,
-    /// How far the runner had to go.
-    pub(crate) sent: Vec<Signal>,
 }
 
 impl<'a> Job<'a> {
@@ -174,45 +160,6 @@ impl<'a> Job<'a> {
     }
 }
 
-impl Over {
-    /// What people see of it: without what was to be masked, from there on.
-    pub(crate) fn shown(&self) -> String {
-        let mut masked: Vec<&str> = Vec::new();
-        let mut shown = String::new();
-        for line in self.said.lines() {
-            if let Some(value) = line.strip_prefix("::add-mask::") {
-                masked.push(value);
-            } else {
-                let line = masked.iter().fold(line.to_owned(), |line, value| line.replace(value, "***"));
-                shown += &(line + "\n");
-            }
-        }
-        shown
-    }
-
-    /// The workflow commands that the runner would obey, but for those that hide or group.
-    pub(crate) fn commands(&self) -> Vec<&str> {
-        let mut obeyed = Vec::new();
-        let mut stopped: Option<&str> = None;
-        for line in self.said.lines().filter(|line| line.starts_with("::")) {
-            match (stopped, line.strip_prefix("::stop-commands::")) {
-                (Some(token), _)
-                    if line.strip_prefix("::").and_then(|it| it.strip_suffix("::")) == Some(token) =>
-                {
-                    stopped = None
-                }
-                (Some(_), _) => {}
-                (None, Some(token)) => stopped = Some(token),
-                (None, None) => obeyed.push(line),
-            }
-        }
-        obeyed.retain(|line| {
-            !["::add-mask::", "::group::", "::endgroup::"].iter().any(|it| line.starts_with(it))
-        });
-        obeyed
-    }
-}
-
 impl Drop for Job<'_> {
     fn drop(&mut self) {
         self.kill_the_rest();
@@ -268,47 +215,4 @@ fn read(mut pipe: impl Read, said: &Mutex<String>) {
     while let Ok(n @ 1..) = pipe.read(&mut bytes) {
         said.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..n]));
     }
-}
-
-/// `NAME=VALUE` and `NAME<<END` … `END`, as the runner reads its files.
-fn values(text: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        let (name, value) = match (line.find('='), line.find("<<")) {
-            (Some(at), heredoc) if heredoc.is_none_or(|it| at < it) => {
-                (&line[..at], line[at + 1..].to_owned())
-            }
-            (_, Some(at)) => {
-                let end = &line[at + 2..];
-                let value: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
-                (&line[..at], value.join("\n"))
-            }
-            (_, None) => panic!("the runner fails the step: Invalid format '{line}'"),
-        };
-        found.insert(name.to_owned(), value);
-    }
-    found
-}
-
-/// The processes of the program under test that have this in their environment.
-pub(crate) fn programs_with(variable: &str) -> Vec<Pid> {
-    let program = std::fs::canonicalize(crossfade().get_program()).unwrap();
-    let runs_it = |pid: &Pid| {
-        std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).is_ok_and(|path| path == program)
-    };
-    processes_with(variable).into_iter().filter(runs_it).collect()
-}
-
-/// The processes that have this in their environment, whoever started them.
-fn processes_with(variable: &str) -> Vec<Pid> {
-    let processes = Path::new("/proc").read_dir().unwrap().filter_map(|entry| Some(entry.ok()?.path()));
-    processes
-        .filter_map(|process| {
-            let environment = std::fs::read(process.join("environ")).ok()?;
-            let has = environment.split(|byte| *byte == 0).any(|it| it == variable.as_bytes());
-            let number = process.file_name()?.to_str()?.parse().ok()?;
-            if has { Pid::from_raw(number) } else { None }
-        })
-        .collect()
 }

@@ -7,5 +7,7 @@ mod cut_short;
 mod executor;
 mod hostile;
 mod metadata;
+mod over;
+mod processes;
 mod stage;
 mod workflows;

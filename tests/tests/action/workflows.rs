@@ -6,7 +6,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 
 use crate::act::Act;
-use crate::executor::programs_with;
+use crate::processes::programs_with;
 use crate::stage::{QUARTER, configuration, shift};
 
 #[test]
