@@ -125,9 +125,7 @@ impl<'a> Job<'a> {
         };
         let mut command = Command::new(Tools::load().unwrap().node);
         command.arg(root().join(script)).current_dir(self.site.path()).env_clear();
-        for name in ["PATH", "HOME"] {
-            command.env(name, std::env::var_os(name).unwrap());
-        }
+        command.envs(["PATH", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command
             .env(TRACKING_ID, self.tracking_id())
             .envs(self.site.sandbox.variables().into_iter().filter(|(name, _)| name.ends_with("BASE_URL")))

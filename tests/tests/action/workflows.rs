@@ -1,6 +1,6 @@
 //! Workflows from their first step to their last, as people write them.
 
-use crossfade_sandbox::{API_TOKEN, CONTROL_TOKEN};
+use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, CONTROL_TOKEN};
 use crossfade_tests::{Site, origin::Origin};
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
@@ -64,6 +64,28 @@ fn environments_are_released_side_by_side_and_a_killed_one_is_home_after_its_job
     let last = seen.last().unwrap();
     assert_eq!((&last["step"], &last["outputs"]["outcome"]), (&"killed".into(), &"failed".into()));
     assert_eq!((shift(&production, "3.0.0"), production.served_version()), ((0, false), "2.0.0".into()));
+}
+
+#[test]
+fn the_workflows_that_people_copy_release_and_roll_back() {
+    let (site, _origins) = Site::serving(&[("blue", "1.0.0")]);
+    site.configure("[rollout]", "[rollout]\nsteps = [{ weight = \"25%\", hold = \"1s\" }]");
+    let act = Act::new(&site).variable("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID);
+    let ended = act.begin_example("canary.yml", &["push"]).end().expect(0);
+    let sha = site.table().stable().version.to_string();
+    assert!(sha.len() == 40 && site.served_version() == sha, "{}", ended.stdout);
+    ended.prints(&[&format!("promoted promoted {sha}: it serves everybody")]);
+
+    let dispatched = ["workflow_dispatch", "--input", "environment=production"];
+    act.begin_example("rollback.yml", &dispatched).end().expect(0);
+    assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
+    let to = format!("to={sha}");
+    act.begin_example("rollback.yml", &[&dispatched[..], &["--input", &to]].concat()).end().expect(0);
+    assert_eq!(site.served_version(), sha);
+
+    let revision = site.table().revision();
+    act.begin_example("recovery.yml", &["workflow_dispatch"]).end().expect(0);
+    assert_eq!(site.table().revision(), revision, "there was nothing to recover");
 }
 
 /// A site of the environment `staging`, with its versions.
