@@ -94,6 +94,11 @@ impl Job {
         self.log.foreign(title, text)
     }
 
+    /// Says what was done, beside the workflow run too; whether it was.
+    pub(crate) fn say(&self, text: &str) -> bool {
+        self.log.annotate(Severity::Notice, text)
+    }
+
     /// Says something that a person should look at; whether it was.
     pub(crate) fn warn(&self, text: &str) -> bool {
         self.log.annotate(Severity::Warning, text)
@@ -107,7 +112,7 @@ impl Job {
 
     /// Says what cannot be told to GitHub.
     fn note(&self, text: &str) {
-        let _ = self.log.annotate(Severity::Notice, text) || self.log.line(text);
+        let _ = self.say(text) || self.line(text);
     }
 
     /// Hears of everything that happens.

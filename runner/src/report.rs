@@ -214,7 +214,7 @@ impl Reporter {
     /// Says how it ended. To people only what is good: the command's error says the rest.
     pub fn finished(&self, outcome: &'static str, good: bool, text: String) {
         let elapsed = self.started.elapsed();
-        if good {
+        if good && !github::job().is_some_and(|job| job.say(&format!("{text} ({})", seconds(elapsed)))) {
             self.line(&format!("{GREEN}{BOLD}{text}{BOLD:#}{GREEN:#} {DIM}({}){DIM:#}", seconds(elapsed)));
         }
         self.remember(Event::Finished { outcome, text, elapsed_ms: millis(elapsed) });

@@ -126,7 +126,12 @@ impl Deployments {
 
     /// What served before is not active any more. GitHub does that by itself, but not for production.
     fn retire(&mut self) -> Result<(), Refused> {
-        let Some(ours) = self.id else { return Ok(()) };
+        // Without one of ours it is not known which of those that succeeded is right now; what was cut off is not.
+        let over: &[&str] = match self.id {
+            Some(_) => &["in_progress", "queued", "pending", "success"],
+            None => &["in_progress", "queued", "pending"],
+        };
+        let ours = self.id.unwrap_or(u64::MAX);
         for Earlier { id, .. } in self.earlier()?.into_iter().filter(|it| it.id < ours) {
             let statuses = self.api.call(
                 "GET",
@@ -135,7 +140,7 @@ impl Deployments {
                 &self.cancel,
             )?;
             let state = statuses[0]["state"].as_str().unwrap_or_default();
-            if matches!(state, "success" | "in_progress" | "queued" | "pending") {
+            if over.contains(&state) {
                 let text = format!("{} serves now", self.version);
                 self.status_of(id, State::Inactive, &text)?;
             }

@@ -124,17 +124,20 @@ fn a_release_is_a_deployment_with_a_status_for_each_step() {
 
     // By hand, back to what was deployed before: GitHub knows its commit. What it does not know it is not told.
     let back = |version: &str| vec![completed("rel-4", version, "promoted", "blue serves everybody")];
+    tell(&facts(&github), vec![started("rel-cut-off", "deploy", "1.8.0", false)]);
     tell(&facts(&github), back("0.9.0"));
-    assert_eq!(github.deployments().len(), 3);
+    assert_eq!(github.deployments().len(), 4);
+    assert_eq!(last_of(&github, 3), "inactive 0.9.0 serves now");
+    assert!(last_of(&github, 2).starts_with("success"));
     tell(&facts(&github), back("1.5.0"));
     let all = github.deployments();
     assert_eq!(
-        (all.len(), &all[3].0["sha"], all[3].1.as_slice()),
-        (4, &COMMIT.into(), ["success blue serves everybody".to_owned()].as_slice())
+        (all.len(), &all[4].0["sha"], all[4].1.as_slice()),
+        (5, &COMMIT.into(), ["success blue serves everybody".to_owned()].as_slice())
     );
     assert_eq!(last_of(&github, 2), "inactive 1.5.0 serves now");
     tell(&facts(&github), vec![completed("rel-5", "1.5.0", "shifted", "by hand")]);
-    assert_eq!(github.deployments().len(), 4, "weights are no deployment");
+    assert_eq!(github.deployments().len(), 5, "weights are no deployment");
 }
 
 #[test]

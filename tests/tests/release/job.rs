@@ -84,6 +84,7 @@ fn a_job_is_told_what_a_release_came_to_and_takes_orders_from_nobody_else() {
     assert!(before < after, "{log}");
     assert!(log.contains("\n0\n"), "the hook has no token of GitHub's: {log}");
     assert_eq!(log.matches("::notice title=crossfade::GitHub Deployments: not told").count(), 1, "{log}");
+    assert!(log.contains("\n::notice title=crossfade::promoted 1.1.0: it serves everybody ("), "{log}");
     assert_eq!(github.received().len(), 1, "what may not be is not tried again");
     assert_eq!(ended.stderr, "");
 
