@@ -71,13 +71,32 @@ impl<'a> Act<'a> {
     pub(crate) fn begin(&self, workflow: &str) -> Running {
         let text =
             std::fs::read_to_string(root().join("tests/tests/action/workflows").join(workflow)).unwrap();
-        self.site.write(&format!(".github/workflows/{workflow}"), &text);
+        self.begin_text(workflow, &text, &["push"])
+    }
+
+    /// Begins one of those that people copy, by the event and the inputs of these arguments.
+    pub(crate) fn begin_example(&self, workflow: &str, event: &[&str]) -> Running {
+        let text = std::fs::read_to_string(root().join("examples/workflows").join(workflow)).unwrap();
+        let uses = format!("uses: {USES}\n        with:\n");
+        assert!(text.contains(&uses), "{workflow} uses something else");
+        let ours = text.replace(&uses, &format!("{uses}          binary: ${{{{ vars.BINARY }}}}\n"));
+        // What `act` does not know yet.
+        let known =
+            |line: &&str| !line.trim().starts_with("queue:") && !line.trim().starts_with("environment: {");
+        let text: Vec<&str> = ours.lines().filter(known).collect();
+        let api = format!("CLOUDFLARE_API_BASE_URL={}", self.site.sandbox.api_url());
+        self.begin_text(workflow, &text.join("\n"), &[event, &["--env", &api]].concat())
+    }
+
+    fn begin_text(&self, workflow: &str, text: &str, event: &[&str]) -> Running {
+        self.site.write(&format!(".github/workflows/{workflow}"), text);
         let tools = Tools::load().unwrap();
         let mut path = vec![tools.node.parent().unwrap().to_owned()];
         path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
         let mut command = Command::new(program());
         command
-            .args(["push", "--workflows", &format!(".github/workflows/{workflow}")])
+            .args(event)
+            .args(["--workflows", &format!(".github/workflows/{workflow}")])
             .args(["--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server", "--pull=false"])
             .arg("--action-cache-path")
             .arg(self.place.path().join("cache"))

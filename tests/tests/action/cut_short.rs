@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use crossfade_sandbox::{Action, Fault};
 use rustix::process::{Signal, kill_process};
 
-use crate::executor::{Job, Over};
+use crate::executor::Job;
+use crate::over::Over;
 use crate::stage::{Stage, shift, until};
 
 /// How long after a cancel visitors may be at the new version.

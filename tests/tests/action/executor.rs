@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -17,6 +16,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::metadata::Metadata;
+use crate::over::{Over, values};
+use crate::processes::{processes_with, programs_with};
 
 const UNTIL_SIGTERM: Duration = Duration::from_millis(7_500);
 const UNTIL_SIGKILL: Duration = Duration::from_millis(2_500);
@@ -30,6 +31,7 @@ pub(crate) struct Job<'a> {
     site: &'a Site,
     metadata: Metadata,
     inputs: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, String)>,
     /// `GITHUB_STATE` of `main`, which `post` sees.
     state: BTreeMap<String, String>,
     temp: TempDir,
@@ -43,19 +45,6 @@ pub(crate) struct Step {
     /// The signals that it was sent.
     sent: Vec<Signal>,
     files: TempDir,
-}
-
-/// A step that is over.
-#[derive(Debug)]
-pub(crate) struct Over {
-    /// The exit code; -1 when a signal ended it.
-    pub(crate) code: i32,
-    /// Standard output and error, as they came.
-    pub(crate) said: String,
-    /// The step's outputs.
-    pub(crate) outputs: BTreeMap<String, String>,
-    /// How far the runner had to go.
-    pub(crate) sent: Vec<Signal>,
 }
 
 impl<'a> Job<'a> {
@@ -73,7 +62,20 @@ impl<'a> Job<'a> {
         }
         all.extend(inputs.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let temp = TempDir::new().unwrap();
-        Self { site, metadata: Metadata::read(), inputs: all, state: BTreeMap::new(), temp }
+        Self {
+            site,
+            metadata: Metadata::read(),
+            inputs: all,
+            variables: Vec::new(),
+            state: BTreeMap::new(),
+            temp,
+        }
+    }
+
+    /// A variable of the step's `env`.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
     }
 
     /// Begins `main`.
@@ -123,12 +125,11 @@ impl<'a> Job<'a> {
         };
         let mut command = Command::new(Tools::load().unwrap().node);
         command.arg(root().join(script)).current_dir(self.site.path()).env_clear();
-        for name in ["PATH", "HOME"] {
-            command.env(name, std::env::var_os(name).unwrap());
-        }
+        command.envs(["PATH", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
         command
             .env(TRACKING_ID, self.tracking_id())
             .envs(self.site.sandbox.variables().into_iter().filter(|(name, _)| name.ends_with("BASE_URL")))
+            .envs(self.variables.iter().cloned())
             .envs(self.metadata.inputs(&self.inputs))
             .envs(self.state.iter().map(|(name, value)| (format!("STATE_{name}"), value)))
             .envs([("GITHUB_OUTPUT", file("output")), ("GITHUB_STATE", file("state"))])
@@ -198,8 +199,12 @@ impl Step {
         // Nothing is ever sent: both readers gone is what is waited for.
         let _ = self.closed.recv_timeout(UNTIL_CLOSED);
         let said = self.said.lock().unwrap().clone();
-        let values = |name: &str| values(&std::fs::read_to_string(self.files.path().join(name)).unwrap());
-        (Over { code, said, outputs: values("output"), sent: self.sent.clone() }, values("state"))
+        let file = |name: &str| std::fs::read_to_string(self.files.path().join(name)).unwrap();
+        let outputs = values(&file("output"));
+        (
+            Over { code, said, summary: file("summary"), outputs, sent: self.sent.clone() },
+            values(&file("state")),
+        )
     }
 }
 
@@ -208,47 +213,4 @@ fn read(mut pipe: impl Read, said: &Mutex<String>) {
     while let Ok(n @ 1..) = pipe.read(&mut bytes) {
         said.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..n]));
     }
-}
-
-/// `NAME=VALUE` and `NAME<<END` … `END`, as the runner reads its files.
-fn values(text: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        let (name, value) = match (line.find('='), line.find("<<")) {
-            (Some(at), heredoc) if heredoc.is_none_or(|it| at < it) => {
-                (&line[..at], line[at + 1..].to_owned())
-            }
-            (_, Some(at)) => {
-                let end = &line[at + 2..];
-                let value: Vec<&str> = lines.by_ref().take_while(|line| *line != end).collect();
-                (&line[..at], value.join("\n"))
-            }
-            (_, None) => panic!("the runner fails the step: Invalid format '{line}'"),
-        };
-        found.insert(name.to_owned(), value);
-    }
-    found
-}
-
-/// The processes of the program under test that have this in their environment.
-pub(crate) fn programs_with(variable: &str) -> Vec<Pid> {
-    let program = std::fs::canonicalize(crossfade().get_program()).unwrap();
-    let runs_it = |pid: &Pid| {
-        std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).is_ok_and(|path| path == program)
-    };
-    processes_with(variable).into_iter().filter(runs_it).collect()
-}
-
-/// The processes that have this in their environment, whoever started them.
-fn processes_with(variable: &str) -> Vec<Pid> {
-    let processes = Path::new("/proc").read_dir().unwrap().filter_map(|entry| Some(entry.ok()?.path()));
-    processes
-        .filter_map(|process| {
-            let environment = std::fs::read(process.join("environ")).ok()?;
-            let has = environment.split(|byte| *byte == 0).any(|it| it == variable.as_bytes());
-            let number = process.file_name()?.to_str()?.parse().ok()?;
-            if has { Pid::from_raw(number) } else { None }
-        })
-        .collect()
 }

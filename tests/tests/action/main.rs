@@ -5,6 +5,9 @@
 mod act;
 mod cut_short;
 mod executor;
+mod hostile;
 mod metadata;
+mod over;
+mod processes;
 mod stage;
 mod workflows;
