@@ -9,6 +9,8 @@ use crate::command;
 use crate::error::{Error, explain};
 use crate::report::{Mode, Reporter};
 
+#[cfg(test)]
+mod documented;
 mod init;
 mod pages;
 mod when;

@@ -15,7 +15,7 @@ mod fields;
 /// # Errors
 /// When the program does not print its schema, or the file cannot be written.
 pub(crate) fn run() -> Result<(), Failed> {
-    let failed = |why: String| Failed::because("docs", &why);
+    let failed = |why: String| Failed::new("docs", why);
     let output = cargo()
         .args(["run", "--quiet", "--package", "crossfade", "--", "schema"])
         .current_dir(root())
@@ -40,6 +40,9 @@ mod tests {
     fn the_page_of_the_fields_is_that_of_the_schema() {
         let is = std::fs::read_to_string(path()).unwrap();
         let wanted = fields::page(&crossfade::config::Config::schema());
-        assert!(is == wanted, "docs/configuration.md is not what the schema says; `cargo xtask docs` writes it anew");
+        assert!(
+            is == wanted,
+            "docs/configuration.md is not what the schema says; `cargo xtask docs` writes it anew"
+        );
     }
 }

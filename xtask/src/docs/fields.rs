@@ -65,6 +65,8 @@ fn sections(schema: &Value) -> Vec<Section<'_>> {
             }
         }
     }
+    // The shortest place is the one that people know.
+    found.iter_mut().for_each(|section| section.places.sort_by_key(|place| place.matches('.').count()));
     found
 }
 
@@ -117,9 +119,11 @@ fn references(field: &Value) -> Vec<&str> {
 
 fn table(schema: &Value, place: &str, sections: &[Section<'_>], page: &mut String) {
     page.push_str("| field | what it is | |\n|---|---|---|\n");
-    let needed: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let needed: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-        let shown = if needed.contains(&name.as_str()) { format!("**`{name}`**") } else { format!("`{name}`") };
+        let shown =
+            if needed.contains(&name.as_str()) { format!("**`{name}`**") } else { format!("`{name}`") };
         let text = field["description"].as_str().map(sentence).unwrap_or_default();
         let text = text.replace('|', "\\|");
         page.push_str(&format!("| {shown} | {} | {text} |\n", kind(field, sections)));
@@ -131,7 +135,13 @@ fn table(schema: &Value, place: &str, sections: &[Section<'_>], page: &mut Strin
     let other = schema["oneOf"].as_array().into_iter().flatten();
     let one_of: Vec<String> = other
         .filter_map(|it| it["required"].as_array())
-        .map(|all| all.iter().filter_map(Value::as_str).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and "))
+        .map(|all| {
+            all.iter()
+                .filter_map(Value::as_str)
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(" and ")
+        })
         .collect();
     if !one_of.is_empty() {
         page.push_str(&format!("\nOne of these is needed, and only one: {}.\n", one_of.join("; ")));
@@ -149,8 +159,10 @@ fn values(schema: &Value, sections: &[Section<'_>], page: &mut String) {
                 words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
             }
             (_, _, Some(fields)) => {
-                let fields: Vec<String> =
-                    fields.iter().map(|(name, field)| format!("`{name}` ({})", kind(field, sections))).collect();
+                let fields: Vec<String> = fields
+                    .iter()
+                    .map(|(name, field)| format!("`{name}` ({})", kind(field, sections)))
+                    .collect();
                 format!("a table with {}", fields.join(", "))
             }
             _ => kind(value, sections),
@@ -190,15 +202,17 @@ fn kind(field: &Value, sections: &[Section<'_>]) -> String {
     if field["additionalProperties"].is_object() {
         return format!("table by name, each {}", kind(&field["additionalProperties"], sections));
     }
-    let word = |name: &str| match name {
-        "string" => "text",
-        "integer" => "whole number",
-        "boolean" => "true or false",
-        "object" => "table",
-        "array" => "list",
-        other => other,
-    }
-    .to_owned();
+    let word = |name: &str| {
+        match name {
+            "string" => "text",
+            "integer" => "whole number",
+            "boolean" => "true or false",
+            "object" => "table",
+            "array" => "list",
+            other => other,
+        }
+        .to_owned()
+    };
     match &field["type"] {
         Value::String(name) => word(name),
         Value::Array(names) => {
