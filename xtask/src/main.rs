@@ -5,7 +5,8 @@
 //! | [`setup`] | finds or installs every tool, pinned, in the user's cache directory |
 //! | [`worker`] | builds the router with `worker-build` |
 //! | [`check`] | every test, in the order in which a mistake is found soonest |
-//! | [`bench`] | the router beside those that people write by hand |
+//! | [`mod@bench`] | the router beside those that people write by hand |
+//! | [`deny`] | licences, advisories and sources of what is built in |
 //! | [`docs`] | the page of every field of `crossfade.toml` |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
 //! | [`step`] | runs a command: progress, log, and an error that says what to do |
@@ -21,6 +22,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod check;
 mod demo;
+mod deny;
 mod docs;
 mod setup;
 mod step;
@@ -45,6 +47,8 @@ enum Command {
     Test(check::Arguments),
     /// Measure the router, or the upload, beside what people would use instead.
     Bench(bench::Arguments),
+    /// Check licences, advisories and sources with cargo-deny.
+    Deny,
     /// Write docs/configuration.md from the schema.
     Docs,
     /// Build the router into `build/`; does nothing when nothing changed.
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => check::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Deny => deny::run(),
         Command::Docs => docs::run(),
         Command::BuildWorker => setup::all().and_then(|tools| worker::build(&tools).map(drop)),
         Command::Setup => setup::all().map(drop),
