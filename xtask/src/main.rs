@@ -9,6 +9,7 @@
 //! | [`deny`] | licences, advisories and sources of what is built in |
 //! | [`docs`] | the page of every field of `crossfade.toml` |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
+//! | [`picture`] | the demo as people see it, for the README |
 //! | [`step`] | runs a command: progress, log, and an error that says what to do |
 
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ mod check;
 mod demo;
 mod deny;
 mod docs;
+mod picture;
 mod setup;
 mod step;
 mod worker;
@@ -51,6 +53,8 @@ enum Command {
     Deny,
     /// Write docs/configuration.md from the schema.
     Docs,
+    /// Draw the README's picture: the demo's last release and its table.
+    Picture,
     /// Build the router into `build/`; does nothing when nothing changed.
     BuildWorker,
     /// Find or install every tool; the other commands do so by themselves.
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Deny => deny::run(),
         Command::Docs => docs::run(),
+        Command::Picture => picture::run(),
         Command::BuildWorker => setup::all().and_then(|tools| worker::build(&tools).map(drop)),
         Command::Setup => setup::all().map(drop),
     };
