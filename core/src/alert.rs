@@ -145,6 +145,18 @@ pub enum Because {
 }
 
 /// All alerts of an environment.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use crossfade_core::{Timestamp, alert::{Alerts, Rule, Subject}, analysis::Counts};
+///
+/// let mut alerts = Alerts::new(Rule::defaults());
+/// let green = Subject { variant: "green".into(), version: "1.5.0".into() };
+/// let seen = BTreeMap::from([(green, Counts { requests: 100, errors: 20, ..Counts::default() })]);
+/// let changes = alerts.look(Timestamp::from_millis(0), &seen);
+/// assert!(changes[0].to_string().contains("20 %"), "{}", changes[0]);
+/// assert!(alerts.look(Timestamp::from_millis(30_000), &seen).is_empty(), "it is told once");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Alerts {
     rules: Vec<Rule>,

@@ -35,6 +35,13 @@ pub struct Place<'a> {
 
 /// Whether a path (without query) names a file by its content: an extension other than HTML's, and in the name 8 or more
 /// letters and digits that are no word, as in `app-BZx3Kq9a.js` or `main.8f3a2c1d.css`; or a directory of such files.
+///
+/// ```
+/// use crossfade_core::asset::is_fingerprinted;
+///
+/// assert!(is_fingerprinted("/assets/app-BZx3Kq9a.js"));
+/// assert!(!is_fingerprinted("/assets/application.js"));
+/// ```
 pub fn is_fingerprinted(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or_default();
     let Some((stem, extension)) = file.rsplit_once('.') else { return false };
@@ -53,6 +60,14 @@ pub fn is_fingerprinted(path: &str) -> bool {
 /// (<https://developers.cloudflare.com/pages/configuration/serving-pages/#single-page-application-spa-rendering>), so HTML counts
 /// as missing where a fingerprint, the browser itself or the extension says that a file is wanted. A plain 404 counts for fingerprinted
 /// names only: a file that a new version has no more, under a name of its own, is gone for good.
+///
+/// ```
+/// use crossfade_core::asset::is_missing;
+///
+/// let html = || "text/html; charset=utf-8".to_owned();
+/// assert!(is_missing("/app-BZx3Kq9a.js", || "script".to_owned(), 200, html), "the start page in a script's place");
+/// assert!(!is_missing("/about", || "document".to_owned(), 200, html));
+/// ```
 pub fn is_missing(
     path: &str,
     dest: impl FnOnce() -> String,
@@ -105,6 +120,20 @@ fn is_html(content_type: &str) -> bool {
 ///
 /// No place is asked twice. Of variants with the same version (a rolling release's instances) one is enough; one with
 /// the asked variant's own version still counts, because the same commit built twice need not give the same files.
+///
+/// ```
+/// # let json = br#"{"schema": 1, "environment": "production", "revision": 42, "release": "rel-1",
+/// #     "updated_at": "2026-01-31T12:00:00Z", "stable": "blue", "affinity": {"by": "cookie", "salt": "rel-1"},
+/// #     "lease": {"expires_at": "2026-01-31T12:05:00Z"}, "variants": [
+/// #         {"name": "blue", "origin": "https://0a1b2c3d.booking.pages.dev", "version": "1.4.2", "weight": 9500},
+/// #         {"name": "green", "origin": "https://4e5f6a7b.booking.pages.dev", "version": "1.5.0", "weight": 500}]}"#;
+/// # let table = crossfade_core::RoutingTable::parse(json).unwrap();
+/// use crossfade_core::asset::places;
+///
+/// // Green has not got it; blue may.
+/// let asked = &table.variants()[1];
+/// assert_eq!(places(&table, asked)[0].name, "blue");
+/// ```
 pub fn places<'a>(table: &'a RoutingTable, asked: &Variant) -> Vec<Place<'a>> {
     let mut places: Vec<Place<'a>> = Vec::new();
     // While weights are shifted, who has none may be on the way to another version: a rolling release's instances.

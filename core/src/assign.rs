@@ -22,6 +22,14 @@ use siphasher::sip128::{Hasher128 as _, SipHasher24 as SipHasher24Wide};
 use crate::{RoutingTable, Timestamp};
 
 /// An opaque visitor id: 128 bits, written as 32 lower-case hex digits. It says nothing about the variant.
+///
+/// ```
+/// use crossfade_core::assign::VisitorId;
+///
+/// let first = VisitorId::derive(["203.0.113.7", "Mozilla/5.0", "de"]);
+/// assert_eq!(first, VisitorId::derive(["203.0.113.7", "Mozilla/5.0", "de"]), "the requests of a first visit agree");
+/// assert_eq!(VisitorId::parse(&first.to_string()), Some(first), "and so does the cookie");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VisitorId(u128);
 
@@ -63,6 +71,24 @@ impl std::fmt::Display for VisitorId {
 }
 
 /// A table made ready for many visitors.
+///
+/// ```
+/// # let json = br#"{"schema": 1, "environment": "production", "revision": 42, "release": "rel-1",
+/// #     "updated_at": "2026-01-31T12:00:00Z", "stable": "blue", "affinity": {"by": "cookie", "salt": "rel-1"},
+/// #     "lease": {"expires_at": "2026-01-31T12:05:00Z"}, "variants": [
+/// #         {"name": "blue", "origin": "https://0a1b2c3d.booking.pages.dev", "version": "1.4.2", "weight": 9500},
+/// #         {"name": "green", "origin": "https://4e5f6a7b.booking.pages.dev", "version": "1.5.0", "weight": 500}]}"#;
+/// # let table = crossfade_core::RoutingTable::parse(json).unwrap();
+/// use crossfade_core::{Timestamp, assign::{Assignment, VisitorId}};
+///
+/// let assignment = Assignment::new(table);
+/// let in_time = Timestamp::parse("2026-01-31T12:04:59Z").unwrap();
+/// let canary = (0..10_000).filter(|visitor| {
+///     let chosen = assignment.choose(VisitorId::from_bits(*visitor), in_time);
+///     assignment.table().variants()[chosen.variant].name.as_str() == "green"
+/// });
+/// assert!((400..600).contains(&canary.count()), "5 % of them");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Assignment {
     table: RoutingTable,

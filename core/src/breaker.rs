@@ -24,6 +24,16 @@ const TRIAL_WITHIN: Duration = Duration::from_secs(30);
 const EJECTIONS_MAX: u32 = 10;
 
 /// One variant's breaker in one isolate.
+///
+/// ```
+/// use crossfade_core::{Timestamp, breaker::Breaker, table};
+///
+/// let (settings, now) = (table::Breaker::default(), Timestamp::from_millis(0));
+/// let mut breaker = Breaker::new();
+/// (0..5).for_each(|_| breaker.note(&settings, false, now));
+/// assert!(!breaker.admits(now), "five failures in a row");
+/// assert!(breaker.admits(now.plus(settings.ejection)), "one is let through to see");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
     state: State,

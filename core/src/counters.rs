@@ -94,6 +94,15 @@ impl Outcome {
 }
 
 /// What was counted. Adding is all that is ever done to it: in any order, from any number of isolates. Counts saturate.
+///
+/// ```
+/// use crossfade_core::counters::{Outcome, Tally};
+///
+/// let mut tally = Tally::default();
+/// tally.note(Outcome::Answer { status: 200, micros: 12_000 });
+/// tally.note(Outcome::Timeout);
+/// assert_eq!((tally.counts().requests, tally.counts().errors), (2, 1));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Visitors' requests that were sent to the variant and came to an end.

@@ -20,6 +20,22 @@ pub use matching::{JsonMatch, StatusSet, TextMatch};
 pub use template::{Place, UnknownVariable, Variables, names};
 
 /// What an answer must look like. The default: any 2xx status.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::probe::{Expectation, Observed};
+///
+/// let expectation: Expectation = serde_json::from_str(r#"{"status": 200, "json": {"/status": "ok"}, "latency": "2s"}"#)?;
+/// let observed = |body: &str| Observed {
+///     status: 200,
+///     headers: vec![("content-type".into(), "application/json".into())],
+///     body: body.into(),
+///     elapsed: Duration::from_millis(20),
+/// };
+/// assert!(expectation.mismatches(&observed(r#"{"status": "ok"}"#)).is_empty());
+/// assert_eq!(expectation.mismatches(&observed(r#"{"status": "down"}"#))[0].field, "json /status");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]

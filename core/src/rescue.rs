@@ -14,6 +14,19 @@ const WINDOW_MILLIS: u64 = 10_000;
 const ALWAYS: u32 = 10;
 
 /// One isolate's budget.
+///
+/// ```
+/// use crossfade_core::{Timestamp, rescue::Budget, table};
+///
+/// let (settings, now) = (table::Rescue::default(), Timestamp::from_millis(0));
+/// let mut budget = Budget::new();
+/// let rescued = (0..1_000).filter(|_| {
+///     budget.request(now);
+///     budget.rescue(&settings, false, now)
+/// });
+/// // A fifth of the requests by default, and a few always.
+/// assert!((190..=210).contains(&rescued.count()));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
     window: u64,

@@ -97,6 +97,64 @@ pub use tables::pair::Canary;
 use tables::{Fleet, Pair, Tables};
 
 /// One release's way from its first shifted weight to settled or home.
+///
+/// ```
+/// # let json = br#"{"schema": 1, "environment": "production", "revision": 42, "release": "rel-1",
+/// #     "updated_at": "2026-01-31T12:00:00Z", "stable": "blue", "affinity": {"by": "cookie", "salt": "rel-1"},
+/// #     "variants": [
+/// #         {"name": "blue", "origin": "https://0a1b2c3d.booking.pages.dev", "version": "1.4.2", "weight": 10000},
+/// #         {"name": "green", "origin": "https://4e5f6a7b.booking.pages.dev", "version": "1.5.0", "weight": 0}]}"#;
+/// # let table = crossfade_core::RoutingTable::parse(json).unwrap();
+/// use std::time::Duration;
+/// use crossfade_core::Timestamp;
+/// use crossfade_core::rollout::*;
+/// use crossfade_core::table::{AffinityBy, Environment, Generation, Origin, Owner, Policy, ReleaseId, RunnerId, VariantName, Version, Weight};
+///
+/// // A world in which all is well, and time passes when somebody waits.
+/// let mut now = Timestamp::parse("2026-01-31T12:01:00Z").unwrap();
+/// let mut shares = Vec::new();
+///
+/// let step = |percent: &str, seconds| Step {
+///     shift: Shift::Canary(Weight::from_percent(percent).unwrap()),
+///     hold: Duration::from_secs(seconds),
+///     gates: Vec::new(),
+/// };
+/// let plan = Plan::new(Draft { steps: vec![step("5", 300), step("100", 0)], ..Draft::default() })?;
+/// let canary = Canary {
+///     environment: Environment::new("environment", "production").unwrap(),
+///     name: VariantName::new("name", "green").unwrap(),
+///     origin: Origin::new("origin", "https://6c7d8e9f.booking.pages.dev").unwrap(),
+///     version: Version::new("version", "1.6.0").unwrap(),
+///     affinity: AffinityBy::default(),
+///     policy: Policy::default(),
+/// };
+/// let owner = Owner { runner: RunnerId::new("runner", "laptop").unwrap(), generation: Generation::FIRST };
+/// let release = ReleaseId::new("release", "rel-2").unwrap();
+/// let mut rollout = Rollout::new(plan, Some(table), Subject::Canary(canary), release, owner).unwrap();
+///
+/// let mut event = Event::Started;
+/// let outcome = loop {
+///     event = match rollout.handle(now, event) {
+///         Effect::Publish { table, .. } => {
+///             let new = table.variants().iter().find(|variant| variant.version.as_str() == "1.6.0").unwrap();
+///             shares.push(new.weight.to_string());
+///             Event::Published(Ok(()))
+///         }
+///         Effect::Confirm(_) => Event::Confirmed(Confirmation::Served),
+///         Effect::Measure { .. } => Event::Measured(Verdict::Pass.into()),
+///         Effect::WaitUntil(until) => {
+///             now = until;
+///             Event::Woke
+///         }
+///         Effect::Finish(outcome) => break outcome,
+///         other => unreachable!("nothing else is asked for when all is well: {other:?}"),
+///     };
+/// };
+/// assert_eq!(outcome, Outcome::Promoted);
+/// shares.dedup(); // the lease is renewed meanwhile
+/// assert_eq!(shares, ["5 %", "100 %"]);
+/// # Ok::<(), PlanError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rollout {
     plan: Plan,

@@ -7,6 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A length of time: `500ms`, `90s`, `5m`, `1h 30m`.
+///
+/// ```
+/// use crossfade_core::Span;
+/// assert_eq!("1h 30m".parse::<Span>().unwrap().0.as_secs(), 5_400);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 

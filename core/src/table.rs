@@ -55,6 +55,24 @@ pub const VARIANTS_MAX: usize = 16;
 pub const PREVIOUS_MAX: usize = 5;
 
 /// A routing table that satisfies every invariant of this module.
+///
+/// ```
+/// # let json = br#"{"schema": 1, "environment": "production", "revision": 42, "release": "rel-1",
+/// #     "updated_at": "2026-01-31T12:00:00Z", "stable": "blue", "affinity": {"by": "cookie", "salt": "rel-1"},
+/// #     "lease": {"expires_at": "2026-01-31T12:05:00Z"}, "variants": [
+/// #         {"name": "blue", "origin": "https://0a1b2c3d.booking.pages.dev", "version": "1.4.2", "weight": 9500},
+/// #         {"name": "green", "origin": "https://4e5f6a7b.booking.pages.dev", "version": "1.5.0", "weight": 500}]}"#;
+/// # let table = crossfade_core::RoutingTable::parse(json).unwrap();
+/// use crossfade_core::{RoutingTable, Timestamp, table::Draft, table::Weight};
+///
+/// assert_eq!(table.stable().version.as_str(), "1.4.2");
+/// assert!(table.lapsed(Timestamp::parse("2026-01-31T12:05:00Z").unwrap()), "everybody is home from then on");
+///
+/// // What breaks an invariant is no table: here the weights come to more than everybody.
+/// let mut draft: Draft = table.draft();
+/// draft.variants[1].weight = Weight::TOTAL;
+/// assert!(RoutingTable::new(draft).unwrap_err().to_string().contains("variants"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoutingTable {
     schema: u64,

@@ -63,6 +63,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
         "warnings",
     ];
     show("clippy (native)", cargo().args(native).current_dir(root()))?;
+    let documents = ["doc", "--quiet", "--no-deps", "--document-private-items"];
+    show("documentation", cargo().args(documents).env("RUSTDOCFLAGS", "-D warnings").current_dir(root()))?;
     if arguments.lints_only {
         return Ok(());
     }

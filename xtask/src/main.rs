@@ -5,7 +5,8 @@
 //! | [`setup`] | finds or installs every tool, pinned, in the user's cache directory |
 //! | [`worker`] | builds the router with `worker-build` |
 //! | [`check`] | every test, in the order in which a mistake is found soonest |
-//! | [`bench`] | the router beside those that people write by hand |
+//! | [`mod@bench`] | the router beside those that people write by hand |
+//! | [`deny`] | licences, advisories and sources of what is built in |
 //! | [`docs`] | the page of every field of `crossfade.toml` |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
 //! | [`picture`] | the demo as people see it, for the README |
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod check;
 mod demo;
+mod deny;
 mod docs;
 mod picture;
 mod setup;
@@ -47,10 +49,12 @@ enum Command {
     Test(check::Arguments),
     /// Measure the router, the upload or the program beside what people would use instead.
     Bench(bench::Arguments),
-    /// Draw the README's picture: the demo's last release and its table.
-    Picture,
+    /// Check licences, advisories and sources with cargo-deny.
+    Deny,
     /// Write docs/configuration.md from the schema.
     Docs,
+    /// Draw the README's picture: the demo's last release and its table.
+    Picture,
     /// Build the router into `build/`; does nothing when nothing changed.
     BuildWorker,
     /// Find or install every tool; the other commands do so by themselves.
@@ -62,8 +66,9 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => check::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
-        Command::Picture => picture::run(),
+        Command::Deny => deny::run(),
         Command::Docs => docs::run(),
+        Command::Picture => picture::run(),
         Command::BuildWorker => setup::all().and_then(|tools| worker::build(&tools).map(drop)),
         Command::Setup => setup::all().map(drop),
     };

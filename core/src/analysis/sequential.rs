@@ -46,6 +46,29 @@ pub struct Start {
 }
 
 /// One release's evidence.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::Span;
+/// use crossfade_core::analysis::{Counts, Interval, Sequential, Settings, Start, Verdict};
+/// use crossfade_core::table::Weight;
+///
+/// let hour = Duration::from_secs(3_600);
+/// let start = Start { planned: hour, ..Start::default() };
+/// let mut judge = Sequential::new(Settings::default(), &start).unwrap();
+/// let counts = |requests, errors| Counts { requests, errors, ..Counts::default() };
+/// let look = |canary, stable| Interval {
+///     length: Span(Duration::from_secs(10)),
+///     weight: Weight::from_percent("5").unwrap(),
+///     canary,
+///     stable,
+///     readings: Default::default(),
+/// };
+/// judge.observe(&look(counts(1, 0), counts(19, 0)));
+/// assert!(matches!(judge.verdict(hour), Verdict::Inconclusive(_)), "one request proves nothing");
+/// judge.observe(&look(counts(60, 30), counts(1_140, 3)));
+/// assert!(matches!(judge.verdict(hour), Verdict::Fail(_)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sequential {
     settings: Settings,

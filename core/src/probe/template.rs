@@ -4,6 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Values by name.
+///
+/// ```
+/// use crossfade_core::probe::{Place, Variables};
+///
+/// let mut variables = Variables::default();
+/// variables.set("id", "a/b");
+/// assert_eq!(variables.fill("/api/bookings/{{id}}", Place::Url).unwrap(), "/api/bookings/a%2Fb");
+/// assert!(variables.fill("{{other}}", Place::Url).is_err());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables(BTreeMap<String, String>);
 

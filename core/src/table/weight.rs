@@ -5,6 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A share in basis points: 0 (nobody) to 10000 (everybody).
+///
+/// ```
+/// use crossfade_core::table::Weight;
+///
+/// let weight = Weight::from_percent("12.5%").unwrap();
+/// assert_eq!((weight.basis_points(), weight.rest().to_string()), (1_250, "87.5 %".to_owned()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct Weight(u16);
