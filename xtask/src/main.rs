@@ -5,7 +5,7 @@
 //! | [`setup`] | finds or installs every tool, pinned, in the user's cache directory |
 //! | [`worker`] | builds the router with `worker-build` |
 //! | [`check`] | every test, in the order in which a mistake is found soonest |
-//! | [`bench`] | the router beside those that people write by hand |
+//! | [`bench`](mod@bench) | the router beside those that people write by hand |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
 //! | [`step`] | runs a command: progress, log, and an error that says what to do |
 
