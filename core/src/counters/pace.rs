@@ -20,6 +20,19 @@ const TIMER_MAX: Duration = Duration::from_secs(20);
 const OVERDUE: Duration = Duration::from_secs(10);
 
 /// An isolate's pace.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::{Timestamp, counters::pace::Pace};
+///
+/// let (now, second) = (Timestamp::from_millis(0), Duration::from_secs(1));
+/// let mut pace = Pace::new();
+/// // The first one at once, the next one when the interval is over.
+/// let timer = pace.set(now, second).unwrap();
+/// assert!(pace.begin(timer, now));
+/// pace.end(true);
+/// assert_eq!(pace.set(now, second), Some(now.plus(second)));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
     /// When the last flush began.
