@@ -95,6 +95,42 @@ pub use tables::pair::Canary;
 use tables::{Fleet, Pair, Tables};
 
 /// One release's way from its first shifted weight to settled or home.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use crossfade_core::{RoutingTable, Timestamp, table::*};
+/// # use crossfade_core::rollout::{self, *};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// # let before = RoutingTable::parse(json)?;
+/// # let rest = before.at_rest(before.release().clone(), before.updated_at());
+/// # let owner = Owner { runner: RunnerId::new("runner", "3f9c21")?, generation: Generation::FIRST };
+/// # let canary = Canary {
+/// #     environment: rest.environment().clone(),
+/// #     name: VariantName::new("name", "green")?,
+/// #     origin: Origin::new("origin", "https://9a8b7c6d.booking.pages.dev")?,
+/// #     version: Version::new("version", "1.6.0")?,
+/// #     affinity: AffinityBy::default(),
+/// #     policy: Policy::default(),
+/// # };
+/// # let steps = vec![Step { shift: Shift::Canary(Weight::TOTAL), hold: Duration::ZERO, gates: vec![] }];
+/// # let plan = Plan::new(rollout::Draft { steps, ..rollout::Draft::default() }).unwrap();
+/// let (release, now) = (ReleaseId::new("release", "rel-8")?, Timestamp::from_millis(0));
+/// let mut rollout = Rollout::new(plan, Some(rest), Subject::Canary(canary), release, owner).unwrap();
+/// assert_eq!(rollout.stage(), Stage::Resting);
+///
+/// let Effect::Publish { table, base, .. } = rollout.handle(now, Event::Started) else { panic!() };
+/// assert_eq!((base, table.variants()[1].weight), (Revision::new(43), Weight::TOTAL));
+/// assert_eq!(rollout.stage().to_string(), "step 1: shifting to 100 %");
+/// assert_eq!(rollout.shift_written(), Some(Shift::Canary(rollout.share(0))));
+/// // Written, seen served, measured, and written as the new stable.
+/// let Effect::Confirm(_) = rollout.handle(now, Event::Published(Ok(()))) else { panic!() };
+/// let Effect::Measure { .. } = rollout.handle(now, Event::Confirmed(Confirmation::Served)) else { panic!() };
+/// let Effect::Publish { table, .. } = rollout.handle(now, Event::Measured(Verdict::Pass.into())) else { panic!() };
+/// assert_eq!((table.stable().version.as_str(), table.lease()), ("1.6.0", None));
+/// let Effect::Confirm(_) = rollout.handle(now, Event::Published(Ok(()))) else { panic!() };
+/// assert_eq!(rollout.handle(now, Event::Confirmed(Confirmation::Served)), Effect::Finish(Outcome::Promoted));
+/// # Ok::<(), TableError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rollout {
     plan: Plan,
