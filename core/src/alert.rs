@@ -20,9 +20,9 @@ use crate::{Span, Timestamp};
 mod said;
 
 /// Looks in a row without enough requests after which an alert is over: nobody is served by what it was about.
-pub const SILENT_MAX: u32 = 10;
+const SILENT_MAX: u32 = 10;
 /// Looks in a row that could not be taken which are an alert themselves.
-pub const BLIND_MAX: u32 = 4;
+const BLIND_MAX: u32 = 4;
 /// What that alert is called.
 pub const BLIND: &str = "not measured";
 

@@ -97,25 +97,10 @@ use tables::{Fleet, Pair, Tables};
 /// One release's way from its first shifted weight to settled or home.
 ///
 /// ```
-/// # use std::time::Duration;
-/// # use crossfade_core::{RoutingTable, Timestamp, table::*};
-/// # use crossfade_core::rollout::{self, *};
-/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
-/// # let before = RoutingTable::parse(json)?;
-/// # let rest = before.at_rest(before.release().clone(), before.updated_at());
-/// # let owner = Owner { runner: RunnerId::new("runner", "3f9c21")?, generation: Generation::FIRST };
-/// # let canary = Canary {
-/// #     environment: rest.environment().clone(),
-/// #     name: VariantName::new("name", "green")?,
-/// #     origin: Origin::new("origin", "https://9a8b7c6d.booking.pages.dev")?,
-/// #     version: Version::new("version", "1.6.0")?,
-/// #     affinity: AffinityBy::default(),
-/// #     policy: Policy::default(),
-/// # };
-/// # let steps = vec![Step { shift: Shift::Canary(Weight::TOTAL), hold: Duration::ZERO, gates: vec![] }];
-/// # let plan = Plan::new(rollout::Draft { steps, ..rollout::Draft::default() }).unwrap();
-/// let (release, now) = (ReleaseId::new("release", "rel-8")?, Timestamp::from_millis(0));
-/// let mut rollout = Rollout::new(plan, Some(rest), Subject::Canary(canary), release, owner).unwrap();
+/// # use crossfade_core::{Timestamp, table::{Revision, Weight}};
+/// # use crossfade_core::rollout::*;
+/// # let mut rollout: Rollout = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rollout/example.rs"));
+/// let now = Timestamp::from_millis(0);
 /// assert_eq!(rollout.stage(), Stage::Resting);
 ///
 /// let Effect::Publish { table, base, .. } = rollout.handle(now, Event::Started) else { panic!() };
@@ -129,7 +114,6 @@ use tables::{Fleet, Pair, Tables};
 /// assert_eq!((table.stable().version.as_str(), table.lease()), ("1.6.0", None));
 /// let Effect::Confirm(_) = rollout.handle(now, Event::Published(Ok(()))) else { panic!() };
 /// assert_eq!(rollout.handle(now, Event::Confirmed(Confirmation::Served)), Effect::Finish(Outcome::Promoted));
-/// # Ok::<(), TableError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rollout {
@@ -178,6 +162,17 @@ impl Rollout {
     ///
     /// `base` is the table in KV, `None` before the first release ever; then a canary's steps are replaced by one to
     /// 100 %, because there is nobody to share visitors with.
+    ///
+    /// ```
+    /// use crossfade_core::rollout::{CannotStart, Rollout, Subject};
+    ///
+    /// # let rollout: Rollout = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rollout/example.rs"));
+    /// # let (plan, subject, owner) = (rollout.plan().clone(), rollout.subject(), rollout.owner().clone());
+    /// # let release = rollout.saved().release().clone();
+    /// let rollout = Rollout::new(plan, None, subject, release, owner)?;
+    /// assert_eq!((rollout.plan().steps().len(), rollout.base()), (1, None));
+    /// # Ok::<(), CannotStart>(())
+    /// ```
     ///
     /// # Errors
     /// When weights are already shifted, or the canary is the variant that is stable.

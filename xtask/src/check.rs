@@ -6,6 +6,8 @@ use crate::setup::{self, cargo};
 use crate::step::{Failed, show};
 use crate::{root, worker};
 
+#[cfg(test)]
+mod examples;
 mod lanes;
 
 /// What this machine runs itself.

@@ -90,7 +90,7 @@ pub fn lower(sample: Sample, alpha: f64, phi: f64) -> f64 {
 }
 
 /// Whether the rate's [`upper`] bound is at most this one, which it must not have exceeded by itself.
-pub fn is_below(sample: Sample, rate: f64, alpha: f64, phi: f64) -> bool {
+pub(super) fn is_below(sample: Sample, rate: f64, alpha: f64, phi: f64) -> bool {
     rate >= 1.0 && sample.of <= 0.0
         || rate * sample.of >= sample.events && below(sample, rate, phi) >= -log(alpha)
 }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What is assumed of a service whose errors nobody has looked at: bursts of two.
-pub const UNKNOWN: f64 = 2.0;
+pub(super) const UNKNOWN: f64 = 2.0;
 
 /// One stretch of stable's own requests, cut in two by a hash of the request: the two differ by chance alone.
 ///

@@ -12,11 +12,11 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Edges in microseconds, the first 1 ms, the last 60 s.
-pub const EDGES: [u32; 240] = edges();
+pub(crate) const EDGES: [u32; 240] = edges();
 /// Buckets: one below each edge, and one above the last.
-pub const BUCKETS: usize = EDGES.len() + 1;
+const BUCKETS: usize = EDGES.len() + 1;
 
-/// One of the [`EDGES`], by its index.
+/// One of the 240 edges between buckets, by its index.
 ///
 /// ```
 /// use crossfade_core::analysis::Edge;
@@ -49,7 +49,7 @@ impl Edge {
         EDGES[self.0 as usize]
     }
 
-    /// Its place among the [`EDGES`].
+    /// Its place among the edges.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
@@ -98,7 +98,7 @@ impl LatencyHistogram {
     }
 
     /// Answers that took longer than this.
-    pub fn slower_than(&self, edge: Edge) -> u64 {
+    pub(crate) fn slower_than(&self, edge: Edge) -> u64 {
         total(self.counts.get(edge.index() + 1..).unwrap_or_default())
     }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::Timestamp;
 
 /// The least time between two flushes while a release is in flight.
-pub const IN_FLIGHT: Duration = Duration::from_secs(1);
+pub(super) const IN_FLIGHT: Duration = Duration::from_secs(1);
 /// The least time between two flushes else; also the most that they are put off while the object fails.
-pub const IDLE: Duration = Duration::from_secs(60);
+pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// How long a flush is waited for.
 pub const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 /// The most that a timer waits: what a Worker does after an answer may take 30 s

@@ -12,7 +12,7 @@ use crate::Timestamp;
 pub const KEEP: Duration = Duration::from_secs(48 * 3600);
 /// The most visitors that are remembered as failing of one release: the ones beyond count as new again, which no verdict waits for
 /// by then.
-pub const FAILING_MAX: u64 = 100_000;
+const FAILING_MAX: u64 = 100_000;
 /// How often old rows are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 

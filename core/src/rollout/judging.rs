@@ -14,29 +14,10 @@ use crate::{Span, Timestamp};
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use crossfade_core::{RoutingTable, Timestamp, table::*};
+/// # use crossfade_core::Timestamp;
 /// # use crossfade_core::analysis::{Counts, Judge, Settings, Start};
-/// # use crossfade_core::rollout::{self, *};
-/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
-/// # let before = RoutingTable::parse(json)?;
-/// # let rest = before.at_rest(before.release().clone(), before.updated_at());
-/// # let steps = [("5", 300), ("100", 300)].map(|(percent, hold)| Step {
-/// #     shift: Shift::Canary(Weight::from_percent(percent).unwrap()),
-/// #     hold: Duration::from_secs(hold),
-/// #     gates: vec![],
-/// # });
-/// # let plan = Plan::new(rollout::Draft { steps: steps.to_vec(), ..rollout::Draft::default() }).unwrap();
-/// # let owner = Owner { runner: RunnerId::new("runner", "3f9c21")?, generation: Generation::FIRST };
-/// # let canary = Canary {
-/// #     environment: rest.environment().clone(),
-/// #     name: VariantName::new("name", "green")?,
-/// #     origin: Origin::new("origin", "https://9a8b7c6d.booking.pages.dev")?,
-/// #     version: Version::new("version", "1.6.0")?,
-/// #     affinity: AffinityBy::default(),
-/// #     policy: Policy::default(),
-/// # };
-/// # let release = ReleaseId::new("release", "rel-8")?;
-/// # let rollout = Rollout::new(plan, Some(rest), Subject::Canary(canary), release, owner).unwrap();
+/// # use crossfade_core::rollout::*;
+/// # let rollout: Rollout = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rollout/example.rs"));
 /// let begin = Timestamp::from_millis(0);
 /// let judge = Judge::sequential(Settings::default(), &Start::default()).unwrap();
 /// let mut rollout = rollout.judged_by(Judging::new(judge, begin));
@@ -55,7 +36,6 @@ use crate::{Span, Timestamp};
 /// let Evidence { canary: Side { requests, errors, .. }, verdict, .. } = &evidence[0];
 /// assert_eq!((*requests, *errors, *verdict), (20, 20, Word::Fail));
 /// assert!(rollout.replies().is_empty());
-/// # Ok::<(), TableError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judging {

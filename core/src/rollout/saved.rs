@@ -17,34 +17,18 @@ use super::{CannotStart, Judging, Plan, Reason, Rollout, Subject, Writer};
 /// What is saved of a rollout.
 ///
 /// ```
-/// # use std::time::Duration;
-/// # use crossfade_core::{RoutingTable, table::*};
-/// # use crossfade_core::rollout::{self, *};
-/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
-/// # let before = RoutingTable::parse(json)?;
-/// # let rest = before.at_rest(before.release().clone(), before.updated_at());
-/// # let steps = vec![Step { shift: Shift::Canary(Weight::TOTAL), hold: Duration::ZERO, gates: vec![] }];
-/// # let plan = Plan::new(rollout::Draft { steps, ..rollout::Draft::default() }).unwrap();
-/// # let owner = Owner { runner: RunnerId::new("runner", "3f9c21")?, generation: Generation::FIRST };
-/// # let canary = Canary {
-/// #     environment: rest.environment().clone(),
-/// #     name: VariantName::new("name", "green")?,
-/// #     origin: Origin::new("origin", "https://9a8b7c6d.booking.pages.dev")?,
-/// #     version: Version::new("version", "1.6.0")?,
-/// #     affinity: AffinityBy::default(),
-/// #     policy: Policy::default(),
-/// # };
-/// # let release = ReleaseId::new("release", "rel-8")?;
-/// let rollout = Rollout::new(plan, Some(rest.clone()), Subject::Canary(canary), release, owner).unwrap();
+/// # use crossfade_core::table::{Generation, RunnerId, TableError};
+/// # use crossfade_core::rollout::*;
+/// # let rollout: Rollout = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rollout/example.rs"));
 /// let text = serde_json::to_string(&rollout.saved()).unwrap();
 ///
 /// // Another process, after this one has died.
 /// let saved: Saved = serde_json::from_str(&text).unwrap();
 /// assert_eq!((saved.release().as_str(), saved.generation()), ("rel-8", Generation::FIRST));
 /// let runner = RunnerId::new("runner", "a07b44")?;
-/// let resumed = Rollout::resume(saved, runner, Some(&rest)).unwrap().approved().above(None);
+/// let resumed = Rollout::resume(saved, runner, rollout.base()).unwrap().approved().above(None);
 /// assert_eq!((resumed.step(), resumed.plan()), (0, rollout.plan()));
-/// assert_eq!((resumed.subject(), resumed.base()), (rollout.subject(), Some(&rest)));
+/// assert_eq!((resumed.subject(), resumed.base()), (rollout.subject(), rollout.base()));
 /// assert_eq!(resumed.owner().generation, Generation::new(2));
 /// # Ok::<(), TableError>(())
 /// ```

@@ -11,12 +11,13 @@ use crate::table::Weight;
 ///
 /// ```
 /// use std::time::Duration;
-/// use crossfade_core::rollout::{Draft, Limits, Plan, PlanError, Shift, Step};
+/// use crossfade_core::rollout::{Draft, Limits, OnFailure, Plan, PlanError, Shift, Step};
 /// use crossfade_core::table::Weight;
 ///
 /// let all = Step { shift: Shift::Canary(Weight::TOTAL), hold: Duration::ZERO, gates: vec![] };
 /// let plan = |limits| Plan::new(Draft { steps: vec![all.clone()], limits, ..Draft::default() });
 /// assert_eq!(plan(Limits::default())?.limits().lease, Duration::from_secs(300));
+/// assert_eq!(plan(Limits::default())?.trouble().failure, OnFailure::Rollback);
 /// let short = Limits { lease: Duration::from_secs(150), ..Limits::default() };
 /// assert_eq!(
 ///     plan(short).unwrap_err().to_string(),

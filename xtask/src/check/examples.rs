@@ -1,0 +1,109 @@
+//! Whether each public item of `core` stands in an example. rustdoc's own lint for it exists on nightly only, and wants one on every
+//! item; here an example on the type that calls its methods counts for all of them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::root;
+
+#[test]
+fn every_public_type_and_function_of_core_is_used_in_an_example() {
+    let files = sources(&root().join("core/src"));
+    let examples: String = files.iter().map(|(_, text)| examples(text)).collect();
+    let missing: BTreeSet<String> = files
+        .iter()
+        .flat_map(|(path, text)| items(text).into_iter().map(move |item| (path, item)))
+        .filter(|(_, item)| !item.is_in(&examples))
+        .map(|(path, item)| format!("{}: {}", path.display(), item.name))
+        .collect();
+    assert!(missing.is_empty(), "used in no example: {missing:#?}");
+}
+
+/// A public item, and the ways in which an example can show it.
+struct Item {
+    name: String,
+    uses: Vec<String>,
+}
+
+impl Item {
+    fn is_in(&self, examples: &str) -> bool {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        self.uses.iter().any(|it| {
+            let mut found = examples.match_indices(it.as_str());
+            found.any(|(at, _)| {
+                let (before, after) =
+                    (examples[..at].chars().next_back(), examples[at + it.len()..].chars().next());
+                !(before.is_some_and(is_word) && it.starts_with(is_word))
+                    && !(after.is_some_and(is_word) && it.ends_with(is_word))
+            })
+        })
+    }
+}
+
+/// Public items, as rustfmt leaves them: `impl` at the beginning of a line, methods four blanks in.
+fn items(text: &str) -> Vec<Item> {
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut of = None;
+    let mut found = Vec::new();
+    for line in code.lines() {
+        if line.starts_with("impl") {
+            let subject = line.rsplit(" for ").next().unwrap_or(line);
+            of = subject.trim_start_matches("impl").trim_start().split(['<', ' ', '{']).next();
+        } else if line == "}" {
+            of = None;
+        }
+        let Some(rest) = line.trim_start().strip_prefix("pub ") else { continue };
+        let rest =
+            rest.strip_prefix("const fn ").or_else(|| rest.strip_prefix("fn ")).map(|it| (it, true)).or_else(
+                || {
+                    ["struct ", "enum ", "trait "]
+                        .iter()
+                        .find_map(|kind| rest.strip_prefix(kind))
+                        .map(|it| (it, false))
+                },
+            );
+        let Some((rest, is_function)) = rest else { continue };
+        let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+        let uses = match (is_function, of) {
+            (false, _) => vec![name.to_owned()],
+            (true, None) => vec![format!("{name}(")],
+            (true, Some(of)) => vec![format!(".{name}("), format!("{of}::{name}(")],
+        };
+        // A macro's own `$type`.
+        if !name.is_empty() {
+            found.push(Item { name: of.map_or_else(|| name.to_owned(), |of| format!("{of}::{name}")), uses });
+        }
+    }
+    found
+}
+
+/// What is compiled of a file's documentation.
+fn examples(text: &str) -> String {
+    let mut block: Option<&str> = None;
+    let mut found = String::new();
+    for line in text.lines() {
+        let line = line.trim_start();
+        let Some(line) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else { continue };
+        match (line.trim_start().strip_prefix("```"), block) {
+            (Some(kind), None) => block = Some(kind),
+            (Some(_), Some(_)) => block = None,
+            (None, Some("")) => found.extend([line, "\n"]),
+            (None, _) => {}
+        }
+    }
+    found
+}
+
+fn sources(directory: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        let is_test = path.file_stem().is_some_and(|name| name == "tests");
+        if path.is_dir() && !is_test {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|it| it == "rs") && !is_test {
+            found.push((path.clone(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+    found
+}
