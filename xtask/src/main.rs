@@ -6,6 +6,7 @@
 //! | [`worker`] | builds the router with `worker-build` |
 //! | [`check`] | every test, in the order in which a mistake is found soonest |
 //! | [`bench`](mod@bench) | the router beside those that people write by hand |
+//! | [`licences`] | what the dependencies' licences allow |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
 //! | [`step`] | runs a command: progress, log, and an error that says what to do |
 
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod check;
 mod demo;
+mod licences;
 mod setup;
 mod step;
 mod worker;
@@ -43,6 +45,8 @@ enum Command {
     Test(check::Arguments),
     /// Measure the router, or the upload, beside what people would use instead.
     Bench(bench::Arguments),
+    /// Hold every dependency's licence and source against `deny.toml`.
+    Licences(licences::Arguments),
     /// Build the router into `build/`; does nothing when nothing changed.
     BuildWorker,
     /// Find or install every tool; the other commands do so by themselves.
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => check::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Licences(arguments) => licences::run(&arguments),
         Command::BuildWorker => setup::all().and_then(|tools| worker::build(&tools).map(drop)),
         Command::Setup => setup::all().map(drop),
     };
