@@ -7,7 +7,7 @@ use crate::step::{Failed, show};
 use crate::{root, worker};
 
 #[cfg(test)]
-mod examples;
+mod documentation;
 mod lanes;
 
 /// What this machine runs itself.

@@ -1,5 +1,6 @@
-//! Whether each public item of `core` stands in an example. rustdoc's own lint for it exists on nightly only, and wants one on every
-//! item; here an example on the type that calls its methods counts for all of them.
+//! What the documentation must have, beyond what compilers see to: an example for each public item of `core`, and one table of
+//! thresholds. rustdoc's own lint for examples exists on nightly only, and wants one on every item; here an example on the type that
+//! calls its methods counts for all of them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,16 @@ fn every_public_type_and_function_of_core_is_used_in_an_example() {
         .map(|(path, item)| format!("{}: {}", path.display(), item.name))
         .collect();
     assert!(missing.is_empty(), "used in no example: {missing:#?}");
+}
+
+#[test]
+fn people_read_the_same_table_of_thresholds() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let rules = read("core/src/analysis/threshold/rules.md");
+    assert!(
+        read("README.md").contains(rules.trim()),
+        "README.md has another table than core's documentation"
+    );
 }
 
 /// A public item, and the ways in which an example can show it.
