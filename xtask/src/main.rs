@@ -8,6 +8,7 @@
 //! | [`bench`](mod@bench) | the router beside those that people write by hand |
 //! | [`licences`] | what the dependencies' licences allow |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
+//! | [`picture`] | the demo as people see it, for the README |
 //! | [`step`] | runs a command: progress, log, and an error that says what to do |
 
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@ mod bench;
 mod check;
 mod demo;
 mod licences;
+mod picture;
 mod setup;
 mod step;
 mod worker;
@@ -47,6 +49,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Hold every dependency's licence and source against `deny.toml`.
     Licences(licences::Arguments),
+    /// Draw the README's picture: the demo's last release and its table.
+    Picture,
     /// Build the router into `build/`; does nothing when nothing changed.
     BuildWorker,
     /// Find or install every tool; the other commands do so by themselves.
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => check::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Licences(arguments) => licences::run(&arguments),
+        Command::Picture => picture::run(),
         Command::BuildWorker => setup::all().and_then(|tools| worker::build(&tools).map(drop)),
         Command::Setup => setup::all().map(drop),
     };
