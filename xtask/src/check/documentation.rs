@@ -37,15 +37,16 @@ struct Item {
 }
 
 impl Item {
+    /// Whether one of them is there, and not as a part of a longer word.
     fn is_in(&self, examples: &str) -> bool {
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
         self.uses.iter().any(|it| {
-            let mut found = examples.match_indices(it.as_str());
-            found.any(|(at, _)| {
-                let (before, after) =
-                    (examples[..at].chars().next_back(), examples[at + it.len()..].chars().next());
-                !(before.is_some_and(is_word) && it.starts_with(is_word))
-                    && !(after.is_some_and(is_word) && it.ends_with(is_word))
+            examples.match_indices(it.as_str()).any(|(at, _)| {
+                let (before, after) = (&examples[..at], &examples[at + it.len()..]);
+                let goes_on = |left: &str, right: &str| {
+                    is_word(left.chars().next_back()) && is_word(right.chars().next())
+                };
+                !goes_on(before, it) && !goes_on(it, after)
             })
         })
     }
@@ -64,23 +65,15 @@ fn items(text: &str) -> Vec<Item> {
             of = None;
         }
         let Some(rest) = line.trim_start().strip_prefix("pub ") else { continue };
-        let rest =
-            rest.strip_prefix("const fn ").or_else(|| rest.strip_prefix("fn ")).map(|it| (it, true)).or_else(
-                || {
-                    ["struct ", "enum ", "trait "]
-                        .iter()
-                        .find_map(|kind| rest.strip_prefix(kind))
-                        .map(|it| (it, false))
-                },
-            );
-        let Some((rest, is_function)) = rest else { continue };
+        let Some((kind, rest)) = rest.trim_start_matches("const ").split_once(' ') else { continue };
         let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
-        let uses = match (is_function, of) {
-            (false, _) => vec![name.to_owned()],
-            (true, None) => vec![format!("{name}(")],
-            (true, Some(of)) => vec![format!(".{name}("), format!("{of}::{name}(")],
+        let uses = match (kind, of) {
+            ("struct" | "enum" | "trait", _) => vec![name.to_owned()],
+            ("fn", None) => vec![format!("{name}(")],
+            ("fn", Some(of)) => vec![format!(".{name}("), format!("{of}::{name}(")],
+            (_, _) => continue,
         };
-        // A macro's own `$type`.
+        // Not a macro's own `$type`.
         if !name.is_empty() {
             found.push(Item { name: of.map_or_else(|| name.to_owned(), |of| format!("{of}::{name}")), uses });
         }
