@@ -10,7 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 ///
 /// ```
 /// use crossfade_core::Span;
-/// assert_eq!("1h 30m".parse::<Span>().unwrap().0.as_secs(), 5_400);
+///
+/// let span: Span = "1h 30m".parse()?;
+/// assert_eq!(span.0.as_secs(), 5400);
+/// assert_eq!(span.to_string(), "5400 s");
+/// # Ok::<(), String>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
