@@ -9,6 +9,7 @@ use crate::{root, worker};
 #[cfg(test)]
 mod documentation;
 mod lanes;
+mod workflows;
 
 /// What this machine runs itself.
 const NATIVE: [&str; 5] = ["--workspace", "--exclude", "crossfade-worker", "--exclude", "crossfade-counters"];
@@ -32,6 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let tools = setup::all()?;
     show("format", cargo().args(["fmt", "--all", "--check"]).current_dir(root()))
         .map_err(|failed| failed.or_do("`cargo fmt` mends it"))?;
+    workflows::lint(&tools)?;
     let mut wasm_clippy = tools.toolchain.cargo();
     worker::compile_for_wasm(&tools, &mut wasm_clippy);
     show(

@@ -7,6 +7,7 @@
 //! | [`check`] | every test, in the order in which a mistake is found soonest |
 //! | [`bench`](mod@bench) | the router beside those that people write by hand |
 //! | [`licences`] | what the dependencies' licences allow |
+//! | [`docs`] | the page of every field of `crossfade.toml` |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
 //! | [`picture`] | the demo as people see it, for the README |
 //! | [`step`] | runs a command: progress, log, and an error that says what to do |
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod check;
 mod demo;
+mod docs;
 mod licences;
 mod picture;
 mod setup;
@@ -45,12 +47,14 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every test: format, lints, unit, property, golden and end-to-end tests.
     Test(check::Arguments),
-    /// Measure the router, or the upload, beside what people would use instead.
+    /// Measure the router, the upload or the program beside what people would use instead.
     Bench(bench::Arguments),
     /// Hold every dependency's licence and source against `deny.toml`.
     Licences(licences::Arguments),
     /// Draw the README's picture: the demo's last release and its table.
     Picture,
+    /// Write docs/configuration.md from the schema.
+    Docs,
     /// Build the router into `build/`; does nothing when nothing changed.
     BuildWorker,
     /// Find or install every tool; the other commands do so by themselves.
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Licences(arguments) => licences::run(&arguments),
         Command::Picture => picture::run(),
+        Command::Docs => docs::run(),
         Command::BuildWorker => setup::all().and_then(|tools| worker::build(&tools).map(drop)),
         Command::Setup => setup::all().map(drop),
     };
