@@ -57,8 +57,11 @@ fn pause(asked: u32) -> Duration {
 }
 
 fn failed(client: &Cloudflare, project: &str, id: &str, stage: &str) -> Error {
-    let line = client.last_log_line(project, id, Duration::from_secs(10)).ok().flatten();
-    Error::Failed { id: id.to_owned(), stage: stage.to_owned(), line }
+    /// What went wrong stands at the end.
+    const LINES_SHOWN: usize = 20;
+    let mut log = client.deployment_log(project, id, Duration::from_secs(10)).unwrap_or_default();
+    log.drain(..log.len().saturating_sub(LINES_SHOWN));
+    Error::Failed { id: id.to_owned(), stage: stage.to_owned(), log }
 }
 
 #[cfg(test)]
@@ -102,5 +105,38 @@ mod tests {
         // Ten minutes of it are a small part of the calls that an account has.
         let asked: Duration = (0..150).map(pause).sum();
         assert!(asked > Duration::from_secs(600), "{asked:?}");
+    }
+
+    #[test]
+    fn what_was_skipped_or_ended_otherwise_is_never_live() {
+        for (stage, status, skipped, failed_at) in [
+            ("queued", "idle", true, "skipped"),
+            ("build", "failure", false, "build"),
+            ("initialize", "canceled", false, "initialize"),
+        ] {
+            let api = TcpListener::bind("127.0.0.1:0").unwrap();
+            let client = client(&api);
+            let deployment = format!(
+                r#"{{"id":"1","url":"u","is_skipped":{skipped},"latest_stage":{{"name":"{stage}","status":"{status}"}}}}"#
+            );
+            let log = r#"{"data":[{"line":"first"},{"line":"last"}]}"#.to_owned();
+            let answering = std::thread::spawn(move || {
+                for result in [deployment, log] {
+                    let body = format!(r#"{{"success":true,"result":{result}}}"#);
+                    answer(
+                        &api,
+                        &format!(
+                            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                            body.len()
+                        ),
+                    );
+                }
+            });
+            let wait = |_| panic!("there is nothing to wait for");
+            let error = wait_until_live(&client, "booking", "1", Duration::from_secs(60), &wait).unwrap_err();
+            answering.join().unwrap();
+            let said = format!("deployment 1 failed at stage `{failed_at}`\n  first\n  last");
+            assert_eq!(error.to_string(), said);
+        }
     }
 }

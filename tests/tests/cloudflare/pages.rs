@@ -121,8 +121,11 @@ fn a_deployment_has_ended_when_its_last_stage_has_and_not_before() {
     assert_eq!(looks.count(), 4);
 
     for (stages, said) in [
-        (vec![("queued", "active"), ("deploy", "failure")], "failed at stage `deploy`: the last line"),
-        (vec![("build", "failure")], "failed at stage `build`: the last line"),
+        (
+            vec![("queued", "active"), ("deploy", "failure")],
+            "failed at stage `deploy`\n  the first line\n  the last line",
+        ),
+        (vec![("build", "failure")], "failed at stage `build`\n  the first line"),
         (vec![("initialize", "canceled")], "failed at stage `initialize`"),
     ] {
         stage.sandbox.set_stages(&stages, &["the first line", "the last line"]);
