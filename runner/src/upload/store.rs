@@ -67,8 +67,9 @@ pub(super) fn store(
     upload(client, &new, token, cancelled, progress)?;
     // A failure here costs the next upload some time and nothing else; wrangler too only warns.
     let keys = assets.keys();
-    let _ = token.with(cancelled, CALL_WITHIN, |jwt, left| client.upsert_hashes(jwt, &keys, left));
-    progress(Progress::Stored { files: files.len(), new: new.len() });
+    let noted =
+        token.with(cancelled, CALL_WITHIN, |jwt, left| client.upsert_hashes(jwt, &keys, left)).is_ok();
+    progress(Progress::Stored { files: files.len(), new: new.len(), noted });
     Ok(())
 }
 

@@ -234,7 +234,9 @@ fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
     proxied.envs(["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")));
     Ended::of(proxied).expect(0);
     assert_eq!((stage.calls("/assets/upload"), stage.calls("/deployments")), (0, 0));
-    stage.deploy(&["--branch", "main"]).expect(0).prints(&["4 files, 4 of them new"]);
+    stage.sandbox.fault(Fault::new("POST", "/upsert-hashes", refused(400, 8_000_001)).times(1));
+    let noted_nothing = "4 files, 4 of them new; Cloudflare took no note";
+    stage.deploy(&["--branch", "main"]).expect(0).prints(&[noted_nothing]);
     std::fs::write(stage.site.path().join("new.html"), "new").unwrap();
     stage.deploy(&["--dry-run"]).expect(0).prints(&["5 files, 1 of them new (1 KiB)"]);
     stage.deploy(&["--dry-run", "--skip-caching"]).expect(0).prints(&["5 files, 5 of them new (901 KiB)"]);
