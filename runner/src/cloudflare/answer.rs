@@ -83,3 +83,57 @@ impl Answer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_answer_means_is_one_table() {
+        let failure =
+            |code: i64| format!(r#"{{"success":false,"errors":[{{"code":{code},"message":"no"}}]}}"#);
+        let (success, bare) = (r#"{"success":true,"result":1}"#, r#"{"success":false}"#);
+        for (status, body, means) in [
+            // Both the status and `success` have to say so.
+            (200, success, "done"),
+            (204, "", "done"),
+            (205, "", "done"),
+            (200, "", "Malformed"),
+            (200, "<html>", "Malformed"),
+            (200, bare, "Malformed"),
+            (200, &failure(10_013), "Refused"),
+            (302, success, "Refused"),
+            (500, success, "Unavailable"),
+            (502, "<html>", "Unavailable"),
+            // Pages' word for "try again" counts whatever the status.
+            (200, &failure(8_000_000), "Unavailable"),
+            (400, &failure(8_000_000), "Unavailable"),
+            (400, &failure(1_001), "Refused"),
+            (409, success, "Refused"),
+            (413, "<html>", "Refused"),
+            (400, &failure(10_000), "Unauthorised"),
+            (401, &failure(8_000_013), "Unauthorised"),
+            (403, "Expired JWT", "Unauthorised"),
+            (429, "", "RateLimited"),
+            // Whoever knows no such path is not the API.
+            (404, &failure(8_000_007), "NotFound"),
+            (404, "<html>", "Malformed"),
+        ] {
+            let said = match answer(status, body).envelope(&At::new("GET", "/x")) {
+                Ok(_) => "done".to_owned(),
+                Err(error) => format!("{error:?}"),
+            };
+            assert!(said.starts_with(means), "{status} {body}: {said}");
+        }
+        let challenge = Answer { challenged: true, ..answer(403, "<html>") };
+        let said = challenge.envelope(&At::new("GET", "/x")).unwrap_err();
+        assert!(matches!(&said, Error::Refused { message, .. } if message.contains("challenge")), "{said:?}");
+        for (status, code, missing) in [(404, 10_009, true), (404, 10_013, false), (400, 10_009, false)] {
+            assert_eq!(answer(status, &failure(code)).is_key_not_found(), missing, "{status} {code}");
+        }
+    }
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, retry_after: None, challenged: false, token: "s3cret".into(), body: body.into() }
+    }
+}

@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Cloudflare counts calls in this time (<https://developers.cloudflare.com/fundamentals/api/reference/limits/>).
-const WINDOW: Duration = Duration::from_secs(300);
+pub(super) const WINDOW: Duration = Duration::from_secs(300);
 /// It allows 1,200. The rest is for other programs of the same account, and for calls that do not wait.
-const CALLS_MAX: usize = 1_100;
+pub(super) const CALLS_MAX: usize = 1_100;
 
 /// KV takes one write of a key a second (<https://developers.cloudflare.com/kv/platform/limits/>); two may be on their way for
 /// different times.

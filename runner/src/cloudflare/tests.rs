@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use super::pace::Pace;
+use super::pace::{CALLS_MAX, Pace, WINDOW};
 use super::{AccountId, ApiToken, Cloudflare, Fate};
 
 #[test]
@@ -79,6 +79,23 @@ fn two_writes_of_a_key_are_as_far_apart_as_they_have_to_be() {
     }
     let [first, _, again] = answering.join().unwrap();
     assert!(again - first >= APART / 2, "{:?}", again - first);
+}
+
+#[test]
+fn a_call_waits_while_there_were_too_many() {
+    const LEFT: Duration = Duration::from_millis(300);
+    let pace = Pace::new(Duration::ZERO);
+    let Some(long_ago) = Instant::now().checked_sub(WINDOW - LEFT) else { return };
+    (0..CALLS_MAX).for_each(|_| pace.count(long_ago));
+    let api = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("http://{}/client/v4", api.local_addr().unwrap());
+    let client =
+        Cloudflare::paced(&base_url, AccountId::new("a".into()), ApiToken::new("s3cret".into()), pace);
+    let answering = std::thread::spawn(move || answer(&api, "HTTP/1.1 404 X\r\ncontent-length: 0\r\n\r\n"));
+    let started = Instant::now();
+    client.project("booking", Duration::from_secs(5)).unwrap_err();
+    answering.join().unwrap();
+    assert!(started.elapsed() >= LEFT / 2, "{:?}", started.elapsed());
 }
 
 /// A client of what listens there.

@@ -152,6 +152,12 @@ fn a_token_that_runs_out_again_and_again_is_replaced_however_it_is_refused() {
         let sent = Sent::of(&exchanges.into_iter().filter(|it| it.status == 200).collect::<Vec<_>>());
         assert_eq!((sent.uploaded.len(), sent.in_use.len()), (4, 4), "{refusal:?}");
 
+        // One that has half a minute left is not begun with.
+        let stage = Stage::new();
+        stage.sandbox.set_upload_tokens(UploadTokens { seconds: 30, refusal, ..UploadTokens::default() });
+        stage.deploy(&["--branch", "main"]).expect(0);
+        assert!(stage.calls("/upload-token") > 3, "{}", stage.calls("/upload-token"));
+
         // Run out by the clock when it is made: as for a client whose clock is ahead. It is bounded.
         let stage = Stage::new();
         stage.sandbox.set_upload_tokens(UploadTokens { seconds: -3_600, refusal, ..UploadTokens::default() });
