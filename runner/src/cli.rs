@@ -266,7 +266,10 @@ pub(crate) struct Check {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     if let Command::Completions { shell } = cli.command {
         clap_complete::generate(shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
         return ExitCode::SUCCESS;
@@ -282,6 +285,16 @@ pub fn run() -> ExitCode {
         job.leave();
     }
     exit
+}
+
+/// Shows what `clap` has to say: help, or what is wrong with the arguments.
+fn refuse(error: &clap::Error) -> ExitCode {
+    github::enter(Mode::Lines);
+    match github::job() {
+        Some(job) if error.use_stderr() => job.refuse(&error.to_string()),
+        Some(_) | None => drop(error.print()),
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Tells programs and people why it did not work.

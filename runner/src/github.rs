@@ -110,6 +110,14 @@ impl Job {
         self.log.annotate(Severity::Error, text)
     }
 
+    /// Says what is wrong with the arguments.
+    pub(crate) fn refuse(&self, text: &str) {
+        let text = text.trim().trim_start_matches("error: ");
+        self.outputs.set(Output::Outcome, "failed");
+        self.outputs.set(Output::Reason, text.lines().next().unwrap_or_default());
+        self.fail(text);
+    }
+
     /// Says what cannot be told to GitHub.
     fn note(&self, text: &str) {
         let _ = self.say(text) || self.line(text);

@@ -82,6 +82,16 @@ fn a_job_is_told_what_a_release_came_to_and_takes_orders_from_nobody_else() {
     assert!(summary.starts_with("## ❌ the version is") && said["reason"].starts_with("the version is"));
     assert_eq!(events(&site.path().join("report")).last().unwrap()["type"], "error");
 
+    let (mistyped, said, summary) = step(&site, &github, &["rollback", "--too", "1.0.0"]);
+    assert_eq!((mistyped.code, said["outcome"].as_str()), (2, "failed"));
+    assert!(
+        mistyped.stdout.contains("::error title=crossfade::unexpected argument '--too' found%0A"),
+        "{}",
+        mistyped.stdout
+    );
+    assert!(summary.starts_with("## ❌ unexpected argument"), "{summary}");
+    assert_eq!(said["reason"], "unexpected argument '--too' found");
+
     let everything = [ended.stdout, summary, format!("{said:?}"), format!("{told:?}")].concat();
     assert!(!everything.replace("::add-mask::", "").contains("\"sandbox-"), "a secret got out");
 }
