@@ -33,7 +33,7 @@ pub(super) fn run(session: Session, arguments: &Rollback) -> Result<(), Error> {
     let table = table_in_force(&session)?;
     if !arguments.if_unsettled {
         refuse_while_in_charge(&session, arguments.force)?;
-    } else if !left_unsettled_by_us(&session, table.as_ref())? {
+    } else if !is_left_unsettled(&session, table.as_ref())? {
         let text = let_go(&session, table.as_ref())?;
         session.reporter.finished("done", true, text);
         return Ok(());
@@ -188,11 +188,14 @@ pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(
     }
 }
 
-/// Whether the weights in flight are those of a release that this same run began and that did not end.
-fn left_unsettled_by_us(session: &Session, table: Option<&RoutingTable>) -> Result<bool, Error> {
-    let shifted = table.filter(|table| table.lease().is_some());
-    let is_it = |record: Record| shifted.is_some_and(|table| record.id == table.release().as_str());
-    Ok(left_by_us(session)?.is_some_and(is_it))
+/// Whether the weights in flight are those of a release that did not end: one that this same run began, or any whose lease has run
+/// out, so that the routers have sent everybody home and nobody notices.
+fn is_left_unsettled(session: &Session, table: Option<&RoutingTable>) -> Result<bool, Error> {
+    let Some((table, lease)) = table.and_then(|table| Some((table, table.lease()?))) else {
+        return Ok(false);
+    };
+    let is_it = |record: Record| record.id == table.release().as_str();
+    Ok(lease.expires_at <= report::now() || left_by_us(session)?.is_some_and(is_it))
 }
 
 /// The release that this same run began and that did not end.
