@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crossfade_tests::origin::Origin;
-use crossfade_tests::{Ended, Site};
+use crossfade_tests::{Ended, Site, job_values};
 use serde_json::Value;
 
 const GITHUB_TOKEN: &str = "ghs_0123456789abcdef";
@@ -27,19 +27,7 @@ fn step(site: &Site, github: &Origin, arguments: &[&str]) -> (Ended, BTreeMap<St
         .env("CROSSFADE_REPORT", site.path().join("report"));
     let ended = Ended::of(command);
     let read = |name: &str| std::fs::read_to_string(file(name)).unwrap_or_default();
-    (ended, outputs(&read("output")), read("summary"))
-}
-
-/// As the runner reads them.
-fn outputs(text: &str) -> BTreeMap<String, String> {
-    let mut lines = text.lines();
-    let mut values = BTreeMap::new();
-    while let Some(line) = lines.next() {
-        let (name, delimiter) = line.split_once("<<").unwrap();
-        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != delimiter).collect();
-        values.insert(name.to_owned(), value.join("\n"));
-    }
-    values
+    (ended, job_values(&read("output")), read("summary"))
 }
 
 fn events(directory: &Path) -> Vec<Value> {
