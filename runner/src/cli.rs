@@ -1,6 +1,6 @@
 //! Arguments and environment variables in, a command out. Nothing of `clap` travels further.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
@@ -11,9 +11,11 @@ use crate::error::{Error, explain};
 use crate::github;
 use crate::report::{Mode, Reporter};
 
+mod init;
 mod pages;
 mod when;
 
+pub(crate) use init::{Init, Strategy};
 pub(crate) use pages::{Pages, PagesDeploy};
 pub(crate) use when::When;
 
@@ -94,6 +96,8 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a configuration and a workflow for this repository; never overwrites a file without asking.
+    Init(Init),
     /// Release a new version: build, upload, health checks, smoke tests, switch, verify, settle.
     Deploy(Deploy),
     /// Release a version that is already deployed somewhere: the same without build and upload.
@@ -128,13 +132,19 @@ pub(crate) enum Command {
     /// Deployments of Cloudflare Pages alone, without the router.
     #[command(subcommand)]
     Pages(Pages),
-    /// Check the configuration file, and nothing else.
-    Validate,
+    /// Check the configuration file and say what a release will do by it; nothing is asked of anybody.
+    Validate(Validate),
     /// Print the JSON Schema of the configuration file, or of what notifications are told.
     Schema {
         /// Of the events: JSON lines, files, webhooks.
         #[arg(long)]
         events: bool,
+    },
+    /// Print the man page.
+    Man {
+        /// Write it there, and one for each command.
+        #[arg(long, value_name = "DIRECTORY")]
+        into: Option<PathBuf>,
     },
     /// Print a completion script.
     Completions {
@@ -264,18 +274,34 @@ pub(crate) struct Check {
     pub(crate) health_only: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The site's traffic, to say how many requests are at risk.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) requests_per_second: Option<f64>,
+}
+
+/// A number that a rate can be.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().map_err(|error| error.to_string())?;
+    if number.is_finite() && number > 0.0 { Ok(number) } else { Err("it must be above 0".to_owned()) }
+}
+
 /// Runs the program.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
     };
-    if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
-        return ExitCode::SUCCESS;
-    }
     github::enter(cli.global.mode());
-    let result = command::run(&cli.global, &cli.command);
+    let result = match &cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man { into } => man(into.as_deref()),
+        command => command::run(&cli.global, command),
+    };
     let exit = match &result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&cli.global, error),
@@ -308,6 +334,23 @@ fn fail(global: &Global, error: &Error) -> ExitCode {
         let _ = writeln!(anstream::stderr(), "{text}");
     }
     error.to_exit()
+}
+
+/// The man page on standard output, or all of them in a directory.
+fn man(into: Option<&Path>) -> Result<(), Error> {
+    let command = Cli::command();
+    let written = match into {
+        Some(directory) => {
+            std::fs::create_dir_all(directory).and_then(|()| clap_mangen::generate_to(command, directory))
+        }
+        None => clap_mangen::Man::new(command).render(&mut std::io::stdout()),
+    };
+    written.map_err(|source| Error::Io { doing: "cannot write the man page".into(), source })
+}
+
+/// The program's arguments, for whoever checks or describes them.
+pub fn arguments() -> clap::Command {
+    Cli::command()
 }
 
 #[cfg(test)]

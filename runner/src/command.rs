@@ -6,13 +6,13 @@ use crate::error::Error;
 use crate::github;
 use crate::notice::Notice;
 use crate::orders::Word;
-use crate::report::{Mode, counted, now};
 
 mod back;
 mod by_hand;
 mod check;
 mod deploy;
 mod history;
+mod init;
 mod monitor;
 mod order;
 mod pages;
@@ -22,6 +22,7 @@ mod rollback;
 mod session;
 mod settings;
 mod status;
+mod validate;
 mod weights;
 
 pub use session::Session;
@@ -29,6 +30,7 @@ pub(crate) use session::reporter;
 
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
     match command {
+        Command::Init(arguments) => init::run(global, arguments),
         Command::Deploy(arguments) => deploy::run(&Session::open(global)?, arguments),
         Command::Rollout(arguments) => deploy::rollout(&Session::open(global)?, arguments),
         Command::Promote(arguments) => order::promote(Session::open(global)?, arguments),
@@ -38,6 +40,9 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Approve(say) => order::run(Session::open(global)?, Word::Approve, say),
         Command::Retry => order::retry(&Session::open(global)?),
         Command::Rollback(arguments) => rollback::run(Session::open(global)?, arguments),
+        Command::Status(arguments) if arguments.watch && status::watch::has_screen(global.mode()) => {
+            status::watch::run(Session::open(global)?)
+        }
         Command::Status(arguments) => {
             let (arguments, watch) = (arguments.clone(), arguments.watch);
             match ask(Session::open(global)?, move |session| status::run(session, &arguments)) {
@@ -58,13 +63,14 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
         Command::Pages(Pages::Deploy(arguments)) => pages::deploy(global, arguments),
-        Command::Validate => validate(global),
+        Command::Validate(arguments) => validate::run(global, arguments),
         Command::Schema { events } => {
             let schema = if *events { Notice::schema() } else { Config::schema() };
             print(&serde_json::to_string_pretty(&schema).unwrap_or_default());
             Ok(())
         }
-        Command::Completions { .. } => Ok(()),
+        // What the command line says of itself is the command line's.
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
 }
 
@@ -74,26 +80,6 @@ fn ask(
 ) -> Result<(), Error> {
     let cancel = session.cancel.clone();
     question::left_when_cancelled(&cancel, question::AT_ONCE, move || question(&session))
-}
-
-fn validate(global: &Global) -> Result<(), Error> {
-    let config = Config::read(&global.config)?;
-    let [environments, health, smoke] = [config.environments.len(), config.health.len(), config.smoke.len()];
-    print(&match global.mode() {
-        Mode::Json => serde_json::json!({
-            "version": 1, "type": "valid", "at": now(), "config": global.config,
-            "environments": environments, "health": health, "smoke": smoke,
-        })
-        .to_string(),
-        Mode::Lines => format!(
-            "{} is valid: {}, {}, {}",
-            global.config.display(),
-            counted(environments, "environment"),
-            counted(health, "health check"),
-            counted(smoke, "smoke test")
-        ),
-    });
-    Ok(())
 }
 
 /// Prints what was asked for. A reader who left is no error.

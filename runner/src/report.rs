@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use crossfade_core::alert::Severity;
 use crossfade_core::rollout::Evidence;
-use crossfade_core::{RoutingTable, Timestamp};
+use crossfade_core::{RoutingTable, Span, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::context::Context;
@@ -200,6 +200,7 @@ impl Reporter {
             Notice::Alert(alert) => {
                 let (style, mark) = match (alert.state, alert.severity) {
                     (AlertState::Resolved, _) => (GREEN, "✓"),
+                    (AlertState::Unwatched, _) => (YELLOW, "■"),
                     (AlertState::Raised, Severity::Critical) => (RED, "▲"),
                     (AlertState::Raised, Severity::Warning) => (YELLOW, "▲"),
                 };
@@ -269,16 +270,9 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 
 /// A duration as a person says it: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`.
 pub fn seconds(duration: Duration) -> String {
-    const MINUTE: u64 = 60;
-    const HOUR: u64 = 60 * MINUTE;
-    const DAY: u64 = 24 * HOUR;
-    let whole = duration.as_secs();
-    match whole {
+    match duration.as_secs() {
         0..10 => format!("{:.1} s", duration.as_secs_f64()),
-        10..MINUTE => format!("{whole} s"),
-        MINUTE..HOUR => format!("{} min {} s", whole / MINUTE, whole % MINUTE),
-        HOUR..DAY => format!("{} h {} min", whole / HOUR, whole % HOUR / MINUTE),
-        DAY.. => format!("{} d {} h", whole / DAY, whole % DAY / HOUR),
+        whole => Span(Duration::from_secs(whole)).to_string(),
     }
 }
 

@@ -88,11 +88,11 @@ impl Order {
         Ok(())
     }
 
-    /// What would be sent; a project that is yet to be made has nothing.
+    /// What would be sent.
     fn plan(&self) -> Result<(), Error> {
         let phase = self.reporter.phase("plan");
         let planned = Output::read(&self.directory, &self.root, &|_| ())
-            .and_then(|output| output.plan(&self.client, &self.project, &|| self.cancel.is_cancelled()));
+            .and_then(|output| output.plan(&self.client, &self.what(), &|| self.cancel.is_cancelled()));
         match planned {
             Ok(plan) => {
                 let size = Bytes(plan.new_bytes);
@@ -108,19 +108,22 @@ impl Order {
         }
     }
 
-    fn upload(&self) -> Result<Deployment, Error> {
-        let arguments = &self.arguments;
-        let upload = Upload {
+    fn what(&self) -> Upload<'_> {
+        let (checkout, arguments) = (&self.checkout, &self.arguments);
+        Upload {
             project: &self.project,
-            branch: self.checkout.branch.as_deref(),
+            branch: checkout.branch.as_deref(),
             commit: Commit {
-                message: self.checkout.message.as_deref(),
-                hash: self.checkout.hash.as_deref(),
-                dirty: self.checkout.dirty,
+                message: checkout.message.as_deref(),
+                hash: checkout.hash.as_deref(),
+                dirty: checkout.dirty,
             },
             skip_caching: arguments.skip_caching,
             create_project: arguments.create_project.then_some(arguments.production_branch.as_str()),
-        };
+        }
+    }
+
+    fn upload(&self) -> Result<Deployment, Error> {
         let phase = self.reporter.phase("upload");
         let stored = std::sync::Mutex::new(String::new());
         let note = |progress: Progress| {
@@ -131,7 +134,7 @@ impl Order {
         };
         let cancelled = || self.cancel.is_cancelled();
         let deployed = Output::read(&self.directory, &self.root, &note)
-            .and_then(|output| upload::deploy(&self.client, &output, &upload, &cancelled, &note));
+            .and_then(|output| upload::deploy(&self.client, &output, &self.what(), &cancelled, &note));
         match deployed {
             Ok(deployment) => {
                 phase.done(stored.into_inner().unwrap_or_default());

@@ -225,6 +225,13 @@ fn questions_about_the_program_itself_are_answered_anywhere() {
             "{shell}"
         );
     }
+    offline(&["man"]).expect(0).prints(&[".TH crossfade 1", "Exit codes:"]);
+    let pages = tempfile::TempDir::new().unwrap();
+    offline(&["man", "--into", pages.path().to_str().unwrap()]).expect(0);
+    for page in ["crossfade.1", "crossfade-deploy.1", "crossfade-pages-deploy.1"] {
+        let text = std::fs::read_to_string(pages.path().join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
     let help = offline(&["--help"]).expect(0).stdout;
     for line in
         ["0  done", "3  not started", "4  rolled back", "5  superseded", "6  stuck", "CLOUDFLARE_API_TOKEN"]

@@ -11,6 +11,7 @@ mod gates;
 mod hooks;
 mod job;
 mod life;
+mod newcomer;
 mod output;
 mod router;
 mod signed;
