@@ -11,6 +11,8 @@ use crate::error::{Error, explain};
 use crate::github;
 use crate::report::{Mode, Reporter};
 
+#[cfg(test)]
+mod documented;
 mod init;
 mod pages;
 mod when;

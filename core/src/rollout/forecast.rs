@@ -18,8 +18,8 @@ pub const HOME_WRITTEN_WITHIN: Duration = Duration::from_secs(6);
 /// use crossfade_core::rollout::{Draft, Forecast, Plan, Shift, Step};
 /// use crossfade_core::table::Weight;
 ///
-/// let minutes = |minutes| Duration::from_secs(60 * minutes);
-/// let step = |percent, held| Step {
+/// let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+/// let step = |percent: &str, held| Step {
 ///     shift: Shift::Canary(Weight::from_percent(percent).unwrap()),
 ///     hold: minutes(held),
 ///     gates: Vec::new(),
