@@ -54,7 +54,7 @@ pub use latency::FrozenEdges;
 pub use sequential::{Part, Sequential, Start};
 pub use settings::{Budget, Counting, Settings, SettingsError};
 pub use threshold::{Metric, Reading, Thresholds};
-pub use verdict::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Proof, Verdict};
+pub use verdict::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Proof, Trouble, Verdict};
 
 /// Who judges one release. The state is data: written to KV and read back it goes on with the same bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,6 +99,15 @@ impl Judge {
     }
 
     /// What was measured beside that and decides nothing, in words.
+    ///
+    /// ```
+    /// use crossfade_core::analysis::{Judge, Thresholds};
+    ///
+    /// let mut metrics = Thresholds::canary();
+    /// metrics[1].limits.dry_run = true;
+    /// let judge = Judge::Thresholds(Thresholds::new(metrics));
+    /// assert!(judge.aside().unwrap().starts_with("dry run: response time"));
+    /// ```
     pub fn aside(&self) -> Option<String> {
         match self {
             Self::Sequential(_) => None,

@@ -204,7 +204,7 @@ pub enum Reading {
 /// let (_, tally): (_, &Tally) = judge.metrics().next().unwrap();
 /// assert_eq!((tally.failures(), tally.end()), (1, Some(End::Failed)));
 /// assert_eq!((tally.inconclusive(), tally.errors_in_a_row(), tally.successes_in_step()), (0, 0, 0));
-/// assert!(tally.last().is_some());
+/// assert_eq!((tally.last().is_some(), tally.requests()), (true, 60));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -27,6 +27,7 @@ mod said;
 ///         Verdict::Pass(Passed::Thresholds { .. }) => "within every threshold",
 ///         Verdict::Inconclusive(Inconclusive::Requests(Missing { need: Need::Errors, .. })) => "too few requests",
 ///         Verdict::Inconclusive(_) => "not yet",
+///         Verdict::Hold(Hold::SharedIncident { trouble: Trouble::Slow, .. }) => "stable is slow too",
 ///         Verdict::Hold(Hold::SharedIncident { .. }) => "stable fails too",
 ///         Verdict::Hold(Hold::Telemetry { .. }) => "half of it is not counted",
 ///     }

@@ -25,6 +25,7 @@ use super::{CannotStart, Judging, Plan, Reason, Rollout, Subject, Writer};
 /// // Another process, after this one has died.
 /// let saved: Saved = serde_json::from_str(&text).unwrap();
 /// assert_eq!((saved.release().as_str(), saved.generation()), ("rel-8", Generation::FIRST));
+/// assert_eq!(saved.hold(0), Some(std::time::Duration::ZERO));
 /// let runner = RunnerId::new("runner", "a07b44")?;
 /// let resumed = Rollout::resume(saved, runner, rollout.base()).unwrap().approved().above(None);
 /// assert_eq!((resumed.step(), resumed.plan()), (0, rollout.plan()));
