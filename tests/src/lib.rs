@@ -1,4 +1,4 @@
-//! What end-to-end tests begin with: a [`Site`] on a sandbox of its own, and the program [`crossfade`].
+//! What end-to-end tests begin with: a [`Site`] on a sandbox of its own, and the program [`crossfade()`].
 //!
 //! Every sandbox has its own ports, KV and deployments, so tests run side by side. They need the tools and the built
 //! router: `cargo xtask test` sees to both.
