@@ -130,7 +130,7 @@ impl Cloudflare {
     /// One attempt of one call; its `result`.
     pub(crate) fn call<T: DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
         path: &str,
         bearer: Bearer<'_>,
         body: Body<'_>,
@@ -181,7 +181,7 @@ impl Cloudflare {
             Bearer::Upload(token) => token,
         };
         let request = http::Request::builder()
-            .method(at.method.as_str())
+            .method(at.method)
             .uri(format!("{}{path}", self.shared.base_url))
             .header("authorization", format!("Bearer {token}"));
         let invalid = |error: http::Error| Error::invalid(at, &self.shared.base_url, &error);
@@ -252,14 +252,14 @@ impl Cloudflare {
 /// Which call: method and path without its query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At {
-    method: String,
-    path: String,
+    method: &'static str,
+    path: Box<str>,
 }
 
 impl At {
-    fn new(method: &str, path: &str) -> Self {
+    fn new(method: &'static str, path: &str) -> Self {
         let path = path.split('?').next().unwrap_or(path);
-        Self { method: method.to_owned(), path: path.to_owned() }
+        Self { method, path: path.into() }
     }
 }
 
