@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, Limits, NAMESPACE_ID};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, Limits, NAMESPACE_ID, Refusal, UploadTokens};
 use crossfade_tests::{sandbox, upload};
 use serde_json::json;
 use tempfile::TempDir;
@@ -177,6 +177,57 @@ fn a_live_deployment_is_not_deleted_and_an_aliased_one_only_by_force() {
     assert_eq!(describe(&preview.id).code(), 8_000_009);
     assert_eq!(sandbox.deployments(), [(live.id, live.url)]);
     openapi::check(&sandbox.take_exchanges());
+}
+
+#[test]
+fn what_is_too_much_or_was_never_uploaded_makes_no_deployment() {
+    let sandbox = sandbox(|options| {
+        options.worker = None;
+        options.serve_pages = false;
+    });
+    let tokens = UploadTokens { files_max: 2, refusal: Refusal::Text, ..UploadTokens::default() };
+    sandbox.set_upload_tokens(tokens);
+    let jwt = {
+        let answer = http::api(&sandbox, "GET", &path("P/upload-token"), b"").unwrap();
+        answer.json()["result"]["jwt"].as_str().unwrap().to_owned()
+    };
+    let send = |path: &str, token: &str, content_type: &str, body: &str| {
+        let headers = [("authorization", &*format!("Bearer {token}")), ("content-type", content_type)];
+        http::send("POST", &format!("{}{path}", sandbox.api_url()), &headers, body.as_bytes()).unwrap()
+    };
+    let store = |key: &str, content: &[u8]| {
+        let metadata = json!({ "contentType": "text/html" });
+        let asset =
+            json!([{ "key": key, "value": STANDARD.encode(content), "metadata": metadata, "base64": true }]);
+        send("/pages/assets/upload", &jwt, "application/json", &asset.to_string())
+    };
+    let deploy = |manifest: serde_json::Value| {
+        let form = format!(
+            "--b\r\ncontent-disposition: form-data; name=\"manifest\"\r\n\r\n{manifest}\r\n--b--\r\n"
+        );
+        send(&path("P/deployments"), API_TOKEN, "multipart/form-data; boundary=b", &form)
+    };
+    // Computed with wrangler's own hash.
+    let (hello, empty) = ("66bc9692ae134d940e063b18c9b6a699", "bc88d1b19523ba52d6a2959dd93cf9c8");
+    assert_eq!((store(hello, b"Hello, World!\n").status, store("0123", b"").status), (200, 200));
+    let most = vec![0; 25 << 20];
+    assert_eq!((store("most", &most).status, store("more", &[most, vec![0]].concat()).status), (200, 400));
+    for (manifest, status) in [
+        (json!({ "/a.html": hello, "/b.html": hello }), 200),
+        (json!({ "/a.html": hello, "/b.html": hello, "/c.html": hello }), 400),
+        (json!({ "/a.html": empty }), 400),
+        (json!({ "/a.html": "0123" }), 400),
+        (json!({ "/a.txt": hello }), 400),
+    ] {
+        let answer = deploy(manifest.clone());
+        assert_eq!(answer.status, status, "{manifest}: {}", answer.text());
+    }
+    assert_eq!(sandbox.deployments().len(), 1);
+    let refused = send("/pages/assets/check-missing", "a.b.c", "application/json", r#"{"hashes":[]}"#);
+    assert_eq!(refused.status, 401, "it never was one");
+    let run_out = format!("e30.{}.sandbox", URL_SAFE_NO_PAD.encode(r#"{"exp":1}"#));
+    let refused = send("/pages/assets/check-missing", &run_out, "application/json", r#"{"hashes":[]}"#);
+    assert_eq!((refused.status, refused.text()), (403, "Expired JWT".to_owned()));
 }
 
 #[test]
