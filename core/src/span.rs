@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 ///
 /// let span: Span = "1h 30m".parse()?;
 /// assert_eq!(span.0.as_secs(), 5400);
-/// assert_eq!(span.to_string(), "5400 s");
+/// assert_eq!(span.to_string(), "1 h 30 min");
 /// # Ok::<(), String>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,7 +10,7 @@ use crate::Span;
 /// ```
 /// use crossfade_core::analysis::{Budget, Counting, Settings, SettingsError};
 ///
-/// let settings = Settings { counting: Counting::Visitors, false_rollbacks: 0.01, ..Settings::default() };
+/// let settings = Settings { counting: Some(Counting::Visitors), false_rollbacks: 0.01, ..Settings::default() };
 /// settings.check()?;
 /// let budget = Budget { errors_relative: 0.9, ..Budget::default() };
 /// assert_eq!(

@@ -199,7 +199,7 @@ pub enum Reading {
 /// assert_eq!(judge.weight(), Some(interval.weight));
 /// assert_eq!(
 ///     judge.verdict(Duration::from_secs(300)).to_string(),
-///     "error rate was not at most 2 % in 1 measurements, 0 are forgiven; the last was 5 %"
+///     "error rate is 5 % in 60 requests (at most 2 % passes): 1 failed measurement, more than the 0 forgiven"
 /// );
 /// let (_, tally): (_, &Tally) = judge.metrics().next().unwrap();
 /// assert_eq!((tally.failures(), tally.end()), (1, Some(End::Failed)));

@@ -32,7 +32,7 @@ mod said;
 ///         Verdict::Hold(Hold::Telemetry { .. }) => "half of it is not counted",
 ///     }
 /// }
-/// let verdict = Verdict::Pass(Passed::Thresholds { measurements: 3 });
+/// let verdict = Verdict::Pass(Passed::Thresholds { measurements: 3, metrics: vec![] });
 /// assert_eq!(word(&verdict), "within every threshold");
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -20,14 +20,18 @@ pub struct Measured {
 /// A metric that failed.
 ///
 /// ```
-/// use crossfade_core::analysis::threshold::{Broken, End};
+/// use std::time::Duration;
+/// use crossfade_core::analysis::{Failure, Interval, Thresholds, Verdict, threshold::{Broken, End}};
 ///
-/// let (metric, wanted) = ("error rate".to_owned(), "at most 2 %".to_owned());
-/// let broken = Broken { metric, end: End::Failed, last: Some("5 %".into()), wanted, times: 3, forgiven: 2 };
-/// assert_eq!(
-///     broken.to_string(),
-///     "error rate was not at most 2 % in 3 measurements, 2 are forgiven; the last was 5 %"
-/// );
+/// let mut judge = Thresholds::new(Thresholds::canary());
+/// let interval: Interval = serde_json::from_str(r#"{
+///     "length": "30s", "weight": 500, "canary": {"requests": 60, "errors": 3}, "stable": {}
+/// }"#)?;
+/// judge.observe(&interval);
+/// let Verdict::Fail(Failure::Threshold(broken)) = judge.verdict(Duration::ZERO) else { panic!() };
+/// let Broken { end, times, forgiven, .. } = broken;
+/// assert_eq!((end, times, forgiven), (End::Failed, 1, 0));
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Broken {
@@ -45,11 +49,14 @@ pub struct Broken {
 /// A metric that is neither good nor bad.
 ///
 /// ```
-/// use crossfade_core::analysis::threshold::Unsure;
+/// use std::time::Duration;
+/// use crossfade_core::analysis::{Inconclusive, Thresholds, Verdict, threshold::{Measured, Unsure}};
 ///
-/// let (metric, wanted) = ("error rate".to_owned(), "at most 2 %".to_owned());
-/// let unsure = Unsure { metric, inconclusive: 0, ended: false, last: None, wanted };
-/// assert_eq!(unsure.to_string(), "error rate is not measured yet; it passes at most 2 %");
+/// let judge = Thresholds::new(Thresholds::canary());
+/// let verdict = judge.verdict(Duration::ZERO);
+/// let Verdict::Inconclusive(Inconclusive::Thresholds(unsure)) = verdict else { panic!() };
+/// let Unsure { measured: Measured { metric, .. }, ended, .. } = unsure;
+/// assert_eq!((metric.as_str(), ended), ("error rate", false));
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Unsure {

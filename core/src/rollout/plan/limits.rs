@@ -21,7 +21,7 @@ use crate::table::Weight;
 /// let short = Limits { lease: Duration::from_secs(150), ..Limits::default() };
 /// assert_eq!(
 ///     plan(short).unwrap_err().to_string(),
-///     "the lease (150 s) must be longer than renewal interval (60 s) plus propagation (90 s)"
+///     "the lease (2 min 30 s) must be longer than renewal interval (1 min) plus propagation (1 min 30 s)"
 /// );
 /// # Ok::<(), PlanError>(())
 /// ```
