@@ -23,6 +23,17 @@ const LOADED_BY_PAGES: [&str; 15] = [
 ];
 
 /// A place that may have the file.
+///
+/// ```
+/// # use crossfade_core::{RoutingTable, asset::{Place, places}};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// let table = RoutingTable::parse(json)?;
+/// // Green has not got a file: blue may, and then the release before.
+/// let found = places(&table, &table.variants()[1]);
+/// let versions = found.iter().map(|Place { name, version, .. }| (*name, *version));
+/// assert!(versions.eq([("blue", "1.4.2"), ("previous", "1.4.1")]));
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
     /// What the answer's header calls it: the variant's name, or `previous`.
@@ -40,7 +51,7 @@ pub struct Place<'a> {
 /// use crossfade_core::asset::is_fingerprinted;
 ///
 /// assert!(is_fingerprinted("/assets/app-BZx3Kq9a.js"));
-/// assert!(!is_fingerprinted("/assets/application.js"));
+/// assert!(!is_fingerprinted("/calendar.json"));
 /// ```
 pub fn is_fingerprinted(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or_default();
@@ -64,9 +75,10 @@ pub fn is_fingerprinted(path: &str) -> bool {
 /// ```
 /// use crossfade_core::asset::is_missing;
 ///
-/// let html = || "text/html; charset=utf-8".to_owned();
-/// assert!(is_missing("/app-BZx3Kq9a.js", || "script".to_owned(), 200, html), "the start page in a script's place");
-/// assert!(!is_missing("/about", || "document".to_owned(), 200, html));
+/// // Pages answers a script that is not there with the start page.
+/// let is_html = || "text/html; charset=utf-8".to_owned();
+/// assert!(is_missing("/app-BZx3Kq9a.js", || "script".to_owned(), 200, is_html));
+/// assert!(!is_missing("/book", || "document".to_owned(), 200, is_html));
 /// ```
 pub fn is_missing(
     path: &str,
@@ -84,6 +96,12 @@ pub fn is_missing(
 
 /// Whether a path's last part looks like a file's name: only such a file may be missing. Pages seldom do, and are spared the
 /// questions.
+///
+/// ```
+/// use crossfade_core::asset::names_file;
+///
+/// assert!(names_file("/logo.svg") && !names_file("/book"));
+/// ```
 pub fn names_file(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|file| file.contains('.'))
 }

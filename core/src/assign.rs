@@ -26,9 +26,10 @@ use crate::{RoutingTable, Timestamp};
 /// ```
 /// use crossfade_core::assign::VisitorId;
 ///
-/// let first = VisitorId::derive(["203.0.113.7", "Mozilla/5.0", "de"]);
-/// assert_eq!(first, VisitorId::derive(["203.0.113.7", "Mozilla/5.0", "de"]), "the requests of a first visit agree");
-/// assert_eq!(VisitorId::parse(&first.to_string()), Some(first), "and so does the cookie");
+/// let visitor = VisitorId::derive(["192.0.2.7", "Firefox", "de"]);
+/// assert_eq!(VisitorId::parse(&visitor.to_string()), Some(visitor));
+/// assert_eq!(VisitorId::from_bits(visitor.bits()), visitor);
+/// assert_eq!(VisitorId::parse("somebody"), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VisitorId(u128);
@@ -73,21 +74,20 @@ impl std::fmt::Display for VisitorId {
 /// A table made ready for many visitors.
 ///
 /// ```
-/// # let json = br#"{"schema": 1, "environment": "production", "revision": 42, "release": "rel-1",
-/// #     "updated_at": "2026-01-31T12:00:00Z", "stable": "blue", "affinity": {"by": "cookie", "salt": "rel-1"},
-/// #     "lease": {"expires_at": "2026-01-31T12:05:00Z"}, "variants": [
-/// #         {"name": "blue", "origin": "https://0a1b2c3d.booking.pages.dev", "version": "1.4.2", "weight": 9500},
-/// #         {"name": "green", "origin": "https://4e5f6a7b.booking.pages.dev", "version": "1.5.0", "weight": 500}]}"#;
-/// # let table = crossfade_core::RoutingTable::parse(json).unwrap();
-/// use crossfade_core::{Timestamp, assign::{Assignment, VisitorId}};
+/// # use crossfade_core::{RoutingTable, Timestamp, assign::{Assignment, Choice, VisitorId}};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// let assignment = Assignment::new(RoutingTable::parse(json)?);
+/// assert!(assignment.is_split());
+/// assert_eq!(assignment.table().revision().number(), 42);
 ///
-/// let assignment = Assignment::new(table);
-/// let in_time = Timestamp::parse("2026-01-31T12:04:59Z").unwrap();
-/// let canary = (0..10_000).filter(|visitor| {
-///     let chosen = assignment.choose(VisitorId::from_bits(*visitor), in_time);
-///     assignment.table().variants()[chosen.variant].name.as_str() == "green"
-/// });
-/// assert!((400..600).contains(&canary.count()), "5 % of them");
+/// let during = Timestamp::parse("2026-01-31T12:04:59Z").unwrap();
+/// let on_green = |bits| assignment.choose(VisitorId::from_bits(bits), during).variant == 1;
+/// assert!((450..550).contains(&(0..10_000).filter(|bits| on_green(*bits)).count()));
+///
+/// // The lease has run out: everybody is on stable.
+/// let after = Timestamp::parse("2026-01-31T12:05:00Z").unwrap();
+/// assert_eq!(assignment.choose(VisitorId::from_bits(7), after), Choice { variant: 0, lapsed: true });
+/// # Ok::<(), crossfade_core::table::TableError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Assignment {

@@ -7,7 +7,9 @@
 ///
 /// ```
 /// use crossfade_core::cookie::find;
-/// assert_eq!(find("a=1; __Host-crossfade=0f; b=2", "__Host-crossfade"), Some("0f"));
+///
+/// assert_eq!(find("theme=dark; crossfade=3f9c", "crossfade"), Some("3f9c"));
+/// assert_eq!(find("theme=dark", "crossfade"), None);
 /// ```
 pub fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     pairs(header).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
@@ -18,7 +20,8 @@ pub fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
 ///
 /// ```
 /// use crossfade_core::cookie::without;
-/// assert_eq!(without("a=1; secret=2; b=3", "secret"), "a=1; b=3");
+///
+/// assert_eq!(without("theme=dark; crossfade=3f9c", "crossfade"), "theme=dark");
 /// ```
 pub fn without(header: &str, name: &str) -> String {
     let is_named = |pair: &&str| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
@@ -34,8 +37,9 @@ pub fn without(header: &str, name: &str) -> String {
 /// ```
 /// use crossfade_core::cookie::at_home;
 ///
-/// let led = at_home("id=1; Domain=booking.pages.dev; Path=/", "booking.pages.dev", "www.example.com");
-/// assert_eq!(led.as_deref(), Some("id=1; Path=/"));
+/// let set = "id=1; Domain=booking.pages.dev; Secure";
+/// assert_eq!(at_home(set, "booking.pages.dev", "www.example.com").as_deref(), Some("id=1; Secure"));
+/// assert_eq!(at_home("id=1; Secure", "booking.pages.dev", "www.example.com"), None);
 /// ```
 pub fn at_home(set_cookie: &str, origin_host: &str, public_host: &str) -> Option<String> {
     let leads_away = |attribute: &&str| {

@@ -22,18 +22,19 @@ pub use template::{Place, UnknownVariable, Variables, names};
 /// What an answer must look like. The default: any 2xx status.
 ///
 /// ```
-/// use std::time::Duration;
-/// use crossfade_core::probe::{Expectation, Observed};
+/// use crossfade_core::probe::{Expectation, Mismatch, Observed, in_words};
 ///
-/// let expectation: Expectation = serde_json::from_str(r#"{"status": 200, "json": {"/status": "ok"}, "latency": "2s"}"#)?;
-/// let observed = |body: &str| Observed {
+/// let expected: Expectation = serde_json::from_str(r#"{"status": 200, "json": {"/status": "ok"}}"#)?;
+/// let seen = Observed {
 ///     status: 200,
 ///     headers: vec![("content-type".into(), "application/json".into())],
-///     body: body.into(),
-///     elapsed: Duration::from_millis(20),
+///     body: br#"{"status":"failing"}"#.to_vec(),
+///     elapsed: std::time::Duration::from_millis(12),
 /// };
-/// assert!(expectation.mismatches(&observed(r#"{"status": "ok"}"#)).is_empty());
-/// assert_eq!(expectation.mismatches(&observed(r#"{"status": "down"}"#))[0].field, "json /status");
+/// let mismatches: Vec<Mismatch> = expected.mismatches(&seen);
+/// assert_eq!(in_words(&mismatches), r#"json /status is `"failing"`, expected `"ok"`"#);
+/// assert_eq!(seen.header("Content-Type"), Some("application/json"));
+/// assert_eq!(seen.json().unwrap()["status"], "failing");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

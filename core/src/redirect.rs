@@ -11,10 +11,10 @@ use crate::table::Origin;
 /// ```
 /// use crossfade_core::{redirect, table::Origin};
 ///
-/// let origin = Origin::new("origin", "https://4e5f6a7b.booking.pages.dev")?;
-/// let home = |location| redirect::home(location, &origin, "https://www.example.com");
-/// assert_eq!(home("https://4e5f6a7b.booking.pages.dev/a?b").as_deref(), Some("https://www.example.com/a?b"));
-/// assert_eq!(home("https://elsewhere.example.com/"), None);
+/// let origin = Origin::new("origin", "https://booking.pages.dev")?;
+/// let led = redirect::home("http://booking.pages.dev/login", &origin, "https://www.example.com");
+/// assert_eq!(led.as_deref(), Some("https://www.example.com/login"));
+/// assert_eq!(redirect::home("https://elsewhere.example/", &origin, "https://www.example.com"), None);
 /// # Ok::<(), crossfade_core::table::TableError>(())
 /// ```
 pub fn home(location: &str, origin: &Origin, public: &str) -> Option<String> {

@@ -99,61 +99,23 @@ use tables::{Fleet, Pair, Tables};
 /// One release's way from its first shifted weight to settled or home.
 ///
 /// ```
-/// # let json = br#"{"schema": 1, "environment": "production", "revision": 42, "release": "rel-1",
-/// #     "updated_at": "2026-01-31T12:00:00Z", "stable": "blue", "affinity": {"by": "cookie", "salt": "rel-1"},
-/// #     "variants": [
-/// #         {"name": "blue", "origin": "https://0a1b2c3d.booking.pages.dev", "version": "1.4.2", "weight": 10000},
-/// #         {"name": "green", "origin": "https://4e5f6a7b.booking.pages.dev", "version": "1.5.0", "weight": 0}]}"#;
-/// # let table = crossfade_core::RoutingTable::parse(json).unwrap();
-/// use std::time::Duration;
-/// use crossfade_core::Timestamp;
-/// use crossfade_core::rollout::*;
-/// use crossfade_core::table::{AffinityBy, Environment, Generation, Origin, Owner, Policy, ReleaseId, RunnerId, VariantName, Version, Weight};
+/// # use crossfade_core::{Timestamp, table::{Revision, Weight}};
+/// # use crossfade_core::rollout::*;
+/// # let mut rollout: Rollout = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rollout/example.rs"));
+/// let now = Timestamp::from_millis(0);
+/// assert_eq!(rollout.stage(), Stage::Resting);
 ///
-/// // A world in which all is well, and time passes when somebody waits.
-/// let mut now = Timestamp::parse("2026-01-31T12:01:00Z").unwrap();
-/// let mut shares = Vec::new();
-///
-/// let step = |percent: &str, seconds| Step {
-///     shift: Shift::Canary(Weight::from_percent(percent).unwrap()),
-///     hold: Duration::from_secs(seconds),
-///     gates: Vec::new(),
-/// };
-/// let plan = Plan::new(Draft { steps: vec![step("5", 300), step("100", 0)], ..Draft::default() })?;
-/// let canary = Canary {
-///     environment: Environment::new("environment", "production").unwrap(),
-///     name: VariantName::new("name", "green").unwrap(),
-///     origin: Origin::new("origin", "https://6c7d8e9f.booking.pages.dev").unwrap(),
-///     version: Version::new("version", "1.6.0").unwrap(),
-///     affinity: AffinityBy::default(),
-///     policy: Policy::default(),
-/// };
-/// let owner = Owner { runner: RunnerId::new("runner", "laptop").unwrap(), generation: Generation::FIRST };
-/// let release = ReleaseId::new("release", "rel-2").unwrap();
-/// let mut rollout = Rollout::new(plan, Some(table), Subject::Canary(canary), release, owner).unwrap();
-///
-/// let mut event = Event::Started;
-/// let outcome = loop {
-///     event = match rollout.handle(now, event) {
-///         Effect::Publish { table, .. } => {
-///             let new = table.variants().iter().find(|variant| variant.version.as_str() == "1.6.0").unwrap();
-///             shares.push(new.weight.to_string());
-///             Event::Published(Ok(()))
-///         }
-///         Effect::Confirm(_) => Event::Confirmed(Confirmation::Served),
-///         Effect::Measure { .. } => Event::Measured(Verdict::Pass.into()),
-///         Effect::WaitUntil(until) => {
-///             now = until;
-///             Event::Woke
-///         }
-///         Effect::Finish(outcome) => break outcome,
-///         other => unreachable!("nothing else is asked for when all is well: {other:?}"),
-///     };
-/// };
-/// assert_eq!(outcome, Outcome::Promoted);
-/// shares.dedup(); // the lease is renewed meanwhile
-/// assert_eq!(shares, ["5 %", "100 %"]);
-/// # Ok::<(), PlanError>(())
+/// let Effect::Publish { table, base, .. } = rollout.handle(now, Event::Started) else { panic!() };
+/// assert_eq!((base, table.variants()[1].weight), (Revision::new(43), Weight::TOTAL));
+/// assert_eq!(rollout.stage().to_string(), "step 1: shifting to 100 %");
+/// assert_eq!(rollout.shift_written(), Some(Shift::Canary(rollout.share(0))));
+/// // Written, seen served, measured, and written as the new stable.
+/// let Effect::Confirm(_) = rollout.handle(now, Event::Published(Ok(()))) else { panic!() };
+/// let Effect::Measure { .. } = rollout.handle(now, Event::Confirmed(Confirmation::Served)) else { panic!() };
+/// let Effect::Publish { table, .. } = rollout.handle(now, Event::Measured(Verdict::Pass.into())) else { panic!() };
+/// assert_eq!((table.stable().version.as_str(), table.lease()), ("1.6.0", None));
+/// let Effect::Confirm(_) = rollout.handle(now, Event::Published(Ok(()))) else { panic!() };
+/// assert_eq!(rollout.handle(now, Event::Confirmed(Confirmation::Served)), Effect::Finish(Outcome::Promoted));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Rollout {
@@ -202,6 +164,17 @@ impl Rollout {
     ///
     /// `base` is the table in KV, `None` before the first release ever; then a canary's steps are replaced by one to
     /// 100 %, because there is nobody to share visitors with.
+    ///
+    /// ```
+    /// use crossfade_core::rollout::{CannotStart, Rollout, Subject};
+    ///
+    /// # let rollout: Rollout = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rollout/example.rs"));
+    /// # let (plan, subject, owner) = (rollout.plan().clone(), rollout.subject(), rollout.owner().clone());
+    /// # let release = rollout.saved().release().clone();
+    /// let rollout = Rollout::new(plan, None, subject, release, owner)?;
+    /// assert_eq!((rollout.plan().steps().len(), rollout.base()), (1, None));
+    /// # Ok::<(), CannotStart>(())
+    /// ```
     ///
     /// # Errors
     /// When weights are already shifted, or the canary is the variant that is stable.

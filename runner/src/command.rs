@@ -3,6 +3,7 @@
 use crate::cli::{Command, Global, Pages};
 use crate::config::Config;
 use crate::error::Error;
+use crate::github;
 use crate::notice::Notice;
 use crate::orders::Word;
 
@@ -25,15 +26,12 @@ mod validate;
 mod weights;
 
 pub use session::Session;
+pub(crate) use session::reporter;
 
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
     match command {
         Command::Init(arguments) => init::run(global, arguments),
-        Command::Deploy(arguments) => {
-            let mut session = Session::open(global)?;
-            session.report.clone_from(&arguments.report);
-            deploy::run(&session, arguments)
-        }
+        Command::Deploy(arguments) => deploy::run(&Session::open(global)?, arguments),
         Command::Rollout(arguments) => deploy::rollout(&Session::open(global)?, arguments),
         Command::Promote(arguments) => order::promote(Session::open(global)?, arguments),
         Command::Abort(say) => order::run(Session::open(global)?, Word::Abort, say),
@@ -87,5 +85,7 @@ fn ask(
 /// Prints what was asked for. A reader who left is no error.
 fn print(text: &str) {
     use std::io::Write as _;
-    let _ = writeln!(anstream::stdout(), "{text}");
+    if !github::job().is_some_and(|job| job.line(text)) {
+        let _ = writeln!(anstream::stdout(), "{text}");
+    }
 }

@@ -19,6 +19,7 @@
 //! | [`watch`] | the router's counters | alerts, again and again |
 //! | [`notice`], [`notify`] | what happened | files, webhooks and chats that are told |
 //! | [`summary`] | ended releases | how releases went in a period |
+//! | `github` | a job of GitHub Actions, events | outputs, annotations, a summary, deployments |
 //! | [`story`] | one release's record | a page, Markdown and a picture of what happened |
 //! | [`init`] | a repository | a configuration and a workflow for it |
 //! | [`forecast`] | a configuration | what a release will do by it |
@@ -39,6 +40,7 @@ pub mod edge;
 pub mod error;
 pub mod forecast;
 mod git;
+mod github;
 pub mod health;
 pub mod hooks;
 pub mod init;

@@ -35,6 +35,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
     let account = Router::new().merge(kv::router()).merge(pages::router()).merge(workers::router());
     let api = Router::new()
         .nest("/accounts/{account}", account)
+        .nest("/zones/{zone}", workers::zone_router())
         .nest("/pages/assets", assets::router())
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)

@@ -14,6 +14,7 @@ use crossfade_sandbox::{Options, Sandbox, Tools};
 
 mod browser;
 mod fleet;
+mod job;
 pub mod origin;
 mod reference;
 mod run;
@@ -24,6 +25,7 @@ mod upload;
 
 pub use browser::Browser;
 pub use fleet::{Fleet, Instance, Visit, Visitors};
+pub use job::job_values;
 pub use reference::reference;
 pub use run::{Ended, Running};
 pub use screen::Screen;

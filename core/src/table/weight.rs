@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use crossfade_core::table::Weight;
 ///
-/// let weight = Weight::from_percent("12.5%").unwrap();
-/// assert_eq!((weight.basis_points(), weight.rest().to_string()), (1_250, "87.5 %".to_owned()));
+/// let weight = Weight::from_percent("12.5").unwrap();
+/// assert_eq!(weight, Weight::new(1250).unwrap());
+/// assert_eq!((weight.to_string().as_str(), weight.rest().basis_points()), ("12.5 %", 8750));
+/// assert_eq!(Weight::new(10_001), None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]

@@ -56,6 +56,8 @@ pub enum Error {
     Unavailable {
         /// The call.
         at: At,
+        /// When to come back.
+        retry_after: Option<Duration>,
         /// HTTP status.
         status: u16,
         /// Cloudflare's code.
@@ -141,14 +143,14 @@ impl Error {
     /// How long Cloudflare asks to be left alone.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after, .. } => *retry_after,
+            Self::RateLimited { retry_after, .. } | Self::Unavailable { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
 
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
-        let about = |at: &At| at.path.clone();
+        let about = |at: &At| at.path.to_string();
         match self {
             Self::Unauthorised { at, .. } => Some(format!(
                 "CLOUDFLARE_API_TOKEN needs the permission \"{}\" on this account; also look at CLOUDFLARE_ACCOUNT_ID",

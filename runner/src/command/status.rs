@@ -10,6 +10,7 @@ use super::{Session, print};
 use crate::cli::Status;
 use crate::edge::EdgeStatus;
 use crate::error::Error;
+use crate::github;
 use crate::record::Record;
 use crate::release::table_in_force;
 use crate::report::{self, Mode};
@@ -45,6 +46,7 @@ pub(super) fn run(session: &Session, arguments: &Status) -> Result<(), Error> {
         }
         let in_flight = matches!(&found.record, Ok(Some(record)) if record.ended.is_none());
         if !arguments.watch || (found.record.is_ok() && !in_flight) {
+            github::job().iter().for_each(|job| job.answer(&shown));
             found.table?;
             found.record?;
             return Ok(());

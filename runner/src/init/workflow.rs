@@ -17,7 +17,7 @@ pub fn workflow(answers: &Answers, below: &str, itself: &str) -> String {
     let place = if below.is_empty() {
         String::new()
     } else {
-        format!("          working-directory: {}\n", quoted(below))
+        format!("          workingDirectory: {}\n", quoted(below))
     };
     let of_environment = if environment == "production" {
         String::new()
@@ -53,9 +53,9 @@ jobs:
 {setup}      - uses: crossfade/crossfade@main
         with:
           command: deploy
-{of_environment}{place}          cloudflare-api-token: ${{{{ secrets.CLOUDFLARE_API_TOKEN }}}}
-          cloudflare-account-id: ${{{{ vars.CLOUDFLARE_ACCOUNT_ID }}}}
-          crossfade-token: ${{{{ secrets.CROSSFADE_TOKEN }}}}
+{of_environment}{place}          apiToken: ${{{{ secrets.CLOUDFLARE_API_TOKEN }}}}
+          accountId: ${{{{ vars.CLOUDFLARE_ACCOUNT_ID }}}}
+          crossfadeToken: ${{{{ secrets.CROSSFADE_TOKEN }}}}
 "#
     )
 }

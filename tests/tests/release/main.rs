@@ -10,6 +10,7 @@ mod commands;
 mod documented;
 mod gates;
 mod hooks;
+mod job;
 mod life;
 mod newcomer;
 mod output;
