@@ -39,7 +39,7 @@ use super::{HookGate, Outcome};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an effect that is not performed stalls the rollout"]
 pub enum Effect {
-    /// Write this table, if [`super::standing()`] lets us. Answer: [`Event::Published`].
+    /// Write this table, if [`super::standing`] lets us. Answer: [`Event::Published`].
     Publish {
         /// The table to write.
         table: Box<RoutingTable>,
