@@ -10,9 +10,11 @@ use crate::error::explain;
 use crate::report::{Mode, Reporter};
 
 mod pages;
+mod router;
 mod when;
 
 pub(crate) use pages::{Pages, PagesDeploy};
+pub(crate) use router::{Router, RouterBundle, RouterDeploy, RouterRemove};
 pub(crate) use when::When;
 
 /// Zero-downtime, reversible deploys to Cloudflare Pages.
@@ -123,6 +125,9 @@ pub(crate) enum Command {
     /// Deployments of Cloudflare Pages alone, without the router.
     #[command(subcommand)]
     Pages(Pages),
+    /// The router itself: the Worker that sends visitors to versions.
+    #[command(subcommand)]
+    Router(Router),
     /// Check the configuration file, and nothing else.
     Validate,
     /// Print the JSON Schema of the configuration file, or of what notifications are told.

@@ -16,6 +16,8 @@ mod error;
 pub mod kv;
 mod pace;
 pub mod pages;
+pub(crate) mod workers;
+pub(crate) mod zones;
 
 use answer::Answer;
 pub(crate) use error::excerpt;

@@ -16,6 +16,9 @@ pub struct Project {
     /// Its newest deployment.
     #[serde(default)]
     pub latest_deployment: Option<Latest>,
+    /// What its own host name serves.
+    #[serde(default)]
+    pub canonical_deployment: Option<Deployment>,
 }
 
 /// The newest deployment of a project.
@@ -254,6 +257,12 @@ impl Cloudflare {
         let query = if force { "?force=true" } else { "" };
         let path = self.project_path(project, &format!("/deployments/{id}{query}"));
         self.call::<Value>("DELETE", &path, Bearer::Api, Body::None, WITHIN).map(drop)
+    }
+
+    /// Makes the project's own host name serve an earlier production deployment.
+    pub(crate) fn roll_back_project(&self, project: &str, id: &str, within: Duration) -> Result<(), Error> {
+        let path = self.project_path(project, &format!("/deployments/{id}/rollback"));
+        self.call::<Value>("POST", &path, Bearer::Api, Body::None, within).map(drop)
     }
 
     fn project_path(&self, name: &str, rest: &str) -> String {

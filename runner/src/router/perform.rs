@@ -1,0 +1,200 @@
+//! A plan, carried out step by step; when one fails, what was done is undone in reverse order.
+//!
+//! What Cloudflare may have done although it did not say so counts as done: its undoing is noted before anybody asks again.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crossfade_core::RoutingTable;
+use crossfade_core::table::{
+    Affinity, AffinityBy, Draft, Origin, Policy, Revision, Variant, VariantName, Version, Weight,
+};
+
+use super::checks::{By, Checks};
+use super::found::Found;
+use super::{Bundle, Step, Wanted};
+use crate::cancel::Cancel;
+use crate::cloudflare::{Cloudflare, Error as ApiError, Fate};
+use crate::error::Error;
+use crate::release::new_release_id;
+use crate::report::{self, Reporter};
+use crate::retry::{Policy as Patience, jitter, retry};
+use crate::signing::Signer;
+
+mod calls;
+
+/// The most one step may take, retries included.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// What a plan is carried out with.
+pub(crate) struct Work<'a> {
+    pub(crate) client: &'a Cloudflare,
+    pub(crate) wanted: &'a Wanted,
+    pub(crate) bundle: Option<&'a Bundle>,
+    pub(crate) signer: &'a Signer,
+    pub(crate) reporter: &'a Reporter,
+    pub(crate) checks: &'a Checks,
+    pub(crate) cancel: Cancel,
+    pub(crate) config: &'a Path,
+    /// What is known so far: ids of what is there and of what was made.
+    pub(crate) found: Found,
+    /// The version of the Worker that is being rolled out.
+    pub(crate) version: Option<String>,
+}
+
+/// Why a plan was not carried out, and what became of it.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// What failed, and why.
+    pub(crate) why: String,
+    /// Somebody wanted it to end.
+    pub(crate) cancelled: Option<String>,
+    /// Visitors may have noticed.
+    pub(crate) moved: bool,
+    /// What could not be undone, and why.
+    pub(crate) left: Vec<String>,
+}
+
+impl Work<'_> {
+    /// Carries a plan out, or undoes what was done of it.
+    pub(crate) fn run(mut self, steps: &[Step]) -> Result<(), Failed> {
+        let mut done: Vec<Step> = Vec::new();
+        for step in steps {
+            if let Err(why) = self.take(step, &mut done) {
+                let cancelled = self.cancel.reason();
+                let moved = done.iter().any(Step::moves_visitors);
+                // The first signal is obeyed by undoing; what hurries us now would leave it half.
+                self.cancel = Cancel::default();
+                let left = self.undo(done);
+                return Err(Failed { why: format!("cannot {step}: {why}"), cancelled, moved, left });
+            }
+        }
+        Ok(())
+    }
+
+    /// One step; what has to be undone is noted even when it is not certain that it was done.
+    fn take(&mut self, step: &Step, done: &mut Vec<Step>) -> Result<(), String> {
+        if let Some(reason) = self.cancel.reason() {
+            return Err(format!("cancelled ({reason})"));
+        }
+        let phase = self.reporter.phase(step.phase());
+        phase.progress(step.to_string());
+        if step.is_change() {
+            let result = self.change(step);
+            let surely_not = result.as_ref().is_err_and(|error| match error {
+                Error::Cloudflare { source, .. } => source.fate() != Fate::Unknown,
+                _ => false,
+            });
+            if !surely_not {
+                done.push(step.clone());
+            }
+            match result {
+                Ok(()) => phase.done(step.to_string()),
+                Err(error) => {
+                    let why = error.in_one_line();
+                    phase.failed_because(&step.to_string(), &why);
+                    return Err(why);
+                }
+            }
+        } else {
+            match self.check(step) {
+                Ok(said) => phase.done(said),
+                Err(why) => {
+                    phase.failed_because(&step.to_string(), &why);
+                    return Err(why);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn undo(&mut self, done: Vec<Step>) -> Vec<String> {
+        let mut left = Vec::new();
+        for step in done.iter().rev().filter_map(Step::undo) {
+            let phase = self.reporter.phase("undo");
+            phase.progress(step.to_string());
+            match self.change(&step) {
+                Ok(()) => phase.done(step.to_string()),
+                Err(error) => {
+                    let why = error.in_one_line();
+                    phase.failed_because(&step.to_string(), &why);
+                    left.push(format!("{step}: {why}"));
+                }
+            }
+        }
+        left
+    }
+
+    fn check(&self, step: &Step) -> Result<String, String> {
+        let version = self.version.as_deref();
+        let table = self.found.table.as_ref();
+        match step {
+            Step::CheckDoor => self.checks.door(None, table),
+            Step::CheckVersion => {
+                self.checks.door(version, table)?;
+                self.checks.visitors(By::Router, version)
+            }
+            Step::CheckVisitors => self.checks.visitors(By::Router, None),
+            Step::CheckGone => self.checks.visitors(By::Site, None),
+            Step::CheckSite { origin } => self.checks.site(origin.as_str()),
+            Step::Watch { hold } => self.checks.watch(hold.0),
+            _ => Ok(String::new()),
+        }
+    }
+
+    /// Makes a call until it is done, or surely will not be. What failed may have been done all the same: then `look` sees it.
+    fn sure<T>(
+        &self,
+        step: &Step,
+        mut act: impl FnMut(Duration) -> Result<T, ApiError>,
+        mut look: impl FnMut(Duration) -> Result<Option<T>, ApiError>,
+    ) -> Result<T, Error> {
+        let patience = Patience::within(WITHIN);
+        let deadline = Instant::now() + WITHIN;
+        let mut attempt = 0;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            let error = match act(left) {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            if error.fate() == Fate::Unknown
+                && let Ok(Some(done)) = retry(patience, &|| self.cancel.is_cancelled(), &mut look)
+            {
+                return Ok(done);
+            }
+            attempt += 1;
+            let wait = patience.wait(attempt, error.retry_after(), jitter()).filter(|_| error.is_transient());
+            match wait {
+                Some(wait) if Instant::now() + wait < deadline && !self.cancel.wait(wait) => {}
+                Some(_) | None => return Err(Error::cloudflare(step.to_string())(error)),
+            }
+        }
+    }
+
+    /// Everybody on the site as it is.
+    fn first_table(&self, origin: &Origin, version: &Version) -> Result<RoutingTable, Error> {
+        let release = new_release_id();
+        let name = VariantName::new("rollout.slots", self.wanted.slot.as_str()).map_err(Error::Weights)?;
+        let variant = Variant {
+            name: name.clone(),
+            origin: origin.clone(),
+            version: version.clone(),
+            weight: Weight::TOTAL,
+        };
+        RoutingTable::new(Draft {
+            environment: self.wanted.environment.clone(),
+            revision: Revision::FIRST,
+            affinity: Affinity { by: AffinityBy::default(), salt: release.to_string() },
+            release,
+            owner: None,
+            updated_at: report::now(),
+            stable: name,
+            variants: vec![variant],
+            lease: None,
+            previous: Vec::new(),
+            policy: Policy::default(),
+        })
+        .map_err(Error::Weights)
+    }
+}
