@@ -13,7 +13,10 @@ use std::sync::OnceLock;
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
 mod browser;
+mod exceptions;
 mod fleet;
+pub mod form;
+pub mod openapi;
 pub mod origin;
 mod reference;
 mod run;

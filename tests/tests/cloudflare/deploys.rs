@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crossfade_sandbox::Sandbox;
-use crossfade_tests::{reference, sandbox, try_upload, upload};
+use crossfade_tests::{
+    form::{self, Part},
+    openapi, reference, sandbox, try_upload, upload,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::form::{self, Part};
+use crate::http;
 use crate::parity::without_layout;
 use crate::sent::Sent;
 use crate::wrangler::Wrangler;
-use crate::{http, openapi};
 
 /// The files that wrangler was recorded with, by names with the same extensions: keys are made of content and extension.
 /// One of them was `.env` then, which we refuse to publish.

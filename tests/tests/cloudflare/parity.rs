@@ -6,12 +6,14 @@ use std::path::Path;
 use std::process::Command;
 
 use crossfade_sandbox::{Exchange, Sandbox, Tools};
-use crossfade_tests::{Ended, crossfade, sandbox};
+use crossfade_tests::{
+    Ended, crossfade,
+    form::{self, Part},
+    openapi, sandbox,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::form::{self, Part};
-use crate::openapi;
 use crate::sent::Sent;
 use crate::wrangler::Wrangler;
 
