@@ -264,6 +264,11 @@ impl Sandbox {
         zone.hosts.extend(port.map(|port| (content.to_owned(), port)));
     }
 
+    /// Takes a DNS record of the zone away.
+    pub fn unpoint(&self, name: &str) {
+        self.state.zone().records.retain(|record| record.name != name);
+    }
+
     /// The last lines that the router's runtime printed: what the router logged, exceptions among it.
     pub fn router_output(&self) -> Vec<String> {
         self.edge.as_ref().map_or_else(Vec::new, workerd::Running::output)

@@ -123,7 +123,7 @@ impl Cloudflare {
     /// Removes a script with its Durable Objects.
     pub(crate) fn delete_script(&self, name: &str, within: Duration) -> Result<(), Error> {
         let path = self.script_path(name, "?force=true");
-        self.call::<Value>("DELETE", &path, Bearer::Api, Body::Json(&json!({})), within).map(drop)
+        self.call::<Value>("DELETE", &path, Bearer::Api, Body::None, within).map(drop)
     }
 
     fn script_path(&self, name: &str, rest: &str) -> String {

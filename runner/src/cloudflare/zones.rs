@@ -112,12 +112,13 @@ impl Cloudflare {
     /// Makes a host a Worker's own: Cloudflare makes its DNS record and its certificate.
     pub(crate) fn put_domain(
         &self,
-        zone: &str,
+        zone: &Zone,
         hostname: &str,
         script: &str,
         within: Duration,
     ) -> Result<(), Error> {
-        let body = json!({ "hostname": hostname, "service": script, "zone_id": zone });
+        let body =
+            json!({ "hostname": hostname, "service": script, "zone_id": zone.id, "zone_name": zone.name });
         let path = self.account_path("/workers/domains");
         self.call::<Value>("PUT", &path, Bearer::Api, Body::Json(&body), within).map(drop)
     }

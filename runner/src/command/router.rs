@@ -1,7 +1,5 @@
 //! `crossfade router …`: what they have in common. Looking first, naming every permission that is lacking, then a plan.
 
-use std::time::Duration;
-
 use crossfade_core::table::Environment;
 use serde_json::json;
 
@@ -146,7 +144,7 @@ impl<'a> Place<'a> {
             environment: self.wanted.environment.clone(),
             health: self.config.health.clone(),
             context: settings::secrets(&self.config),
-            within: self.config.rollout.confirm_within.0.max(CONFIRM_WITHIN_MIN),
+            within: self.config.rollout.confirm_within.0,
             cancel: self.cancel.clone(),
             before: Before::default(),
         };
@@ -166,9 +164,6 @@ impl<'a> Place<'a> {
         work.run(steps).map_err(failed)
     }
 }
-
-/// A route takes that long to be known everywhere, now and then.
-const CONFIRM_WITHIN_MIN: Duration = Duration::from_secs(60);
 
 /// What was found, in one line.
 fn said(found: &Found, wanted: &Wanted) -> String {

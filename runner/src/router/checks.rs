@@ -16,6 +16,8 @@ use crate::probe::{self, NoAnswer, Request, Target};
 const IN_A_ROW: usize = 5;
 /// Bad ones that are forgiven: an origin may fail once without anybody's doing.
 const BAD_MAX: usize = 2;
+/// While visitors are watched, so many good answers make up for a bad one: a new version may have a tenth of the requests only.
+const ASKED_FOR_ONE_BAD: usize = 50;
 /// The most one answer may take.
 const ASK_WITHIN: Duration = Duration::from_secs(10);
 /// Between two questions.
@@ -69,11 +71,11 @@ impl Checks {
     }
 
     /// The router answers at its control endpoints, with the right secret, environment and table.
-    pub(crate) fn door(&self, version: Option<&str>, table: Option<&RoutingTable>) -> Said {
+    pub(crate) fn door(&self, version: Option<&str>, table: Option<&RoutingTable>, within: Duration) -> Said {
         let Some(edge) = &self.edge else { return Err("CROSSFADE_TOKEN is not set".into()) };
         let edge = version.map_or_else(|| edge.clone(), |version| edge.asking_for(&self.overrides(version)));
         let wanted = table.map(|table| table.revision().number());
-        let deadline = Instant::now() + self.within;
+        let deadline = Instant::now() + within;
         loop {
             let seen = match edge.status(ASK_WITHIN) {
                 Ok(status) if status.environment != self.environment.as_str() => {
@@ -101,12 +103,12 @@ impl Checks {
         let (mut good, mut bad) = (0, 0);
         loop {
             let seen = match self.ask(version) {
-                Ok((_, answered)) if answered != by => {
+                Ok((status, answered)) if self.is_fine(status) && answered != by => {
                     good = 0;
-                    format!(
-                        "{} still answers",
-                        if by == By::Router { "the site without the router" } else { "the router" }
-                    )
+                    match by {
+                        By::Router => "the site without the router still answers".into(),
+                        By::Site => "the router still answers".into(),
+                    }
                 }
                 Ok((status, _)) if self.is_fine(status) => {
                     good += 1;
@@ -142,9 +144,11 @@ impl Checks {
                 Ok((status, _)) => Some(self.unlike(status)),
                 Err(why) => Some(why.to_string()),
             };
-            bad = if wrong.is_some() { bad + 1 } else { 0 };
+            bad += usize::from(wrong.is_some());
             match wrong {
-                Some(wrong) if bad > BAD_MAX => return Err(wrong),
+                Some(wrong) if bad > BAD_MAX && bad * ASKED_FOR_ONE_BAD > asked => {
+                    return Err(format!("{wrong} ({bad} of {asked} requests)"));
+                }
                 Some(_) | None => self.pause()?,
             }
         }

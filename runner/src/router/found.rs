@@ -13,6 +13,8 @@ use crate::cloudflare::zones::{Domain, Record, Route, Zone};
 pub(crate) struct Found {
     /// The namespace's id.
     pub(crate) namespace: Option<String>,
+    /// The namespace that the configuration names is not there.
+    pub(crate) astray: bool,
     /// The table in it.
     pub(crate) table: Option<RoutingTable>,
     /// Somebody's Worker of the wanted name.

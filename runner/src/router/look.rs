@@ -100,13 +100,26 @@ fn namespace(
     let titled = |left| client.namespace_titled(&wanted.worker, left);
     let by_title = asking.ask(PERMISSION, "the account's KV namespaces", titled)?;
     let bound = found.worker.iter().flat_map(|worker| &worker.deployed).find_map(Deployed::namespace);
-    found.namespace = wanted.namespace.clone().or_else(|| bound.map(str::to_owned)).or(by_title);
-    let Some(id) = &found.namespace else { return Ok(()) };
+    let bound = bound.map(str::to_owned);
     let key = RoutingTable::key(&wanted.environment);
-    let namespace = client.namespace(id);
-    let bytes = asking.ask(PERMISSION, "the routing table", |left| namespace.read_once(&key, left))?;
-    let parse = |bytes: Vec<u8>| RoutingTable::parse(&bytes).map_err(|source| Error::Table { key, source });
-    found.table = bytes.map(parse).transpose()?;
+    for id in [wanted.namespace.clone(), bound, by_title].into_iter().flatten() {
+        let namespace = client.namespace(&id);
+        let read = |left| match namespace.read_once(&key, left) {
+            // What was deleted may still be named somewhere.
+            Err(error) if error.is_no_namespace() => Ok(None),
+            result => result.map(Some),
+        };
+        let read = asking.ask(PERMISSION, "the routing table", read)?;
+        let Some(bytes) = read else {
+            found.astray |= wanted.namespace.as_ref() == Some(&id);
+            continue;
+        };
+        let parse =
+            |bytes: Vec<u8>| RoutingTable::parse(&bytes).map_err(|source| Error::Table { key, source });
+        found.table = bytes.map(parse).transpose()?;
+        found.namespace = Some(id);
+        break;
+    }
     Ok(())
 }
 

@@ -1,12 +1,13 @@
-//! The namespace's id, written into `crossfade.toml`. In: the text, the environment, the id. Out: the text with one line more.
+//! The namespace's id, written into `crossfade.toml`, or taken out of it. In: the text, the environment, the id. Out: the text with
+//! one line more or less.
 
 use std::path::Path;
 
 use crate::error::Error;
 
-/// The text with `kv_namespace` of an environment set; `None` when the environment has no table of its own to put it in.
-fn noted(text: &str, environment: &str, id: &str) -> Option<String> {
-    let line = format!("kv_namespace = \"{id}\"");
+/// The text with `kv_namespace` of an environment set, or without it; `None` when the environment has no table of its own to put it in.
+fn noted(text: &str, environment: &str, id: Option<&str>) -> Option<String> {
+    let line = id.map(|id| format!("kv_namespace = \"{id}\"\n")).unwrap_or_default();
     let header = |it: &str| {
         let it = it.split('#').next().unwrap_or_default().trim();
         let name = it.strip_prefix("[environments.")?.strip_suffix(']')?.trim();
@@ -21,21 +22,21 @@ fn noted(text: &str, environment: &str, id: &str) -> Option<String> {
     let mut noted = String::new();
     for (index, it) in lines.iter().enumerate() {
         match old {
-            Some(old) if index == old => noted.push_str(&format!("{line}\n")),
+            Some(old) if index == old => noted.push_str(&line),
             _ => noted.push_str(it),
         }
         if old.is_none() && index == at {
             if !it.ends_with('\n') {
                 noted.push('\n');
             }
-            noted.push_str(&format!("{line}\n"));
+            noted.push_str(&line);
         }
     }
     Some(noted)
 }
 
 /// Writes it; whether there was a place for it.
-pub(super) fn write(path: &Path, environment: &str, id: &str) -> Result<bool, Error> {
+pub(super) fn write(path: &Path, environment: &str, id: Option<&str>) -> Result<bool, Error> {
     let io = |doing: &str| {
         let doing = format!("cannot {doing} `{}`", path.display());
         move |source| Error::Io { doing, source }
@@ -67,8 +68,10 @@ mod tests {
             ),
             ("[environments.production]", "[environments.production]\nkv_namespace = \"ID\"\n"),
         ] {
-            assert_eq!(noted(before, "production", id).unwrap(), after.replace("ID", id), "{before}");
+            assert_eq!(noted(before, "production", Some(id)).unwrap(), after.replace("ID", id), "{before}");
         }
-        assert_eq!(noted("environments = { production = {} }\n", "production", id), None);
+        assert_eq!(noted("environments = { production = {} }\n", "production", Some(id)), None);
+        let with = format!("[environments.production]\nkv_namespace = \"{id}\"\nurl = \"u\"\n");
+        assert_eq!(noted(&with, "production", None).unwrap(), "[environments.production]\nurl = \"u\"\n");
     }
 }

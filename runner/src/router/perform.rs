@@ -23,6 +23,8 @@ use crate::signing::Signer;
 
 mod calls;
 
+/// How long a host may wait for its certificate. Most have it within a minute; nobody promises when.
+const CERTIFIED_WITHIN: Duration = Duration::from_secs(600);
 /// The most one step may take, retries included.
 const WITHIN: Duration = Duration::from_secs(60);
 
@@ -129,9 +131,14 @@ impl Work<'_> {
         let version = self.version.as_deref();
         let table = self.found.table.as_ref();
         match step {
-            Step::CheckDoor => self.checks.door(None, table),
-            Step::CheckVersion => {
-                self.checks.door(version, table)?;
+            Step::CheckDoor { fresh } => {
+                let within =
+                    if *fresh { self.checks.within.max(CERTIFIED_WITHIN) } else { self.checks.within };
+                self.checks.door(None, table, within)
+            }
+            Step::CheckVersion { after } => {
+                self.cancel.wait(after.0);
+                self.checks.door(version, table, self.checks.within)?;
                 self.checks.visitors(By::Router, version)
             }
             Step::CheckVisitors => self.checks.visitors(By::Router, None),

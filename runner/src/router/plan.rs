@@ -1,5 +1,7 @@
 //! What is there and what should be in, the steps between them out. Pure: nothing is asked, nothing is changed.
 
+use std::time::Duration;
+
 use crossfade_core::Span;
 
 use super::found::{Answers, Deployed, Found, Worker};
@@ -15,6 +17,9 @@ pub(crate) use remove::remove;
 /// The shares of a new version of the Worker, in percent, one after the other.
 const SHARES: [u8; 4] = [0, 10, 50, 100];
 
+/// Until a version can be asked for everywhere: "a couple of seconds", and more.
+const HEEDED_WITHIN: Duration = Duration::from_secs(5);
+
 /// Why there is no plan. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -29,6 +34,11 @@ pub(crate) fn deploy(
 ) -> Result<Vec<Step>, Refused> {
     let entry = entry(wanted, found)?;
     refuse_strangers(wanted, found)?;
+    if let (true, Some(id)) = (found.astray, &wanted.namespace) {
+        return Err(Refused(format!(
+            "the configuration's `kv_namespace`, {id}, is not on this account: without that line the namespace is found or made"
+        )));
+    }
     let mut steps = Vec::new();
     if found.namespace.is_none() {
         steps.push(Step::CreateNamespace { title: wanted.worker.clone() });
@@ -92,7 +102,7 @@ fn rollout(wanted: &Wanted, found: &Found, worker: &Worker, fingerprint: &str, h
         // Cloudflare takes no migration with a version: it is all or nothing once.
         (None, Some(old)) if !worker.migrated => {
             let (worker, before) = (wanted.worker.clone(), Some(old.version.clone()));
-            return vec![Step::Upload { worker, migrates: true, before }, Step::CheckDoor];
+            return vec![Step::Upload { worker, migrates: true, before }, Step::CheckDoor { fresh: false }];
         }
         (Some(new), Some(old)) => (old, new.percentage),
         (None, Some(old)) => {
@@ -108,7 +118,7 @@ fn rollout(wanted: &Wanted, found: &Found, worker: &Worker, fingerprint: &str, h
         steps.push(Step::Share { percent, old: old.version.clone() });
         match percent {
             100 => steps.push(Step::CheckVisitors),
-            _ => steps.push(Step::CheckVersion),
+            _ => steps.push(Step::CheckVersion { after: Span(hold.0.min(HEEDED_WITHIN)) }),
         }
         if (1..100).contains(&percent) {
             steps.push(Step::Watch { hold });
@@ -133,7 +143,7 @@ fn led(wanted: &Wanted, found: &Found, entry: Entry) -> Vec<Step> {
         Entry::Domain => {
             if found.domain.is_none() {
                 steps.push(Step::PutDomain { host: wanted.host.clone(), worker });
-                steps.push(Step::CheckDoor);
+                steps.push(Step::CheckDoor { fresh: true });
             }
             steps.extend(visitors);
         }
@@ -143,7 +153,7 @@ fn led(wanted: &Wanted, found: &Found, entry: Entry) -> Vec<Step> {
                 if !has_door {
                     steps.push(Step::AddRoute { pattern: door.clone(), worker: worker.clone() });
                 }
-                steps.push(Step::CheckDoor);
+                steps.push(Step::CheckDoor { fresh: false });
                 steps.push(Step::AddRoute { pattern: route, worker: worker.clone() });
                 steps.extend(visitors);
                 steps.push(Step::DeleteRoute { pattern: door, worker });

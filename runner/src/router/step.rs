@@ -70,10 +70,19 @@ pub(crate) enum Step {
     },
     /// The namespace's id is written into the configuration.
     Note,
-    /// The router answers at its control endpoints, with its secret, environment and table.
-    CheckDoor,
+    /// It is taken out of there again.
+    Forget,
+    /// The router answers at its control endpoints, with its secret, environment and table. A host that was made for it needs
+    /// its certificate first.
+    CheckDoor {
+        fresh: bool,
+    },
     /// The same of the version that is being rolled out, and its pages.
-    CheckVersion,
+    /// An override may take a moment until it is heeded everywhere, and until then another version answers
+    /// (<https://developers.cloudflare.com/workers/versions-and-deployments/version-overrides/>).
+    CheckVersion {
+        after: Span,
+    },
     /// Visitors get the site, through the router.
     CheckVisitors,
     /// They go on getting it.
@@ -93,8 +102,8 @@ impl Step {
     pub(crate) const fn is_change(&self) -> bool {
         !matches!(
             self,
-            Self::CheckDoor
-                | Self::CheckVersion
+            Self::CheckDoor { .. }
+                | Self::CheckVersion { .. }
                 | Self::CheckVisitors
                 | Self::Watch { .. }
                 | Self::CheckSite { .. }
@@ -133,8 +142,9 @@ impl Step {
             | Self::DeleteTable
             | Self::DeleteWorker { .. }
             | Self::Note
-            | Self::CheckDoor
-            | Self::CheckVersion
+            | Self::Forget
+            | Self::CheckDoor { .. }
+            | Self::CheckVersion { .. }
             | Self::CheckVisitors
             | Self::Watch { .. }
             | Self::CheckSite { .. }
@@ -152,9 +162,9 @@ impl Step {
             Self::AddRoute { .. } | Self::DeleteRoute { .. } => "route",
             Self::PutDomain { .. } | Self::DeleteDomain { .. } => "domain",
             Self::RollBackPages { .. } => "pages",
-            Self::Note => "config",
-            Self::CheckDoor
-            | Self::CheckVersion
+            Self::Note | Self::Forget => "config",
+            Self::CheckDoor { .. }
+            | Self::CheckVersion { .. }
             | Self::CheckVisitors
             | Self::Watch { .. }
             | Self::CheckSite { .. }
@@ -196,8 +206,9 @@ impl fmt::Display for Step {
                 write!(f, "make the Pages project serve deployment {to} instead of {from}")
             }
             Self::Note => f.write_str("write the namespace's id into the configuration"),
-            Self::CheckDoor => f.write_str("check that the router answers, with its secret and table"),
-            Self::CheckVersion => f.write_str("check that version through the public URL"),
+            Self::Forget => f.write_str("take the namespace's id out of the configuration"),
+            Self::CheckDoor { .. } => f.write_str("check that the router answers, with its secret and table"),
+            Self::CheckVersion { .. } => f.write_str("check that version through the public URL"),
             Self::CheckVisitors => f.write_str("check that visitors get the site through the router"),
             Self::Watch { hold } => write!(f, "watch what visitors get for {hold}"),
             Self::CheckSite { origin } => write!(f, "check that {origin} answers without the router"),

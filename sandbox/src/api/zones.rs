@@ -75,7 +75,7 @@ async fn records(Shared(state): Shared<Arc<State>>, Path(ids): Ids, Query(query)
 fn record(record: &Record) -> Value {
     json!({
         "id": record.id, "name": record.name, "type": "CNAME", "content": record.content, "proxied": record.proxied,
-        "proxiable": true, "ttl": 1, "settings": {}, "meta": {}, "comment": null, "tags": [], "created_on": MADE,
+        "proxiable": true, "ttl": 1, "settings": {}, "meta": {}, "comment": "", "tags": [], "created_on": MADE,
         "modified_on": MADE,
     })
 }

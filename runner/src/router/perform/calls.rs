@@ -90,7 +90,7 @@ impl Work<'_> {
                 )
             }
             Step::PutDomain { host, worker } => {
-                let zone = self.zone()?.id.clone();
+                let zone = self.zone()?.clone();
                 let is_there = |left| {
                     let domain = client.domain(host, left)?.filter(|domain| domain.service == *worker);
                     Ok(domain.map(|_| ()))
@@ -115,7 +115,7 @@ impl Work<'_> {
             }
             Step::Note => {
                 let (id, environment) = (self.namespace()?.to_owned(), self.wanted.environment.to_string());
-                if !note::write(self.config, &environment, &id)? {
+                if !note::write(self.config, &environment, Some(&id))? {
                     let config = self.config.display();
                     self.reporter.warn(format!(
                         "put `kv_namespace = \"{id}\"` into environment {environment} of `{config}`: it has no table of its own there"
@@ -123,6 +123,7 @@ impl Work<'_> {
                 }
                 Ok(())
             }
+            Step::Forget => note::write(self.config, self.wanted.environment.as_str(), None).map(drop),
             _ => Ok(()),
         }
     }

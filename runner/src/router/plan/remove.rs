@@ -37,6 +37,7 @@ pub(crate) fn remove(wanted: &Wanted, found: &Found, purge: bool, force: bool) -
     }
     if purge && found.namespace.is_some() {
         steps.push(Step::DeleteNamespace { title: wanted.worker.clone() });
+        steps.extend(wanted.namespace.iter().map(|_| Step::Forget));
     }
     Ok(steps)
 }

@@ -1,7 +1,5 @@
 //! What is there in, the printed plan out.
 
-use std::time::Duration;
-
 use crossfade_core::table::{Environment, Origin, Version};
 use serde_json::json;
 
