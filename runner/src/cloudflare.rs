@@ -16,6 +16,8 @@ mod error;
 pub mod kv;
 mod pace;
 pub mod pages;
+#[cfg(test)]
+mod tests;
 pub(crate) mod workers;
 pub(crate) mod zones;
 

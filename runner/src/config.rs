@@ -114,6 +114,14 @@ pub struct EnvironmentConfig {
     pub worker: WorkerConfig,
 }
 
+impl EnvironmentConfig {
+    /// The namespace's id; `None` as long as there is none, or one of zeros in its place.
+    pub fn namespace(&self) -> Option<&str> {
+        let id = self.kv_namespace.as_str();
+        if id.bytes().all(|byte| byte == b'0') { None } else { Some(id) }
+    }
+}
+
 /// How a deployment tells which version it is.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

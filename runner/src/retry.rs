@@ -3,6 +3,27 @@
 use std::time::{Duration, Instant};
 
 use crate::cloudflare;
+use crate::cloudflare::Fate;
+
+/// What it does to carry a call out twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The same as to carry it out once: reads, and writes of a whole value.
+    Idempotent,
+    /// Something else: a second deployment, or a complaint that the thing exists.
+    Once,
+}
+
+/// What follows a failed call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is made again, after this time.
+    Again(Duration),
+    /// After this time it is looked whether it was carried out; if not, it is made again.
+    Look(Duration),
+    /// The failure stands.
+    GiveUp,
+}
 
 /// How persistent a call is.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +49,25 @@ impl Policy {
         }
     }
 
+    /// What follows the failure number `attempt`, from 1, of a call with this effect, and of which this is known.
+    pub fn next(
+        &self,
+        effect: Effect,
+        attempt: u32,
+        fate: Fate,
+        retry_after: Option<Duration>,
+        jitter: f64,
+    ) -> Next {
+        let wait = self.wait(attempt, retry_after, jitter);
+        match (fate, effect, wait) {
+            (Fate::Refused, _, _) | (_, _, None) => Next::GiveUp,
+            (Fate::NotApplied, _, Some(wait)) | (Fate::Unknown, Effect::Idempotent, Some(wait)) => {
+                Next::Again(wait)
+            }
+            (Fate::Unknown, Effect::Once, Some(wait)) => Next::Look(wait),
+        }
+    }
+
     /// The wait before the next try; `None` gives up. `attempt` counts the failures so far, from 1; `jitter` is 0 to 1
     /// and spreads callers that failed together.
     pub fn wait(&self, attempt: u32, retry_after: Option<Duration>, jitter: f64) -> Option<Duration> {
@@ -40,8 +80,8 @@ impl Policy {
     }
 }
 
-/// Makes a call until it succeeds, fails for good, or `policy` gives up. Waits end within 100 ms of `cancelled`.
-/// `call` is given the time that is left.
+/// Makes an idempotent call until it succeeds, fails for good, or `policy` gives up. Waits end within 100 ms of
+/// `cancelled`. `call` is given the time that is left.
 ///
 /// # Errors
 /// The last failure.
@@ -50,26 +90,69 @@ pub fn retry<T>(
     cancelled: &dyn Fn() -> bool,
     mut call: impl FnMut(Duration) -> Result<T, cloudflare::Error>,
 ) -> Result<T, cloudflare::Error> {
-    const SLICE: Duration = Duration::from_millis(100);
+    repeat(policy, Effect::Idempotent, cancelled, |_, left| call(left))
+}
+
+/// Makes a call that is to be carried out once. As soon as nobody knows whether it was, `find` looks for what it makes
+/// before each further try.
+///
+/// # Errors
+/// The last failure, of either.
+pub fn make<T>(
+    policy: Policy,
+    cancelled: &dyn Fn() -> bool,
+    find: impl Fn(Duration) -> Result<Option<T>, cloudflare::Error>,
+    call: impl Fn(Duration) -> Result<T, cloudflare::Error>,
+) -> Result<T, cloudflare::Error> {
+    repeat(policy, Effect::Once, cancelled, |look, left| {
+        match look.then(|| find(left)).transpose()?.flatten() {
+            Some(found) => Ok(found),
+            None => call(left),
+        }
+    })
+}
+
+/// `attempt` is told whether to look first.
+fn repeat<T>(
+    policy: Policy,
+    effect: Effect,
+    cancelled: &dyn Fn() -> bool,
+    mut attempt: impl FnMut(bool, Duration) -> Result<T, cloudflare::Error>,
+) -> Result<T, cloudflare::Error> {
     let deadline = Instant::now() + policy.within;
     let left = || deadline.saturating_duration_since(Instant::now());
-    let mut attempt = 0;
+    let (mut look, mut failures) = (false, 0);
     loop {
-        let error = match call(left().max(Duration::from_millis(1))) {
+        let error = match attempt(look, left().max(Duration::from_millis(1))) {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        attempt += 1;
-        let wait = policy.wait(attempt, error.retry_after(), jitter()).filter(|wait| *wait < left());
-        let Some(wait) = wait.filter(|_| error.is_transient()) else { return Err(error) };
-        let until = Instant::now() + wait;
-        while Instant::now() < until {
-            if cancelled() {
-                return Err(error);
+        failures += 1;
+        let wait = match policy.next(effect, failures, error.fate(), error.retry_after(), jitter()) {
+            Next::Again(wait) => wait,
+            Next::Look(wait) => {
+                look = true;
+                wait
             }
-            std::thread::sleep(SLICE.min(until.saturating_duration_since(Instant::now())));
+            Next::GiveUp => return Err(error),
+        };
+        if wait >= left() || !wait_for(wait, cancelled) {
+            return Err(error);
         }
     }
+}
+
+/// Whether the whole time passed before somebody cancelled.
+fn wait_for(time: Duration, cancelled: &dyn Fn() -> bool) -> bool {
+    const SLICE: Duration = Duration::from_millis(100);
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        if cancelled() {
+            return false;
+        }
+        std::thread::sleep(SLICE.min(until.saturating_duration_since(Instant::now())));
+    }
+    true
 }
 
 /// 0 to 1, for [`Policy::wait`].
@@ -88,6 +171,36 @@ mod tests {
         assert_eq!([millis(1, 1.0), millis(2, 1.0), millis(3, 1.0)], [Some(500), Some(1000), Some(2000)]);
         assert_eq!(millis(1, 0.0), Some(250));
         assert_eq!(millis(6, 0.5), None);
+    }
+
+    #[test]
+    fn what_follows_a_failure_is_one_table() {
+        use {Effect::*, Fate::*};
+        let policy = Policy::within(Duration::from_secs(60));
+        let (soon, asked) = (Duration::from_millis(500), Duration::from_secs(7));
+        let last = policy.attempts_max;
+        for (fate, effect, attempt, retry_after, next) in [
+            // Refused: the same call gets the same answer.
+            (Refused, Idempotent, 1, None, Next::GiveUp),
+            (Refused, Once, 1, Some(asked), Next::GiveUp),
+            // Not carried out: nothing can be done twice.
+            (NotApplied, Idempotent, 1, None, Next::Again(soon)),
+            (NotApplied, Once, 1, None, Next::Again(soon)),
+            (NotApplied, Once, 1, Some(asked), Next::Again(asked)),
+            // Perhaps carried out: only what may be done twice is just done again.
+            (Unknown, Idempotent, 1, None, Next::Again(soon)),
+            (Unknown, Idempotent, 1, Some(asked), Next::Again(asked)),
+            (Unknown, Once, 1, None, Next::Look(soon)),
+            (Unknown, Once, 2, Some(asked), Next::Look(asked)),
+            // The last attempt is the last, whatever it was.
+            (NotApplied, Idempotent, last, None, Next::GiveUp),
+            (NotApplied, Once, last, Some(asked), Next::GiveUp),
+            (Unknown, Idempotent, last, None, Next::GiveUp),
+            (Unknown, Once, last, None, Next::GiveUp),
+        ] {
+            let said = policy.next(effect, attempt, fate, retry_after, 1.0);
+            assert_eq!(said, next, "{fate:?}, {effect:?}, attempt {attempt}, {retry_after:?}");
+        }
     }
 
     #[test]

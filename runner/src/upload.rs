@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::cloudflare::Cloudflare;
 use crate::cloudflare::pages::Project;
-use crate::retry::{Policy, retry};
+use crate::retry::{Policy, make, retry};
 
 mod buckets;
 mod create;
@@ -167,10 +167,15 @@ pub fn deploy(
 /// The project as it is before, made if it may be.
 fn project(client: &Cloudflare, upload: &Upload<'_>, cancelled: &dyn Fn() -> bool) -> Result<Project, Error> {
     let within = Policy::within(CALL_WITHIN);
-    match (retry(within, cancelled, |left| client.project(upload.project, left)), upload.create_project) {
+    let read = |left| client.project(upload.project, left);
+    match (retry(within, cancelled, read), upload.create_project) {
         (Err(error), Some(branch)) if error.is_not_found() => {
+            let find = |left| match read(left) {
+                Err(error) if error.is_not_found() => Ok(None),
+                found => found.map(Some),
+            };
             let create = |left| client.create_project(upload.project, branch, left);
-            retry(within, cancelled, create).map_err(Error::doing("create the Pages project"))
+            make(within, cancelled, find, create).map_err(Error::doing("create the Pages project"))
         }
         (found, _) => found.map_err(Error::doing("read the Pages project")),
     }

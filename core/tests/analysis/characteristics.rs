@@ -1,5 +1,5 @@
 //! Operating characteristics against the reference's: thousands of rollouts a cell, so on request only:
-//! `cargo test -p crossfade-core --test analysis characteristics -- --ignored --nocapture`.
+//! `cargo test --release -p crossfade-core --test analysis characteristics -- --ignored --nocapture`.
 
 #![expect(clippy::print_stdout, reason = "the table is what these are run for")]
 

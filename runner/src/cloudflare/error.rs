@@ -163,16 +163,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let about = |at: &At| at.path.clone();
         match self {
-            Self::Unauthorised { at, .. } if about(at).contains("/storage/kv/") => Some(
-                "CLOUDFLARE_API_TOKEN needs the permission \"Workers KV Storage: Edit\" on this account; also look at \
-                 CLOUDFLARE_ACCOUNT_ID"
-                    .into(),
-            ),
-            Self::Unauthorised { .. } => Some(
-                "CLOUDFLARE_API_TOKEN needs the permission \"Cloudflare Pages: Edit\" on this account; also look at \
-                 CLOUDFLARE_ACCOUNT_ID"
-                    .into(),
-            ),
+            Self::Unauthorised { at, .. } => Some(format!(
+                "CLOUDFLARE_API_TOKEN needs the permission \"{}\" on this account; also look at CLOUDFLARE_ACCOUNT_ID",
+                permission(&at.path)
+            )),
             Self::NotFound { at, .. } if about(at).contains("/storage/kv/") => Some(
                 "look at `kv_namespace` in crossfade.toml: `wrangler kv namespace list` shows the ids of this account".into(),
             ),
@@ -200,6 +194,15 @@ impl Error {
     }
 }
 
+/// What a token must be allowed for a call, in the words of the dashboard
+/// (<https://developers.cloudflare.com/fundamentals/api/reference/permissions/>).
+fn permission(path: &str) -> &'static str {
+    const PERMISSIONS: [(&str, &str); 2] =
+        [("/storage/kv/", "Workers KV Storage: Edit"), ("/analytics_engine/", "Account Analytics: Read")];
+    let found = PERMISSIONS.iter().find(|(product, _)| path.contains(product));
+    found.map_or("Cloudflare Pages: Edit", |(_, permission)| permission)
+}
+
 fn shown(code: Option<i64>) -> String {
     code.map_or_else(String::new, |code| format!(", code {code}"))
 }
@@ -210,4 +213,23 @@ pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..4 * SHOWN_MAX).unwrap_or(body));
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_MAX).collect();
     if line.trim().is_empty() { "(empty)".into() } else { line.trim().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_token_is_told_what_it_lacks() {
+        for (path, permission) in [
+            ("/accounts/a/storage/kv/namespaces/n/values/routing", "\"Workers KV Storage: Edit\""),
+            ("/accounts/a/analytics_engine/sql", "\"Account Analytics: Read\""),
+            ("/accounts/a/pages/projects/booking/deployments", "\"Cloudflare Pages: Edit\""),
+            ("/pages/assets/upload", "\"Cloudflare Pages: Edit\""),
+        ] {
+            let (at, message) = (At::new("GET", path), String::new());
+            let hint = Error::Unauthorised { at, status: 403, code: Some(10_000), message }.hint().unwrap();
+            assert!(hint.contains(permission), "{path}: {hint}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::{Bearer, Body, Cloudflare, Error};
+use crate::retry::{Policy, retry};
 
 /// A project, as far as we use it.
 #[derive(Clone, Debug, Deserialize)]
@@ -248,15 +249,26 @@ impl Cloudflare {
         Ok(logs.data.into_iter().next_back().map(|line| line.line))
     }
 
-    /// Removes a deployment; `force` also one that an alias points to. The live production deployment is refused.
+    /// Removes a deployment; `force` also one that an alias points to. One that is gone is removed. The live production
+    /// deployment is refused.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn delete_deployment(&self, project: &str, id: &str, force: bool) -> Result<(), Error> {
+    pub fn delete_deployment(
+        &self,
+        project: &str,
+        id: &str,
+        force: bool,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(), Error> {
         const WITHIN: Duration = Duration::from_secs(15);
         let query = if force { "?force=true" } else { "" };
         let path = self.project_path(project, &format!("/deployments/{id}{query}"));
-        self.call::<Value>("DELETE", &path, Bearer::Api, Body::None, WITHIN).map(drop)
+        let delete = |left| self.call::<Value>("DELETE", &path, Bearer::Api, Body::None, left).map(drop);
+        match retry(Policy::within(WITHIN), cancelled, delete) {
+            Err(error) if error.is_not_found() => Ok(()),
+            result => result,
+        }
     }
 
     /// Makes the project's own host name serve an earlier production deployment.

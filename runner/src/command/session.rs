@@ -62,13 +62,13 @@ impl Session {
         let of_environment = environment(&config, global)?.clone();
         let environment = Environment::new("--environment", global.environment.as_str())
             .map_err(|error| Error::Usage(format!("--environment is {}: {}", error.value, error.problem)))?;
-        if of_environment.kv_namespace.is_empty() {
+        let Some(namespace) = of_environment.namespace() else {
             let hint = "`crossfade router deploy` finds or makes the namespace, installs the router and writes the id into the file";
             return Err(Error::Missing { what: "`kv_namespace` of this environment", hint: hint.into() });
-        }
+        };
         let account = settings::account(global)?;
         let client = Cloudflare::new(settings::api_base_url(global)?, account, settings::api_token()?);
-        let namespace = client.namespace(&of_environment.kv_namespace);
+        let namespace = client.namespace(namespace);
         let cancel = Cancel::on_signals()
             .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
         Ok(Self {

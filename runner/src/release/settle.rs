@@ -47,10 +47,10 @@ fn remove_old(session: &Session) -> Result<usize, Error> {
             continue;
         }
         for Uploaded { project, id, .. } in &uploaded {
+            let project = project.unwrap_or_else(|| session.project());
             session
                 .client
-                .delete_deployment(project.unwrap_or_else(|| session.project()), id, true)
-                .or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
+                .delete_deployment(project, id, true, &|| session.cancel.is_cancelled())
                 .map_err(Error::cloudflare(format!("remove deployment {id}")))?;
             removed += 1;
         }

@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// The text with `kv_namespace` of an environment set, or without it; `None` when the environment has no table of its own to put it in.
 fn noted(text: &str, environment: &str, id: Option<&str>) -> Option<String> {
-    let line = id.map(|id| format!("kv_namespace = \"{id}\"\n")).unwrap_or_default();
+    let line = id.map(|id| format!("kv_namespace = \"{id}\"")).unwrap_or_default();
     let header = |it: &str| {
         let it = it.split('#').next().unwrap_or_default().trim();
         let name = it.strip_prefix("[environments.")?.strip_suffix(']')?.trim();
@@ -22,17 +22,29 @@ fn noted(text: &str, environment: &str, id: Option<&str>) -> Option<String> {
     let mut noted = String::new();
     for (index, it) in lines.iter().enumerate() {
         match old {
-            Some(old) if index == old => noted.push_str(&line),
+            // What somebody wrote behind it stays.
+            Some(old) if index == old => match it.find('#') {
+                Some(comment) if id.is_some() => {
+                    let comment = it.get(comment..).unwrap_or_default();
+                    noted.push_str(&format!("{line}   {comment}"));
+                }
+                _ => noted.push_str(&ended(&line)),
+            },
             _ => noted.push_str(it),
         }
         if old.is_none() && index == at {
             if !it.ends_with('\n') {
                 noted.push('\n');
             }
-            noted.push_str(&line);
+            noted.push_str(&ended(&line));
         }
     }
     Some(noted)
+}
+
+/// A line with its end; none is none.
+fn ended(line: &str) -> String {
+    if line.is_empty() { String::new() } else { format!("{line}\n") }
 }
 
 /// Writes it; whether there was a place for it.
@@ -65,6 +77,10 @@ mod tests {
             (
                 "[environments.staging]\nkv_namespace = \"other\"\n[environments.\"production\"]\nkv_namespace = \"\"\n",
                 "[environments.staging]\nkv_namespace = \"other\"\n[environments.\"production\"]\nkv_namespace = \"ID\"\n",
+            ),
+            (
+                "[environments.production]\nkv_namespace = \"000\" # the router's\n",
+                "[environments.production]\nkv_namespace = \"ID\"   # the router's\n",
             ),
             ("[environments.production]", "[environments.production]\nkv_namespace = \"ID\"\n"),
         ] {

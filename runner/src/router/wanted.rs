@@ -89,7 +89,7 @@ impl Wanted {
         ];
         let allowed = settings.worker.allowed_origins.clone();
         variables.extend(allowed.map(|origins| ("ALLOWED_ORIGINS", origins)));
-        let namespace = Some(settings.kv_namespace.clone()).filter(|id| !id.is_empty());
+        let namespace = settings.namespace().map(str::to_owned);
         let slot = config.rollout.slots.first().cloned().unwrap_or_default();
         let (entry, dataset) = (settings.worker.entry, settings.worker.dataset.clone());
         Ok(Self {

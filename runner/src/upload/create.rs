@@ -10,7 +10,7 @@ use super::{Asset, CALL_WITHIN, Commit, Error, Upload};
 use crate::cloudflare::pages::{Deployment, Project};
 use crate::cloudflare::{self, Cloudflare};
 use crate::form;
-use crate::retry::{Policy, retry};
+use crate::retry::{Policy, make};
 
 /// Makes the deployment. When the answer is lost, those that were made since `before` are looked through for ours first:
 /// a second deployment would be harmless and confusing.
@@ -42,16 +42,9 @@ pub(super) fn create(
         form.file(name, &bytes);
     }
     let (content_type, body) = form.finish();
-    let mut asked_before = false;
-    retry(Policy::within(CALL_WITHIN), cancelled, |left| {
-        if std::mem::replace(&mut asked_before, true)
-            && let Some(existing) = find(client, upload, before, left)?
-        {
-            return Ok(existing);
-        }
-        client.create_deployment(upload.project, &content_type, &body, left)
-    })
-    .map_err(Error::doing("create the deployment"))
+    let find = |left| find(client, upload, before, left);
+    let create = |left| client.create_deployment(upload.project, &content_type, &body, left);
+    make(Policy::within(CALL_WITHIN), cancelled, find, create).map_err(Error::doing("create the deployment"))
 }
 
 /// What was made since `before` with what we say about ours.

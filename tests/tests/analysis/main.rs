@@ -7,10 +7,11 @@ mod door;
 mod judged;
 mod numbers;
 mod sources;
+mod speed;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crossfade_sandbox::{Counters, NAMESPACE_ID};
 use crossfade_tests::origin::Origin;
@@ -21,19 +22,40 @@ use serde_json::Value;
 pub(crate) struct Stage {
     pub(crate) site: Site,
     new: Origin,
-    pages: Arc<AtomicU8>,
+    new_pages: Arc<Mutex<Performance>>,
     _others: Vec<Origin>,
 }
 
 /// How the new version's pages are; its health checks never show it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pages {
     /// As they should be.
     Well,
-    /// Every other request fails.
-    Failing,
+    /// One request of so many fails.
+    Failing { one_of: u32 },
     /// Each answer takes long.
     Slow,
+}
+
+/// The new version's pages, and what came of them.
+struct Performance {
+    pages: Pages,
+    asked: u32,
+    failed: u32,
+    first_failure: Option<Instant>,
+}
+
+impl Performance {
+    /// Whether the page that is asked for now fails.
+    fn fails(&mut self) -> bool {
+        self.asked += 1;
+        let fails = matches!(self.pages, Pages::Failing { one_of } if self.asked.is_multiple_of(one_of));
+        if fails {
+            self.failed += 1;
+            self.first_failure.get_or_insert_with(Instant::now);
+        }
+        fails
+    }
 }
 
 impl Stage {
@@ -46,16 +68,19 @@ impl Stage {
     pub(crate) fn counted(rollout: &str, more: &str, counters: Counters) -> Self {
         let versions = [("blue", "1.0.0"), ("green", "0.9.0")];
         let (site, others) = Site::serving_with(&versions, |options| options.counters = counters);
-        let pages = Arc::new(AtomicU8::new(Pages::Well as u8));
-        let (are, asked) = (Arc::clone(&pages), AtomicU8::new(0));
+        let new_pages = Arc::new(Mutex::new(Performance {
+            pages: Pages::Well,
+            asked: 0,
+            failed: 0,
+            first_failure: None,
+        }));
+        let performance = Arc::clone(&new_pages);
         let new = Origin::new(move |request, wire| {
             let page = request.target == "/";
-            let are = are.load(Ordering::Relaxed);
-            if page && are == Pages::Slow as u8 {
+            let failing = page && performance.lock().unwrap().fails();
+            if page && performance.lock().unwrap().pages == Pages::Slow {
                 std::thread::sleep(Duration::from_millis(600));
             }
-            let odd = asked.fetch_add(u8::from(page), Ordering::Relaxed) % 2 == 1;
-            let failing = page && odd && are == Pages::Failing as u8;
             let status = if failing { "500 Internal Server Error" } else { "200 OK" };
             let body = r#"{"version":"2.0.0","status":"ok"}"#;
             wire.answer(status, &[("content-type", "application/json")], body);
@@ -91,12 +116,22 @@ path = "/api/health/basic"
 "#
             ),
         );
-        Self { site, new, pages, _others: others }
+        Self { site, new, new_pages, _others: others }
     }
 
     /// The new version's pages are like this from now on.
     pub(crate) fn are(&self, pages: Pages) {
-        self.pages.store(pages as u8, Ordering::Relaxed);
+        self.new_pages.lock().unwrap().pages = pages;
+    }
+
+    /// How many of the new version's pages failed.
+    pub(crate) fn failures(&self) -> u32 {
+        self.new_pages.lock().unwrap().failed
+    }
+
+    /// When the first of the new version's pages failed.
+    pub(crate) fn first_failure(&self) -> Option<Instant> {
+        self.new_pages.lock().unwrap().first_failure
     }
 
     /// Begins to release 2.0.0.

@@ -37,7 +37,7 @@ fn thresholds_roll_back_by_counts_and_by_a_number_from_elsewhere() {
     let of_counts = "[analysis]\njudge = \"threshold\"\nevery = \"1s\"\n\n[[analysis.metrics]]\nname = \"error rate\"\n\
                      measure = \"error-rate\"\npass = { at-most = 0.02 }\ninterval = \"1s\"\nminimum_requests = 50\n";
     let stage = Stage::new(HALF, of_counts);
-    stage.are(Pages::Failing);
+    stage.are(Pages::Failing { one_of: 2 });
     let (_, _, ended) = stage.visited(|| stage.release().expect(4));
     assert!(ended.error().contains("error rate was not at most 2 %"), "{}", ended.stderr);
 }
@@ -54,7 +54,7 @@ fn paired_probes_judge_where_nobody_visits() {
     assert!(looks[0]["canary"]["p95_ms"].is_number());
 
     let stage = Stage::counted(HALF, probes, Counters::Absent);
-    stage.are(Pages::Failing);
+    stage.are(Pages::Failing { one_of: 2 });
     let ended = stage.release().expect(4);
     assert!(ended.error().contains("the canary fails more than"), "{}", ended.stderr);
     assert!(stage.serves("1.0.0"));

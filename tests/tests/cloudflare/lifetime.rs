@@ -78,7 +78,7 @@ fn a_deleted_deployment_ends_at_once_also_while_it_is_starting() {
     let deleted = try_upload(&sandbox, site.path(), Some("preview")).unwrap();
     let home = processes::home(&directory, &deleted.id);
     processes::until(&home, |running| !running.is_empty());
-    client(&sandbox).delete_deployment("booking", &deleted.id, true).unwrap();
+    client(&sandbox).delete_deployment("booking", &deleted.id, true, &|| false).unwrap();
     processes::until(&home, <[_]>::is_empty);
     assert_eq!(processes::of(&directory).len(), before, "the other one runs on");
 }

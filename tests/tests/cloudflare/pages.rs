@@ -212,6 +212,8 @@ fn a_missing_project_is_made_only_when_that_is_asked_for() {
     command(&[]).expect(3).says(&["read the Pages project", "not found", "wrangler pages project create"]);
     command(&["--dry-run"]).expect(3);
     assert_eq!(stage.sandbox.describe()["projects"], json!(["booking"]));
+    // The project is made and the answer lost: it is looked for, not made again.
+    stage.sandbox.fault(Fault::new("POST", "/pages/projects", Action::AppliedThenReset).times(1));
     let made = command(&["--create-project", "--production-branch", "trunk", "--json"]).expect(0);
     assert_eq!(made.event("deployed")["pages_environment"], "production");
     assert_eq!(made.event("deployed")["project"], "other");
