@@ -146,10 +146,10 @@ impl EdgeError {
                 "the environment's `url` in crossfade.toml must be where the router answers"
             }
             Self::Unauthorised { .. } => {
-                "set the same CROSSFADE_TOKEN here and at the router (`wrangler secret put CROSSFADE_TOKEN`)"
+                "set the same CROSSFADE_TOKEN here and at the router (`crossfade router deploy` sets it there)"
             }
             Self::NoRouter { .. } => {
-                "deploy the router and give it the environment's `url` as its route or domain; the README tells how"
+                "`crossfade router deploy` installs the router at the environment's `url`; `crossfade router status` shows what there is"
             }
             Self::OtherEnvironment { .. } => {
                 "look at `url` of this environment in crossfade.toml, and at ENVIRONMENT of the router"

@@ -102,7 +102,7 @@ impl Session {
     pub fn edge(&self) -> Result<Edge, Error> {
         let token = self.control_token.clone().ok_or_else(|| Error::Missing {
             what: "CROSSFADE_TOKEN",
-            hint: "set the same secret here and at the router (`wrangler secret put CROSSFADE_TOKEN`); it opens \
+            hint: "set the same secret here and at the router (`crossfade router deploy` sets it there); it opens \
                    /__crossfade/status, which tells what the edge serves"
                 .into(),
         })?;
