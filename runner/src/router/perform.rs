@@ -18,7 +18,7 @@ use crate::cloudflare::{Cloudflare, Error as ApiError, Fate};
 use crate::error::Error;
 use crate::release::new_release_id;
 use crate::report::{self, Reporter};
-use crate::retry::{Policy as Patience, jitter, retry};
+use crate::retry::{Policy as Patience, jitter};
 use crate::signing::Signer;
 
 mod calls;
@@ -27,6 +27,10 @@ mod calls;
 const CERTIFIED_WITHIN: Duration = Duration::from_secs(600);
 /// The most one step may take, retries included.
 const WITHIN: Duration = Duration::from_secs(60);
+/// The most one call may take.
+const CALL_WITHIN: Duration = Duration::from_secs(20);
+/// The least one call gets.
+const LEAST: Duration = Duration::from_millis(100);
 
 /// What a plan is carried out with.
 pub(crate) struct Work<'a> {
@@ -149,7 +153,8 @@ impl Work<'_> {
         }
     }
 
-    /// Makes a call until it is done, or surely will not be. What failed may have been done all the same: then `look` sees it.
+    /// Makes a call until it is done, or surely will not be. What failed may have been done all the same: then `look` sees it. Once
+    /// that was possible it stays so, whatever the next call says.
     fn sure<T>(
         &self,
         step: &Step,
@@ -158,23 +163,26 @@ impl Work<'_> {
     ) -> Result<T, Error> {
         let patience = Patience::within(WITHIN);
         let deadline = Instant::now() + WITHIN;
-        let mut attempt = 0;
+        let left = || deadline.saturating_duration_since(Instant::now()).clamp(LEAST, CALL_WITHIN);
+        let (mut attempt, mut doubt) = (0, None);
         loop {
-            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            let error = match act(left) {
+            let error = match act(left()) {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if error.fate() == Fate::Unknown
-                && let Ok(Some(done)) = retry(patience, &|| self.cancel.is_cancelled(), &mut look)
+            attempt += 1;
+            let wait = patience.wait(attempt, error.retry_after(), jitter()).filter(|_| error.is_transient());
+            if doubt.is_none() && error.fate() == Fate::Unknown {
+                doubt = Some(error.clone());
+            }
+            if doubt.is_some()
+                && let Ok(Some(done)) = look(left())
             {
                 return Ok(done);
             }
-            attempt += 1;
-            let wait = patience.wait(attempt, error.retry_after(), jitter()).filter(|_| error.is_transient());
             match wait {
                 Some(wait) if Instant::now() + wait < deadline && !self.cancel.wait(wait) => {}
-                Some(_) | None => return Err(Error::cloudflare(step.to_string())(error)),
+                Some(_) | None => return Err(Error::cloudflare(step.to_string())(doubt.unwrap_or(error))),
             }
         }
     }

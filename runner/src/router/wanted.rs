@@ -81,6 +81,14 @@ impl Wanted {
         let authority = settings.url.split("://").nth(1).unwrap_or_default().trim_end_matches('/');
         let host = authority.split(':').next().unwrap_or_default().to_ascii_lowercase();
         let origin = settings.worker.origin.clone();
+        if origin.as_deref().is_some_and(|it| {
+            it.trim_end_matches('/').eq_ignore_ascii_case(settings.url.trim_end_matches('/'))
+        }) {
+            return Err(Error::Usage(format!(
+                "`environments.{environment}.worker.origin` is the public URL: the router would ask itself; name what answers \
+                 behind it"
+            )));
+        }
         let default_origin = origin.clone().unwrap_or_else(|| format!("https://{project}.pages.dev"));
         let mut variables = vec![
             ("ENVIRONMENT", environment.to_string()),

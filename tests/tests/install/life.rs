@@ -1,6 +1,6 @@
 //! From nothing to the router, to another router, to nothing again, under load.
 
-use crossfade_tests::{Visitors, openapi};
+use crossfade_tests::{Ended, Visitors, openapi, root};
 use serde_json::{Value, json};
 
 use super::{Ground, WORKER, built, failing_router, other_router};
@@ -136,6 +136,13 @@ fn a_host_without_a_record_becomes_the_workers_own_and_a_program_without_a_route
     assert_eq!((ground.left(), ground.served().0), ((vec![], vec![], vec![]), 530));
     openapi::check(&ground.sandbox.take_exchanges());
 
+    // The program carries the router that was there when it was built.
+    let carries = root().join("runner/bundle/index.js").is_file();
+    let alone = Ended::of(ground.plain_command(&["deploy", "--dry-run"]));
+    match carries {
+        true => drop(alone.expect(0).prints(&["nothing was changed"])),
+        false => drop(alone.expect(2).says(&["was built without it", "--bundle DIR"])),
+    }
     let nothing = tempfile::TempDir::new().unwrap();
     let ended = ground.run_with(&["deploy"], &nothing).expect(2);
     ended.says(&["has no router", "cargo xtask build-worker"]);

@@ -65,14 +65,20 @@ impl Ground {
         self.directory.path().join("crossfade.toml")
     }
 
-    /// `crossfade router …`, with the router of a directory.
-    fn command(&self, arguments: &[&str], bundle: &Path) -> Command {
+    /// `crossfade router …`.
+    fn plain_command(&self, arguments: &[&str]) -> Command {
         let mut command = crossfade();
         command.arg("router").args(arguments).current_dir(self.directory.path()).stdin(Stdio::null());
+        command.envs(self.sandbox.variables());
+        command
+    }
+
+    /// The same with the router of a directory.
+    fn command(&self, arguments: &[&str], bundle: &Path) -> Command {
+        let mut command = self.plain_command(arguments);
         if arguments[0] != "remove" {
             command.arg("--bundle").arg(bundle);
         }
-        command.envs(self.sandbox.variables());
         command
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossfade_core::RoutingTable;
 
-use super::{Step, WITHIN, Work};
+use super::{Step, Work};
 use crate::cloudflare::Error as ApiError;
 use crate::cloudflare::zones::Zone;
 use crate::error::Error;
@@ -33,8 +33,10 @@ impl Work<'_> {
                 let document = self.signer.document(&table);
                 let key = RoutingTable::key(&self.wanted.environment);
                 let namespace = client.namespace(self.namespace()?);
-                let written = namespace.write(&key, document.as_bytes(), WITHIN);
-                written.map_err(Error::cloudflare(step.to_string()))?;
+                let bytes = document.as_bytes();
+                let is_there =
+                    |left| Ok(namespace.read_once(&key, left)?.filter(|it| it == bytes).map(|_| ()));
+                self.sure(step, |left| namespace.write_once(&key, bytes, left), is_there)?;
                 self.found.table = Some(table);
                 Ok(())
             }
