@@ -64,15 +64,20 @@ pub(crate) struct Failed {
 impl Work<'_> {
     /// Carries a plan out, or undoes what was done of it.
     pub(crate) fn run(mut self, steps: &[Step]) -> Result<(), Failed> {
-        let mut done: Vec<Step> = Vec::new();
+        let (mut done, mut gone): (Vec<Step>, Vec<String>) = (Vec::new(), Vec::new());
         for step in steps {
             if let Err(why) = self.take(step, &mut done) {
                 let cancelled = self.cancel.reason();
                 let moved = done.iter().any(Step::moves_visitors);
                 // The first signal is obeyed by undoing; what hurries us now would leave it half.
                 self.cancel = Cancel::default();
-                let left = self.undo(done);
+                let left = gone.into_iter().chain(self.undo(&done)).collect();
                 return Err(Failed { why: format!("cannot {step}: {why}"), cancelled, moved, left });
+            }
+            // There is no way back from here: what led to it must not come back either.
+            if matches!(step, Step::DeleteWorker { .. }) {
+                done.clear();
+                gone.push(step.to_string());
             }
         }
         Ok(())
@@ -114,9 +119,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn undo(&mut self, done: Vec<Step>) -> Vec<String> {
+    fn undo(&mut self, done: &[Step]) -> Vec<String> {
         let mut left = Vec::new();
-        for step in done.iter().rev().filter_map(Step::undo) {
+        let mut undoing: Vec<Step> = done.iter().rev().filter_map(Step::undo).collect();
+        undoing.dedup();
+        for step in undoing {
             let phase = self.reporter.phase("undo");
             phase.progress(step.to_string());
             match self.change(&step) {

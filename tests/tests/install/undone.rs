@@ -86,6 +86,11 @@ fn an_answer_that_was_lost_makes_nothing_twice() {
     ground.assert_installed();
     lost("DELETE", "/workers/routes/");
     lost("DELETE", "/workers/scripts/");
+    // Once the Worker is gone, nothing leads to it again.
+    ground.sandbox.fault(Fault::new("DELETE", "/storage/kv/namespaces/", refusal(400, 10_012)));
+    ground.run(&["remove", "--purge"]).expect(6).says(&["delete the Worker", "run the same command again"]);
+    ground.sandbox.clear_faults();
+    assert_eq!((ground.left().0, ground.left().1), (Vec::new(), Vec::new()));
     lost("DELETE", "/storage/kv/namespaces/");
     ground.run(&["remove", "--purge"]).expect(0);
     ground.assert_untouched();

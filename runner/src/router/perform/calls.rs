@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossfade_core::RoutingTable;
 
-use super::{Step, Work};
+use super::{Step, WITHIN, Work};
 use crate::cloudflare::Error as ApiError;
 use crate::cloudflare::zones::Zone;
 use crate::error::Error;
@@ -24,7 +24,14 @@ impl Work<'_> {
                 Ok(())
             }
             Step::DeleteNamespace { title } => {
-                let Some(id) = self.found.namespace.clone() else { return Ok(()) };
+                // One that was made although nobody said so has no id here yet.
+                let known = self.found.namespace.clone();
+                let id = match known.map_or_else(|| client.namespace_titled(title, WITHIN), |id| Ok(Some(id)))
+                {
+                    Ok(Some(id)) => id,
+                    Ok(None) => return Ok(()),
+                    Err(error) => return Err(Error::cloudflare(step.to_string())(error)),
+                };
                 let gone = |left| Ok(client.namespace_titled(title, left)?.is_none().then_some(()));
                 self.sure(step, |left| or_gone(client.delete_namespace(&id, left)), gone)
             }
