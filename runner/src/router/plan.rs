@@ -65,6 +65,8 @@ pub(crate) fn deploy(
     if wanted.namespace.is_none() {
         steps.push(Step::Note);
     }
+    // A rollout ends with the check that all begin with.
+    steps.dedup();
     Ok(steps)
 }
 
