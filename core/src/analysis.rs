@@ -2,7 +2,7 @@
 //!
 //! | module | question |
 //! |---|---|
-//! | [`histogram`] | how long did answers take? |
+//! | [`LatencyHistogram`] | how long did answers take? |
 //! | [`sequential`] | is the canary worse than stable, or than allowed? (the default) |
 //! | [`threshold`] | is a number beyond a limit? (on request) |
 //! | [`dispersion`] | how much do errors cluster? |
@@ -37,7 +37,7 @@ mod counts;
 pub mod dispersion;
 pub mod evidence;
 mod guard;
-pub mod histogram;
+pub(crate) mod histogram;
 pub mod kernel;
 mod latency;
 pub mod planning;
@@ -95,6 +95,14 @@ impl Judge {
         match self {
             Self::Sequential(judge) => judge.verdict(hold),
             Self::Thresholds(judge) => judge.verdict(hold),
+        }
+    }
+
+    /// What was measured beside that and decides nothing, in words.
+    pub fn aside(&self) -> Option<String> {
+        match self {
+            Self::Sequential(_) => None,
+            Self::Thresholds(judge) => judge.aside(),
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Script {
     pub(crate) subdomain: Value,
     /// The last migration of its Durable Objects.
     migration_tag: Option<String>,
+    /// Patterns and their zones.
+    pub(crate) routes: Vec<Value>,
 }
 
 /// What was uploaded at one time.
@@ -51,6 +53,7 @@ impl Script {
             secrets: BTreeMap::new(),
             subdomain: json!({ "enabled": false, "previews_enabled": false }),
             migration_tag: None,
+            routes: Vec::new(),
         }
     }
 

@@ -40,9 +40,9 @@ pub(super) fn router() -> Router<Arc<State>> {
         .route(&format!("{script}/versions"), get(versions).post(upload_version))
         .route(&format!("{script}/versions/{{version}}"), get(version))
         .route(&format!("{script}/deployments"), get(deployments).post(deploy))
-        .route(&format!("{script}/routes"), put(routes))
+        .route(&format!("{script}/routes"), put(set_routes))
         .route(&format!("{script}/domains/changeset"), post(domains))
-        .route(&format!("{script}/domains/records"), put(routes))
+        .route(&format!("{script}/domains/records"), put(domain_records))
 }
 
 fn id<'a>(ids: &'a HashMap<String, String>, name: &str) -> &'a str {
@@ -267,8 +267,25 @@ async fn deploy(Shared(state): Shared<Arc<State>>, Path(ids): Ids, body: Bytes) 
     })?)
 }
 
+async fn set_routes(Shared(state): Shared<Arc<State>>, Path(ids): Ids, body: Bytes) -> Result {
+    let wanted: Vec<Value> = json_body(&body, BAD_REQUEST)?;
+    with(&state, &ids, NOT_FOUND, |script| Ok(script.routes.clone_from(&wanted)))?;
+    answer(wanted)
+}
+
+/// What scripts were given as routes of a zone; wrangler sets them by the script.
+pub(super) fn routes_of(state: &State, zone: &str) -> Vec<Value> {
+    let workers = state.workers();
+    let all = workers.iter().flat_map(|(name, script)| script.routes.iter().map(move |route| (name, route)));
+    let here = all.filter(|(_, route)| route["zone_id"] == zone);
+    let described = here.enumerate().map(|(number, (name, route))| {
+        json!({ "id": format!("{number:032x}"), "pattern": route["pattern"], "script": name })
+    });
+    described.collect()
+}
+
 /// What is not kept: it is answered as it was said.
-async fn routes(body: Bytes) -> Result {
+async fn domain_records(body: Bytes) -> Result {
     answer(json_body::<Value>(&body, BAD_REQUEST)?)
 }
 

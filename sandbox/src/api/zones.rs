@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::routing::{delete, get};
 use serde_json::{Value, json};
 
+use super::workers::routes_of;
 use super::{ApiError, Result, answer, json_body, page};
 use crate::pages::uuid;
 use crate::state::State;
@@ -87,8 +88,11 @@ fn route(route: &Route) -> Value {
     }
 }
 
+/// Those of other zones lead nowhere here.
 async fn routes(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
-    known(&ids)?;
+    if known(&ids).is_err() {
+        return answer(routes_of(&state, id(&ids, "zone")));
+    }
     answer(state.zone().routes.iter().map(route).collect::<Vec<_>>())
 }
 

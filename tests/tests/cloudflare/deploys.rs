@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http;
-use crate::parity::without_layout;
 use crate::sent::Sent;
 use crate::wrangler::Wrangler;
 
