@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crossfade_sandbox::Sandbox;
 use crossfade_tests::{
-    form::{self, Part},
+    form::{self, Part, without_layout},
     openapi, reference, sandbox, try_upload, upload,
 };
 use serde_json::{Value, json};
