@@ -15,10 +15,12 @@ use crate::report::{Mode, Reporter};
 mod documented;
 mod init;
 mod pages;
+mod router;
 mod when;
 
 pub(crate) use init::{Init, Strategy};
 pub(crate) use pages::{Pages, PagesDeploy};
+pub(crate) use router::{Router, RouterBundle, RouterDeploy, RouterRemove};
 pub(crate) use when::When;
 
 /// Zero-downtime, reversible deploys to Cloudflare Pages.
@@ -134,6 +136,9 @@ pub(crate) enum Command {
     /// Deployments of Cloudflare Pages alone, without the router.
     #[command(subcommand)]
     Pages(Pages),
+    /// The router itself: the Worker that sends visitors to versions.
+    #[command(subcommand)]
+    Router(Router),
     /// Check the configuration file and say what a release will do by it; nothing is asked of anybody.
     Validate(Validate),
     /// Print the JSON Schema of the configuration file, or of what notifications are told.

@@ -21,6 +21,8 @@ mod pace;
 pub mod pages;
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod workers;
+pub(crate) mod zones;
 
 use answer::Answer;
 pub(crate) use error::excerpt;

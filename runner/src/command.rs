@@ -19,6 +19,7 @@ mod pages;
 mod question;
 pub(crate) mod report;
 mod rollback;
+mod router;
 mod session;
 mod settings;
 mod status;
@@ -63,6 +64,7 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
         Command::Pages(Pages::Deploy(arguments)) => pages::deploy(global, arguments),
+        Command::Router(command) => router::run(global, command),
         Command::Validate(arguments) => validate::run(global, arguments),
         Command::Schema { events } => {
             let schema = if *events { Notice::schema() } else { Config::schema() };

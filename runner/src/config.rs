@@ -23,6 +23,7 @@ mod rollout;
 mod router;
 mod source;
 mod value;
+mod worker;
 
 pub use analysis::{AnalysisConfig, JudgeKind, MetricConfig};
 pub use crossfade_core::Span;
@@ -35,6 +36,8 @@ pub use router::RouterConfig;
 pub use source::{AnalyticsEngine, Json, Probe, Prometheus, Source};
 pub(crate) use value::check_project;
 pub use value::{Percent, check_site_url, check_url};
+pub(crate) use worker::check_name;
+pub use worker::{Entry, WorkerConfig};
 
 pub(crate) use hooks::{check_hook_url, from_environment};
 use requests::{check_health, check_not_zero, check_smoke};
@@ -92,7 +95,9 @@ pub struct Config {
 pub struct EnvironmentConfig {
     /// The public URL, where the router answers.
     pub url: String,
-    /// The id of the KV namespace bound to the router as ROUTING: 32 hexadecimal digits.
+    /// The id of the KV namespace bound to the router as ROUTING: 32 hexadecimal digits. `crossfade router deploy` finds or
+    /// makes it and writes it here.
+    #[serde(default)]
     pub kv_namespace: String,
     /// The Pages project of this environment, when it is not the file's.
     #[serde(default)]
@@ -104,6 +109,17 @@ pub struct EnvironmentConfig {
     /// The fleet of this environment, when it is not the file's.
     #[serde(default)]
     pub instances: Option<Vec<InstanceConfig>>,
+    /// The router itself, as `crossfade router deploy` installs it.
+    #[serde(default)]
+    pub worker: WorkerConfig,
+}
+
+impl EnvironmentConfig {
+    /// The namespace's id; `None` as long as there is none, or one of zeros in its place.
+    pub fn namespace(&self) -> Option<&str> {
+        let id = self.kv_namespace.as_str();
+        if id.bytes().all(|byte| byte == b'0') { None } else { Some(id) }
+    }
 }
 
 /// How a deployment tells which version it is.
@@ -190,7 +206,11 @@ impl Config {
                 check_project(&format!("{at}.project"), project)?;
             }
             let namespace = &environment.kv_namespace;
-            if namespace.len() != 32 || !namespace.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            environment.worker.check(&format!("{at}.worker"))?;
+            // Without one there is no router yet, which the commands that need it say.
+            if !namespace.is_empty()
+                && (namespace.len() != 32 || !namespace.bytes().all(|byte| byte.is_ascii_hexdigit()))
+            {
                 return Err(format!(
                     "`{at}.kv_namespace` is `{namespace}`: it must be a namespace id, 32 hexadecimal digits \
                      (`wrangler kv namespace list` shows them)"

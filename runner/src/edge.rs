@@ -9,6 +9,7 @@ use ureq::http;
 
 use crate::cancel::Cancel;
 use crate::probe::Target;
+use crate::router::OVERRIDES;
 use crate::source::{EdgeCounters, Patience};
 
 mod metrics;
@@ -45,6 +46,8 @@ impl std::fmt::Debug for ControlToken {
 pub struct Edge {
     url: String,
     token: ControlToken,
+    /// Which version of the Worker is to answer.
+    overrides: Option<String>,
 }
 
 /// What one router says of itself at `/__crossfade/status`.
@@ -143,10 +146,10 @@ impl EdgeError {
                 "the environment's `url` in crossfade.toml must be where the router answers"
             }
             Self::Unauthorised { .. } => {
-                "set the same CROSSFADE_TOKEN here and at the router (`wrangler secret put CROSSFADE_TOKEN`)"
+                "set the same CROSSFADE_TOKEN here and at the router (`crossfade router deploy` sets it there)"
             }
             Self::NoRouter { .. } => {
-                "deploy the router and give it the environment's `url` as its route or domain; the README tells how"
+                "`crossfade router deploy` installs the router at the environment's `url`; `crossfade router status` shows what there is"
             }
             Self::OtherEnvironment { .. } => {
                 "look at `url` of this environment in crossfade.toml, and at ENVIRONMENT of the router"
@@ -158,7 +161,12 @@ impl EdgeError {
 impl Edge {
     /// The router at `url`.
     pub fn new(url: &str, token: ControlToken) -> Self {
-        Self { url: url.trim_end_matches('/').to_owned(), token }
+        Self { url: url.trim_end_matches('/').to_owned(), token, overrides: None }
+    }
+
+    /// The same, as one version of the Worker; `overrides` is what Cloudflare's header for that says.
+    pub(crate) fn asking_for(&self, overrides: &str) -> Self {
+        Self { overrides: Some(overrides.to_owned()), ..self.clone() }
     }
 
     /// One version behind this router, whatever its weight.
@@ -221,7 +229,11 @@ impl Edge {
         let unreachable =
             |error: ureq::Error| EdgeError::Unreachable { url: place.clone(), why: error.to_string() };
         let bearer = format!("Bearer {}", self.token.0);
-        let response = agent.get(&url).header("authorization", &bearer).call().map_err(unreachable)?;
+        let mut request = agent.get(&url).header("authorization", &bearer);
+        if let Some(overrides) = &self.overrides {
+            request = request.header(OVERRIDES, overrides);
+        }
+        let response = request.call().map_err(unreachable)?;
         match response.status().as_u16() {
             200 => Ok((place, response)),
             401 => Err(EdgeError::Unauthorised { url: place }),

@@ -99,6 +99,9 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The token may not do what the command has to do.
+    #[error("CLOUDFLARE_API_TOKEN lacks {}", .0.join("\n  and "))]
+    Lacking(Vec<String>),
     /// A gate before any traffic failed.
     #[error("{phase}: {why}")]
     Gate {
@@ -185,6 +188,7 @@ impl Error {
             | Self::Edge(_)
             | Self::Upload(_)
             | Self::Record { .. }
+            | Self::Lacking(_)
             | Self::Gate { .. }
             | Self::Check { .. }
             | Self::Interrupted(_)
@@ -234,6 +238,15 @@ impl Error {
                  visitors on its version, bring them home now: `crossfade rollback --force`",
                 report::time_of_day(*until)
             )),
+            Self::Lacking(_) => Some(
+                "nothing was changed; add the permissions at https://dash.cloudflare.com/profile/api-tokens, or look at \
+                 CLOUDFLARE_ACCOUNT_ID"
+                    .into(),
+            ),
+            Self::Gate { phase: "plan", .. } => Some("nothing was changed".into()),
+            Self::Gate { phase: "router", .. } => {
+                Some("what had been done is undone again; mend it and run the same command again".into())
+            }
             Self::Gate { .. } => Some("nothing was changed for visitors; mend it and deploy again".into()),
             Self::Check { .. } => Some(
                 "`crossfade check` deploys and moves nothing; mend the site or the check, and check again"

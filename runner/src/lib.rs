@@ -15,6 +15,7 @@
 //! | [`probe`], [`health`], [`smoke`] | checks | results |
 //! | [`signing`] | a routing table | its document, signed when there is a key |
 //! | [`edge`] | the public URL | which revision it serves |
+//! | `router` | what is there and what should be | the router installed, upgraded, removed |
 //! | [`report`] | events | lines for people, JSON for programs |
 //! | [`watch`] | the router's counters | alerts, again and again |
 //! | [`notice`], [`notify`] | what happened | files, webhooks and chats that are told |
@@ -39,6 +40,7 @@ pub mod drive;
 pub mod edge;
 pub mod error;
 pub mod forecast;
+mod form;
 mod git;
 mod github;
 pub mod health;
@@ -53,6 +55,7 @@ pub mod record;
 pub mod release;
 pub mod report;
 pub mod retry;
+mod router;
 pub mod screen;
 pub mod signing;
 pub mod smoke;

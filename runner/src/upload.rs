@@ -16,7 +16,6 @@ mod create;
 mod error;
 mod extras;
 mod files;
-mod form;
 mod functions;
 mod hash;
 mod live;

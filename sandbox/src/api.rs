@@ -23,6 +23,7 @@ mod kv;
 mod pages;
 mod slowly;
 mod workers;
+mod zones;
 
 /// wrangler sends assets of up to 40 MiB as base64 in one request.
 pub(crate) const BODY_MAX: usize = 128 * 1024 * 1024;
@@ -32,10 +33,14 @@ const PREFIX: &str = "/client/v4";
 
 /// All paths below `/client/v4`.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    let account = Router::new().merge(kv::router()).merge(pages::router()).merge(workers::router());
+    let account = Router::new()
+        .merge(kv::router())
+        .merge(pages::router())
+        .merge(workers::router())
+        .merge(zones::domains());
     let api = Router::new()
         .nest("/accounts/{account}", account)
-        .nest("/zones/{zone}", workers::zone_router())
+        .nest("/zones", zones::router())
         .nest("/pages/assets", assets::router())
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)

@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State as Shared};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
 use crate::NAMESPACE_ID;
 use crate::state::State;
+
+/// Says which namespace is read; the runtime is configured to add it.
+pub(crate) const NAMESPACE_HEADER: &str = "x-sandbox-namespace";
 
 /// <https://developers.cloudflare.com/kv/api/read-key-value-pairs/#cachettl-parameter>
 const CACHE_TTL_MIN: u64 = 30;
@@ -28,7 +31,10 @@ async fn read(
     Shared(state): Shared<Arc<State>>,
     Path(key): Path<String>,
     Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
 ) -> Response {
+    let namespace =
+        headers.get(NAMESPACE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or(NAMESPACE_ID);
     state.count_kv_read();
     if let Some(ttl) = query.get("cache_ttl")
         && ttl.parse::<u64>().is_ok_and(|ttl| ttl < CACHE_TTL_MIN)
@@ -46,7 +52,7 @@ async fn read(
     if let Some(status) = fault.status.and_then(|status| StatusCode::from_u16(status).ok()) {
         return (status, "KV fails on request").into_response();
     }
-    match state.kv().value_seen(NAMESPACE_ID, &key, Duration::from_millis(fault.propagation_ms)) {
+    match state.kv().value_seen(namespace, &key, Duration::from_millis(fault.propagation_ms)) {
         Some(value) => value.into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }

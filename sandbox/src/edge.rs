@@ -1,72 +1,70 @@
-//! The router in the real Workers runtime: `workerd serve`, its KV binding pointed at our store, its counters' object in
-//! SQLite files of the sandbox.
+//! The router as it is built here, with the bindings that [`Options`] ask for. In: options. Out: what [`workerd`] runs.
+//!
+//! [`workerd`]: crate::workerd
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-mod configuration;
+use crate::workerd::{Binding, Program, Source};
+use crate::{Counters, Error, NAMESPACE_ID, Options};
 
-use configuration::Places;
+/// What the router is compiled against; `wrangler.toml` has the same.
+const COMPATIBILITY_DATE: &str = "2026-01-01";
+/// Stands before the built router when something is to go wrong in it.
+const MAIN: &str = include_str!("edge/main.js");
 
-use crate::child::Child;
-use crate::{Error, Options, serve};
-
-const UP_WITHIN: Duration = Duration::from_secs(20);
-
-/// A running router.
-#[derive(Debug)]
-pub(crate) struct Edge {
-    port: u16,
-    child: Child,
+/// The router of a directory.
+pub(crate) fn program(options: &Options, worker: &Path) -> Result<Program, Error> {
+    let names = modules_in(worker)?;
+    let fault = match options.counters {
+        Counters::Absent | Counters::Working => None,
+        Counters::Throwing => Some("throws"),
+        Counters::Hanging => Some("hangs"),
+        Counters::Forgetting => Some("forgets"),
+    };
+    let mut modules = Vec::new();
+    if fault.is_some() || options.analytics_share.is_some() {
+        modules.push(("sandbox.js".to_owned(), Source::Text(MAIN)));
+    }
+    modules.extend(names.iter().map(|name| (name.clone(), Source::File(worker.join(name)))));
+    let refresh = options.refresh_seconds.to_string();
+    let share = options.analytics_share.map(|share| share.to_string());
+    let texts = [
+        ("ENVIRONMENT", Some(options.environment.as_str())),
+        ("REFRESH_SECONDS", Some(refresh.as_str())),
+        ("DEFAULT_ORIGIN", options.default_origin.as_deref()),
+        ("CROSSFADE_TOKEN", options.control_token.as_deref()),
+        ("SIGNING_KEY", options.signing_key.as_deref()),
+        ("ALLOWED_ORIGINS", options.allowed_origins.as_deref()),
+        ("COUNTERS_SHARDS", options.counters_by_location.then_some("location")),
+        ("ANALYTICS_SHARE", share.as_deref()),
+        ("SANDBOX_FAULT", fault),
+    ];
+    let text = |(name, value): (&str, Option<&str>)| Some(Binding::Text(name.to_owned(), value?.to_owned()));
+    let mut bindings: Vec<Binding> = texts.into_iter().filter_map(text).collect();
+    bindings.push(Binding::Kv("ROUTING".into(), NAMESPACE_ID.into()));
+    // Only our own router has such an object; the benchmarks' have none.
+    if options.counters != Counters::Absent && names.iter().any(|name| name.starts_with("counters/")) {
+        bindings.push(Binding::Object("COUNTERS".into(), "Counters".into()));
+    }
+    if options.analytics_share.is_some() {
+        bindings.push(Binding::DataPoints("SANDBOX_ANALYTICS".into()));
+    }
+    Ok(Program { modules, bindings, compatibility_date: COMPATIBILITY_DATE.into() })
 }
 
-impl Edge {
-    /// Starts the router and waits until it answers.
-    pub(crate) fn start(
-        options: &Options,
-        worker: &Path,
-        port: u16,
-        binding_port: u16,
-        directory: &Path,
-    ) -> Result<Self, Error> {
-        let port = if port == 0 { serve::free_port()? } else { port };
-        let deadline = Instant::now() + UP_WITHIN;
-        // A router that was killed a moment ago may still hold the port, and would answer instead of this one.
-        while std::net::TcpListener::bind(("127.0.0.1", port)).is_err() {
-            if Instant::now() >= deadline {
-                let why = format!("port {port} is in use");
-                return Err(Error::NotUp { what: "the router in workerd".into(), why });
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let config = directory.join("edge.capnp");
-        let objects = directory.join("objects");
-        std::fs::create_dir_all(&objects).map_err(Error::io("make the objects' directory"))?;
-        let places = Places { worker, objects: &objects, port, binding_port };
-        std::fs::write(&config, configuration::configuration(options, &places)?)
-            .map_err(Error::io("write the router's configuration"))?;
-        let arguments = ["serve".as_ref(), config.as_os_str(), "--import-path=/".as_ref()];
-        let mut child = Child::start(&options.tools.workerd, arguments, directory)?;
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if child.has_ended() || Instant::now() >= deadline {
-                let why = child.output().join("\n");
-                return Err(Error::NotUp { what: "the router in workerd".into(), why });
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(Self { port, child })
+/// The files of a built Worker, by their paths in it; the main module first.
+fn modules_in(worker: &Path) -> Result<Vec<String>, Error> {
+    let mut names = Vec::new();
+    for entry in walkdir::WalkDir::new(worker) {
+        let entry = entry.map_err(|error| {
+            let worker = worker.display();
+            Error::Tools(format!(
+                "there is no router in {worker} ({error}); `cargo xtask build-worker` builds it"
+            ))
+        })?;
+        let name = entry.path().strip_prefix(worker).ok().and_then(Path::to_str);
+        names.extend(name.filter(|_| entry.file_type().is_file()).map(str::to_owned));
     }
-
-    pub(crate) const fn port(&self) -> u16 {
-        self.port
-    }
-
-    pub(crate) fn group(&self) -> u32 {
-        self.child.group()
-    }
-
-    /// The last lines that the runtime printed.
-    pub(crate) fn output(&self) -> Vec<String> {
-        self.child.output()
-    }
+    names.sort_by_key(|name| (name != "index.js", name.clone()));
+    Ok(names)
 }

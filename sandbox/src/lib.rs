@@ -2,9 +2,10 @@
 //!
 //! | module | what it stands for | how real it is |
 //! |---|---|---|
-//! | [`api`](mod@api) | Cloudflare's REST API: Pages, its asset store, Workers KV, Worker scripts (kept, not run) | same paths, envelopes and codes; real wrangler passes against it |
+//! | [`api`](mod@api) | Cloudflare's REST API: Pages, its asset store, Workers KV, Worker scripts, zones | same paths, envelopes and codes; real wrangler passes against it |
 //! | [`pages`] | one Pages deployment | the real runtime: `wrangler pages dev` |
 //! | [`edge`] | the router at the public URL | the real runtime: `workerd` |
+//! | [`front`], [`hosted`] | a zone's hostnames, and scripts as they were uploaded, on request | the real runtime: `workerd` |
 //! | [`binding`] | what the runtime's KV binding talks to | the protocol workerd speaks, over the same store as the REST API |
 //! | [`faults`] | Cloudflare on a bad day | on request |
 //! | [`exchange`] | whole requests and answers, for tests | on request |
@@ -25,7 +26,9 @@ mod control;
 mod edge;
 mod exchange;
 mod faults;
+mod front;
 mod home;
+mod hosted;
 mod limits;
 mod options;
 mod pages;
@@ -33,7 +36,9 @@ mod serve;
 mod state;
 mod store;
 mod tools;
+mod workerd;
 mod workers;
+mod zone;
 
 pub use exchange::{Exchange, Message};
 pub use faults::{Action, Fault, KvFault};
@@ -48,6 +53,10 @@ pub const ACCOUNT_ID: &str = "c0ffee00c0ffee00c0ffee00c0ffee00";
 pub const API_TOKEN: &str = "sandbox-api-token";
 /// The KV namespace bound to the router.
 pub const NAMESPACE_ID: &str = "5a4db0c55a4db0c55a4db0c55a4db0c5";
+/// The one zone, and its name: one that leads to this machine.
+pub const ZONE_ID: &str = "20ca1057c0ffee0020ca1057c0ffee00";
+/// The zone's name.
+pub const ZONE_NAME: &str = "localhost";
 /// The Pages project that exists from the start.
 pub const PROJECT: &str = "booking";
 /// The router's secret.
@@ -90,7 +99,9 @@ pub struct Sandbox {
     /// Dropped first: no request is answered any more when the rest goes.
     runtime: Option<tokio::runtime::Runtime>,
     state: Arc<state::State>,
-    edge: Option<edge::Edge>,
+    edge: Option<workerd::Running>,
+    /// The public port, where hostnames are served.
+    front_port: Option<u16>,
     options: Options,
     api_port: u16,
     binding_port: u16,
@@ -114,7 +125,17 @@ impl Sandbox {
         let app = api::router(Arc::clone(&state)).merge(control::router(Arc::clone(&state)));
         runtime.spawn(serve::serve(api, app));
         runtime.spawn(serve::serve(binding, binding::router(Arc::clone(&state))));
-        let mut sandbox = Self { runtime: Some(runtime), state, edge: None, options, api_port, binding_port };
+        let front_port = if options.hosts && options.worker.is_none() {
+            let front = runtime.block_on(serve::listen(options.public_port))?;
+            let port = serve::port(&front)?;
+            state.host(binding_port);
+            runtime.spawn(front::serve(front, Arc::clone(&state)));
+            Some(port)
+        } else {
+            None
+        };
+        let mut sandbox =
+            Self { runtime: Some(runtime), state, edge: None, front_port, options, api_port, binding_port };
         sandbox.restart_router()?;
         sandbox.state.set_urls(sandbox.api_url(), sandbox.public_url());
         Ok(sandbox)
@@ -127,8 +148,9 @@ impl Sandbox {
     pub fn restart_router(&mut self) -> Result<(), Error> {
         let Some(worker) = self.options.worker.clone() else { return Ok(()) };
         let port = self.edge.take().map_or(self.options.public_port, |edge| edge.port());
-        self.edge =
-            Some(edge::Edge::start(&self.options, &worker, port, self.binding_port, self.state.directory())?);
+        let program = edge::program(&self.options, &worker)?;
+        let (workerd, directory) = (&self.options.tools.workerd, self.state.directory());
+        self.edge = Some(workerd::Running::start(workerd, &program, port, self.binding_port, directory)?);
         Ok(())
     }
 
@@ -153,17 +175,33 @@ impl Sandbox {
 
     /// Where visitors go; `None` without a router.
     pub fn public_url(&self) -> Option<String> {
-        self.edge.as_ref().map(|edge| format!("http://127.0.0.1:{}", edge.port()))
+        let named = self.front_port.map(|port| format!("http://{ZONE_NAME}:{port}"));
+        named.or_else(|| self.edge.as_ref().map(|edge| format!("http://127.0.0.1:{}", edge.port())))
+    }
+
+    /// Makes a DNS record of the zone lead to a host, which may be a Pages project's; `port` is where that host is, when it is
+    /// none of Cloudflare's. It goes before what was there.
+    pub fn point(&self, name: &str, content: &str, port: Option<u16>, proxied: bool) {
+        let mut zone = self.state.zone();
+        zone.records.retain(|record| record.name != name);
+        let id = pages::uuid().replace('-', "");
+        zone.records.push(zone::Record { id, name: name.into(), content: content.into(), proxied });
+        zone.hosts.extend(port.map(|port| (content.to_owned(), port)));
+    }
+
+    /// Takes a DNS record of the zone away.
+    pub fn unpoint(&self, name: &str) {
+        self.state.zone().records.retain(|record| record.name != name);
     }
 
     /// The last lines that the router's runtime printed: what the router logged, exceptions among it.
     pub fn router_output(&self) -> Vec<String> {
-        self.edge.as_ref().map_or_else(Vec::new, edge::Edge::output)
+        self.edge.as_ref().map_or_else(Vec::new, workerd::Running::output)
     }
 
     /// The process group that the router's runtime runs in, for measuring what it costs.
     pub fn router_group(&self) -> Option<u32> {
-        self.edge.as_ref().map(edge::Edge::group)
+        self.edge.as_ref().map(workerd::Running::group)
     }
 
     /// The environment variables that point `crossfade` and `wrangler` here.

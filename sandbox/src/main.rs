@@ -33,6 +33,10 @@ struct Arguments {
     /// The API alone: what is uploaded is kept, and nothing is served.
     #[arg(long, conflicts_with_all = ["worker", "public_port", "refresh_seconds", "default_origin"])]
     api_only: bool,
+    /// No router to begin with: the public port serves what the zone `localhost` leads to, and scripts run as they are uploaded
+    /// (`crossfade router deploy`).
+    #[arg(long, conflicts_with_all = ["worker", "api_only", "refresh_seconds", "default_origin"])]
+    hosts: bool,
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -55,7 +59,9 @@ fn run(arguments: &Arguments) -> Result<(), crossfade_sandbox::Error> {
     options.public_port = arguments.public_port;
     options.refresh_seconds = arguments.refresh_seconds;
     options.default_origin.clone_from(&arguments.default_origin);
-    options.worker = arguments.worker.clone().or(options.worker).filter(|_| !arguments.api_only);
+    options.worker =
+        arguments.worker.clone().or(options.worker).filter(|_| !arguments.api_only && !arguments.hosts);
+    options.hosts = arguments.hosts;
     options.serve_pages = !arguments.api_only;
     let sandbox = Sandbox::start(options)?;
     sandbox.wait_for_signal(|| {

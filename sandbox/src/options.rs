@@ -11,6 +11,8 @@ pub struct Options {
     pub tools: Tools,
     /// The built router; `None` starts no edge.
     pub worker: Option<PathBuf>,
+    /// Scripts run as they are uploaded, and the public port serves what the zone's names lead to; only without `worker`.
+    pub hosts: bool,
     /// The API's port; 0 for any.
     pub api_port: u16,
     /// The public URL's port; 0 for any.
@@ -60,6 +62,7 @@ impl Options {
         Self {
             worker: tools.worker.clone(),
             tools,
+            hosts: false,
             api_port: 0,
             public_port: 0,
             refresh_seconds: 1,

@@ -20,6 +20,8 @@ pub(crate) struct Project {
     created_on: String,
     /// Oldest first.
     deployments: Vec<Deployment>,
+    /// The deployment that the project was rolled back to, until a newer one is made.
+    put_back: Option<String>,
 }
 
 /// Why a deployment stays.
@@ -40,6 +42,7 @@ impl Project {
             production_branch: production_branch.to_owned(),
             created_on: jiff::Timestamp::now().to_string(),
             deployments: Vec::new(),
+            put_back: None,
         }
     }
 
@@ -55,7 +58,17 @@ impl Project {
         self.deployments.iter_mut().find(|deployment| deployment.id == id)
     }
 
+    /// Makes the project's own host name serve an earlier production deployment.
+    pub(crate) fn put_back(&mut self, id: &str) -> Option<&Deployment> {
+        self.deployment(id).filter(|deployment| deployment.is_production() && deployment.is_live())?;
+        self.put_back = Some(id.to_owned());
+        self.deployment(id)
+    }
+
     pub(crate) fn add(&mut self, deployment: Deployment) {
+        if deployment.is_production() {
+            self.put_back = None;
+        }
         self.deployments.push(deployment);
     }
 
@@ -73,10 +86,16 @@ impl Project {
         Ok(self.deployments.remove(index))
     }
 
+    /// The port of what the project's own host name serves.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.live_production()?.url.rsplit(':').next()?.parse().ok()
+    }
+
     /// The production deployment that the project's own host name serves.
     fn live_production(&self) -> Option<&Deployment> {
-        let mut newest_first = self.deployments.iter().rev();
-        newest_first.find(|deployment| deployment.is_production() && deployment.is_live())
+        let is_live = |deployment: &&Deployment| deployment.is_production() && deployment.is_live();
+        let put_back = self.put_back.as_deref().and_then(|id| self.deployment(id)).filter(is_live);
+        put_back.or_else(|| self.deployments.iter().rev().find(is_live))
     }
 
     /// The host name of its branch, which leads to a branch's newest preview.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use crate::limits::Counted;
 use crate::pages::{Project, Script};
 use crate::store::Kv;
 use crate::tools::Tools;
+use crate::zone::Zone;
 use crate::{Error, NAMESPACE_ID, Options};
 
 /// An API request as the log keeps it: no headers, no bodies, so no secrets.
@@ -48,6 +49,9 @@ pub(crate) struct State {
     /// Keys and extensions that were found to belong together.
     verified: Mutex<BTreeSet<(String, String)>>,
     workers: Mutex<BTreeMap<String, crate::workers::Script>>,
+    zone: Mutex<Zone>,
+    /// The port of the bindings, where scripts run as they are uploaded.
+    hosting: OnceLock<u16>,
     limits: Mutex<Counted>,
     script: Mutex<Script>,
     pub(crate) serve_pages: bool,
@@ -73,6 +77,8 @@ impl State {
             assets: Mutex::default(),
             verified: Mutex::default(),
             workers: Mutex::default(),
+            zone: Mutex::default(),
+            hosting: OnceLock::new(),
             limits: Mutex::default(),
             script: Mutex::default(),
             serve_pages: options.serve_pages,
@@ -95,6 +101,20 @@ impl State {
     /// Worker scripts by their names.
     pub(crate) fn workers(&self) -> MutexGuard<'_, BTreeMap<String, crate::workers::Script>> {
         lock(&self.workers)
+    }
+
+    pub(crate) fn zone(&self) -> MutexGuard<'_, Zone> {
+        lock(&self.zone)
+    }
+
+    /// Scripts run from now on; their bindings are at this port.
+    pub(crate) fn host(&self, binding_port: u16) {
+        let _ = self.hosting.set(binding_port);
+    }
+
+    /// The port of the bindings, if scripts run.
+    pub(crate) fn hosting(&self) -> Option<u16> {
+        self.hosting.get().copied()
     }
 
     pub(crate) fn limits(&self) -> MutexGuard<'_, Counted> {
@@ -203,6 +223,7 @@ impl State {
     }
 
     pub(crate) fn stop_deployments(&self) {
+        self.workers().clear();
         self.projects().clear();
     }
 

@@ -240,11 +240,15 @@ impl Visitors {
 
     /// The same for another path; `/slow` takes its time.
     pub fn asking(fleet: &Fleet, count: usize, path: &str) -> Self {
+        Self::at(&format!("{}{path}", fleet.site.sandbox.public_url().unwrap()), count)
+    }
+
+    /// The same for any URL.
+    pub fn at(url: &str, count: usize) -> Self {
         let stop = Arc::<AtomicBool>::default();
-        let url = format!("{}{path}", fleet.site.sandbox.public_url().unwrap());
         let threads = (0..count)
             .map(|visitor| {
-                let (url, stop) = (url.clone(), Arc::clone(&stop));
+                let (url, stop) = (url.to_owned(), Arc::clone(&stop));
                 std::thread::spawn(move || stay(visitor, &url, &stop))
             })
             .collect();

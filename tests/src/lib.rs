@@ -13,8 +13,11 @@ use std::sync::OnceLock;
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
 mod browser;
+mod exceptions;
 mod fleet;
+pub mod form;
 mod job;
+pub mod openapi;
 pub mod origin;
 mod reference;
 mod run;

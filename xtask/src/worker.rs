@@ -38,6 +38,7 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf, Failed> {
     let is_same = std::fs::read_to_string(&stamp).is_ok_and(|text| text == fingerprint);
     if is_same && directory.join("index.js").is_file() {
         step::say("   the router is up to date");
+        embed(&directory).map_err(|error| Failed::new(name, error))?;
         return Ok(directory);
     }
     if directory.exists() {
@@ -47,8 +48,26 @@ pub(crate) fn build(tools: &Tools) -> Result<PathBuf, Failed> {
     module(tools, "building the counters' object", "counters", "../build/counters")?;
     std::fs::write(directory.join("index.js"), INDEX)
         .and_then(|()| std::fs::write(&stamp, fingerprint))
+        .and_then(|()| embed(&directory))
         .map_err(|error| Failed::new(name, error))?;
     Ok(directory)
+}
+
+/// Lays the router where the runner's build takes it from. What is there already stays untouched, so that nothing is built anew
+/// for it.
+fn embed(directory: &Path) -> std::io::Result<()> {
+    for name in std::fs::read_to_string(root().join("runner/src/router/modules.txt"))?.lines() {
+        let (from, to) = (directory.join(name), root().join("runner/bundle").join(name));
+        let bytes = std::fs::read(from)?;
+        if std::fs::read(&to).is_ok_and(|there| there == bytes) {
+            continue;
+        }
+        if let Some(parent) = to.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(to, bytes)?;
+    }
+    Ok(())
 }
 
 /// One crate as JavaScript and wasm: `worker/shim.mjs` and `worker/index.wasm` of a directory.

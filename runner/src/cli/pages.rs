@@ -53,7 +53,11 @@ pub(crate) struct PagesDeploy {
 }
 
 /// As in the configuration.
-fn duration(text: &str) -> Result<Duration, Error> {
+pub(super) fn span(text: &str) -> Result<Span, Error> {
     let text: StrDeserializer<'_, Error> = text.into_deserializer();
-    Span::deserialize(text).map(|span| span.0)
+    Span::deserialize(text)
+}
+
+fn duration(text: &str) -> Result<Duration, Error> {
+    span(text).map(|span| span.0)
 }

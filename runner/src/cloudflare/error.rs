@@ -140,6 +140,19 @@ impl Error {
         matches!(self, Self::NotFound { .. })
     }
 
+    /// Whether it is KV's word for a namespace that does not exist, which comes with 400 or 404.
+    pub(crate) fn is_no_namespace(&self) -> bool {
+        let code = match self {
+            Self::NotFound { at, code, .. } | Self::Refused { at, code, .. }
+                if at.path.contains("/storage/kv/") =>
+            {
+                code
+            }
+            _ => return false,
+        };
+        *code == Some(10_013)
+    }
+
     /// How long Cloudflare asks to be left alone.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {

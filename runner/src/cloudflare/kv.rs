@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{Bearer, Body, Cloudflare, Error};
 use crate::retry::{Policy, retry};
@@ -57,6 +58,11 @@ impl Namespace {
         self.client.call::<Value>("PUT", &self.value_path(key), Bearer::Api, body, within).map(drop)
     }
 
+    /// Removes a key, in one attempt; one that is not there is gone already.
+    pub(crate) fn delete_once(&self, key: &str, within: Duration) -> Result<(), Error> {
+        self.client.call::<Value>("DELETE", &self.value_path(key), Bearer::Api, Body::None, within).map(drop)
+    }
+
     /// All keys that begin with `prefix`.
     ///
     /// # Errors
@@ -85,7 +91,47 @@ impl Namespace {
     }
 }
 
+/// A namespace of the account.
+#[derive(Debug, Deserialize)]
+struct Titled {
+    id: String,
+    title: String,
+}
+
 impl Cloudflare {
+    /// The id of the namespace with this title; `None` when there is none.
+    pub(crate) fn namespace_titled(&self, title: &str, within: Duration) -> Result<Option<String>, Error> {
+        const PER_PAGE: usize = 1000;
+        /// No account may have more namespaces
+        /// (<https://developers.cloudflare.com/kv/platform/limits/>).
+        const PAGES_MAX: usize = 2;
+        for page in 1..=PAGES_MAX {
+            let path = self.account_path(&format!("/storage/kv/namespaces?per_page={PER_PAGE}&page={page}"));
+            let listed: Vec<Titled> = self.call("GET", &path, Bearer::Api, Body::None, within)?;
+            let is_last = listed.len() < PER_PAGE;
+            if let Some(found) = listed.into_iter().find(|namespace| namespace.title == title) {
+                return Ok(Some(found.id));
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes a namespace; its id.
+    pub(crate) fn create_namespace(&self, title: &str, within: Duration) -> Result<String, Error> {
+        let path = self.account_path("/storage/kv/namespaces");
+        let body = Body::Json(&json!({ "title": title }));
+        self.call::<Titled>("POST", &path, Bearer::Api, body, within).map(|namespace| namespace.id)
+    }
+
+    /// Removes a namespace with all that is in it.
+    pub(crate) fn delete_namespace(&self, id: &str, within: Duration) -> Result<(), Error> {
+        let path = self.account_path(&format!("/storage/kv/namespaces/{id}"));
+        self.call::<Value>("DELETE", &path, Bearer::Api, Body::None, within).map(drop)
+    }
+
     /// A whole envelope, for what stands beside `result`.
     fn page(&self, path: &str, within: Duration) -> Result<Value, Error> {
         let at = super::At::new("GET", path);
@@ -98,7 +144,7 @@ const fn never() -> bool {
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters.
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -17,6 +17,9 @@ pub struct Project {
     /// Its newest deployment.
     #[serde(default)]
     pub latest_deployment: Option<Latest>,
+    /// What its own host name serves.
+    #[serde(default)]
+    pub canonical_deployment: Option<Deployment>,
 }
 
 /// The newest deployment of a project.
@@ -266,6 +269,12 @@ impl Cloudflare {
             Err(error) if error.is_not_found() => Ok(()),
             result => result,
         }
+    }
+
+    /// Makes the project's own host name serve an earlier production deployment.
+    pub(crate) fn roll_back_project(&self, project: &str, id: &str, within: Duration) -> Result<(), Error> {
+        let path = self.project_path(project, &format!("/deployments/{id}/rollback"));
+        self.call::<Value>("POST", &path, Bearer::Api, Body::None, within).map(drop)
     }
 
     fn project_path(&self, name: &str, rest: &str) -> String {

@@ -64,9 +64,13 @@ impl Session {
         let of_environment = environment(&config, global)?.clone();
         let environment = Environment::new("--environment", global.environment.as_str())
             .map_err(|error| Error::Usage(format!("--environment is {}: {}", error.value, error.problem)))?;
+        let Some(namespace) = of_environment.namespace() else {
+            let hint = "`crossfade router deploy` finds or makes the namespace, installs the router and writes the id into the file";
+            return Err(Error::Missing { what: "`kv_namespace` of this environment", hint: hint.into() });
+        };
         let account = settings::account(global)?;
         let client = Cloudflare::new(settings::api_base_url(global)?, account, settings::api_token()?);
-        let namespace = client.namespace(&of_environment.kv_namespace);
+        let namespace = client.namespace(namespace);
         let cancel = Cancel::on_signals()
             .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
         Ok(Self {
@@ -121,7 +125,7 @@ impl Session {
     pub fn edge(&self) -> Result<Edge, Error> {
         let token = self.control_token.clone().ok_or_else(|| Error::Missing {
             what: "CROSSFADE_TOKEN",
-            hint: "set the same secret here and at the router (`wrangler secret put CROSSFADE_TOKEN`); in a workflow, pass it as \
+            hint: "set the same secret here and at the router (`crossfade router deploy` sets it there); in a workflow, pass it as \
                    the action's input `crossfadeToken`. It opens /__crossfade/status, which tells what the edge serves"
                 .into(),
         })?;

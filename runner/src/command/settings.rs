@@ -76,7 +76,7 @@ pub(super) fn api_base_url(global: &Global) -> Result<&str, Error> {
 
 /// A secret from the environment; empty counts as not set, which is how GitHub passes a secret that does not exist.
 /// Blanks around it come from how it was pasted. It never appears in a message.
-fn secret(name: &str) -> Result<Option<String>, Error> {
+pub(super) fn secret(name: &str) -> Result<Option<String>, Error> {
     let value = std::env::var_os(name).unwrap_or_default();
     let value = value.to_str().map(str::trim);
     match value {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::extras::Extras;
-use super::{Asset, CALL_WITHIN, Commit, Error, Upload, form};
+use super::{Asset, CALL_WITHIN, Commit, Error, Upload};
 use crate::cloudflare::pages::{Deployment, Project};
 use crate::cloudflare::{self, Cloudflare};
+use crate::form;
 use crate::retry::{Policy, make};
 
 /// Makes the deployment. When the answer is lost, those that were made since `before` are looked through for ours first.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::files::{FilesError, link_error, unreadable};
-use super::form::Form;
 use super::functions::{self, Functions};
+use crate::form::Form;
 
 /// What goes with a deployment beside its assets.
 #[derive(Debug, Default)]

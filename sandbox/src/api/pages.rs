@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, Path, Query, State as Shared};
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::assets::BAD_REQUEST;
@@ -31,6 +31,7 @@ pub(super) fn router() -> Router<Arc<State>> {
             get(read_deployment).delete(delete_deployment),
         )
         .route(&format!("{project}/deployments/{{deployment}}/history/logs"), get(logs))
+        .route(&format!("{project}/deployments/{{deployment}}/rollback"), post(roll_back))
 }
 
 fn id<'a>(ids: &'a HashMap<String, String>, name: &str) -> &'a str {
@@ -223,6 +224,16 @@ async fn logs(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
     let ts = jiff::Timestamp::now().to_string();
     let data: Vec<Value> = lines.iter().map(|line| json!({ "ts": ts, "line": line })).collect();
     answer(json!({ "total": data.len(), "includes_container_logs": false, "data": data }))
+}
+
+/// The project's own host name serves an earlier production deployment.
+async fn roll_back(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+    let description = with_project(&state, &ids, |project| {
+        let back = project.put_back(id(&ids, "deployment")).is_some();
+        let deployment = project.deployment(id(&ids, "deployment")).filter(|_| back);
+        deployment.map(|deployment| project.describe_deployment(deployment)).ok_or_else(unknown_deployment)
+    })?;
+    answer(description)
 }
 
 async fn delete_deployment(

@@ -1,19 +1,21 @@
 //! `/workers/…`: scripts, their versions and deployments, secrets, subdomain, routes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::multipart::MultipartRejection;
-use axum::extract::{Multipart, Path, State as Shared};
+use axum::extract::{Multipart, Path, Query, State as Shared};
 use axum::http::StatusCode;
 use axum::routing::{get, patch, post, put};
 use serde_json::{Value, json};
 
 use super::{ApiError, Result, answer, json_body};
+use crate::hosted;
 use crate::state::State;
-use crate::workers::Script;
+use crate::workerd::Running;
+use crate::workers::{Script, Upload};
 
 type Ids = Path<HashMap<String, String>>;
 type Form = std::result::Result<Multipart, MultipartRejection>;
@@ -27,6 +29,7 @@ pub(super) fn router() -> Router<Arc<State>> {
         .route("/workers/services/{script}", get(service))
         .route("/workers/workers/{script}", get(worker))
         .route("/workers/subdomain", get(account_subdomain))
+        .route("/workers/scripts", get(list))
         .route(script, put(upload).delete(remove))
         .route(&format!("{script}/settings"), get(settings))
         .route(&format!("{script}/script-settings"), patch(script_settings))
@@ -40,11 +43,6 @@ pub(super) fn router() -> Router<Arc<State>> {
         .route(&format!("{script}/routes"), put(set_routes))
         .route(&format!("{script}/domains/changeset"), post(domains))
         .route(&format!("{script}/domains/records"), put(domain_records))
-}
-
-/// Below a zone: which script answers where.
-pub(super) fn zone_router() -> Router<Arc<State>> {
-    Router::new().route("/workers/routes", get(routes))
 }
 
 fn id<'a>(ids: &'a HashMap<String, String>, name: &str) -> &'a str {
@@ -103,42 +101,69 @@ async fn set_subdomain(Shared(state): Shared<Arc<State>>, Path(ids): Ids, body: 
     })?)
 }
 
+/// All scripts of the account.
+async fn list(Shared(state): Shared<Arc<State>>) -> Result {
+    answer(state.workers().values().map(Script::describe).collect::<Vec<_>>())
+}
+
 async fn upload(Shared(state): Shared<Arc<State>>, Path(ids): Ids, form: Form) -> Result {
-    let metadata = read(&state, form).await?;
-    let name = id(&ids, "script");
+    let (metadata, modules) = read(&state, form).await?;
+    let name = id(&ids, "script").to_owned();
+    let script = state.workers().get(&name).cloned().unwrap_or_else(|| Script::new(&name));
+    let (upload, running) = run(&state, &script, metadata, modules).await?;
     let mut workers = state.workers();
-    let script = workers.entry(name.to_owned()).or_insert_with(|| Script::new(name));
-    script.upload(metadata, true);
+    let script = workers.entry(name).or_insert(script);
+    script.upload(upload, true, running);
     answer(script.describe())
 }
 
 async fn upload_version(Shared(state): Shared<Arc<State>>, Path(ids): Ids, form: Form) -> Result {
-    let metadata = read(&state, form).await?;
+    let (metadata, modules) = read(&state, form).await?;
     if metadata.get("migrations").is_some() {
         return Err(ApiError::bad_request(10_211, "A version upload cannot have migrations."));
     }
+    let script = with(&state, &ids, NOT_FOUND, |script| Ok(script.clone()))?;
+    let (upload, running) = run(&state, &script, metadata, modules).await?;
     answer(with(&state, &ids, NOT_FOUND, |script| {
-        let version = script.upload(metadata, false);
+        let version = script.upload(upload, false, running);
         Ok(script.version(&version.id).unwrap_or_default())
     })?)
 }
 
-/// An upload's metadata, once its modules and bindings are what they must be.
-async fn read(state: &State, form: Form) -> std::result::Result<Value, ApiError> {
+/// What an upload comes to, and its runtime: one that does not start is no valid script.
+async fn run(
+    state: &Arc<State>,
+    script: &Script,
+    metadata: Value,
+    modules: Modules,
+) -> std::result::Result<(Upload, Option<Running>), ApiError> {
+    let upload = script.prepare(metadata).map_err(|why| ApiError::bad_request(10_079, why))?;
+    let (state, started) = (Arc::clone(state), upload.clone());
+    let running = tokio::task::spawn_blocking(move || hosted::start(&state, &started, &modules)).await;
+    let invalid = |why: String| ApiError::bad_request(10_021, why);
+    let running = running.map_err(|error| invalid(error.to_string()))?;
+    Ok((upload, running.map_err(|error| invalid(error.to_string()))?))
+}
+
+/// Names and contents.
+type Modules = BTreeMap<String, Vec<u8>>;
+
+/// An upload's metadata and modules, once these and its bindings are what they must be.
+async fn read(state: &State, form: Form) -> std::result::Result<(Value, Modules), ApiError> {
     let unreadable = |why: String| ApiError::bad_request(10_006, why);
     let mut form = form.map_err(|error| unreadable(error.to_string()))?;
-    let (mut metadata, mut modules) = (None, Vec::new());
+    let (mut metadata, mut modules) = (None, Modules::new());
     while let Some(field) = form.next_field().await.map_err(|error| unreadable(error.to_string()))? {
         let name = field.name().unwrap_or_default().to_owned();
         let bytes = field.bytes().await.map_err(|error| unreadable(error.to_string()))?;
         match name.as_str() {
             "metadata" => metadata = Some(json_body::<Value>(&bytes, BAD_REQUEST)?),
-            _ => modules.push(name),
+            _ => drop(modules.insert(name, bytes.to_vec())),
         }
     }
     let metadata = metadata.ok_or_else(|| ApiError::bad_request(10_003, "metadata is missing"))?;
     let main = metadata.get("main_module").and_then(Value::as_str).unwrap_or_default();
-    if !modules.iter().any(|module| module == main) {
+    if !modules.contains_key(main) {
         return Err(ApiError::bad_request(10_021, format!("No such module \"{main}\".")));
     }
     let bindings = metadata.get("bindings").and_then(Value::as_array).into_iter().flatten();
@@ -148,12 +173,26 @@ async fn read(state: &State, form: Form) -> std::result::Result<Value, ApiError>
             return Err(ApiError::bad_request(10_041, message));
         }
     }
-    Ok(metadata)
+    Ok((metadata, modules))
 }
 
-async fn remove(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
-    with(&state, &ids, NOT_FOUND, |_| Ok(()))?;
-    state.workers().remove(id(&ids, "script"));
+/// What has Durable Objects goes only when it is said that these may go too.
+async fn remove(
+    Shared(state): Shared<Arc<State>>,
+    Path(ids): Ids,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result {
+    let force = query.get("force").is_some_and(|force| force == "true");
+    with(&state, &ids, NOT_FOUND, |script| match script.has_objects() && !force {
+        true => {
+            Err(ApiError::bad_request(10_064, "The script has Durable Objects; delete it with force=true."))
+        }
+        false => Ok(()),
+    })?;
+    let removed = state.workers().remove(id(&ids, "script"));
+    state.zone().forget(id(&ids, "script"));
+    // Its runtimes take a moment to end; nobody has to wait for them.
+    tokio::task::spawn_blocking(move || drop(removed));
     answer(Value::Null)
 }
 
@@ -168,7 +207,8 @@ async fn secrets(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
 async fn put_secret(Shared(state): Shared<Arc<State>>, Path(ids): Ids, body: Bytes) -> Result {
     let secret: Value = json_body(&body, BAD_REQUEST)?;
     let name = secret.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    with(&state, &ids, NOT_FOUND, |script| Ok(script.secrets.insert(name.clone(), ())))?;
+    let text = secret.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+    with(&state, &ids, NOT_FOUND, |script| Ok(script.secrets.insert(name.clone(), text)))?;
     answer(json!({ "name": name, "type": "secret_text" }))
 }
 
@@ -180,7 +220,10 @@ async fn put_secrets(Shared(state): Shared<Arc<State>>, Path(ids): Ids, body: By
         for (name, secret) in secrets {
             match secret {
                 Value::Null => script.secrets.remove(&name),
-                _ => script.secrets.insert(name, ()),
+                secret => {
+                    let text = secret.get("text").and_then(Value::as_str).unwrap_or_default();
+                    script.secrets.insert(name, text.to_owned())
+                }
             };
         }
         let described = |name: &String| (name.clone(), json!({ "name": name, "type": "secret_text" }));
@@ -233,17 +276,15 @@ async fn set_routes(Shared(state): Shared<Arc<State>>, Path(ids): Ids, body: Byt
     answer(wanted)
 }
 
-async fn routes(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+/// What scripts were given as routes of a zone; wrangler sets them by the script.
+pub(super) fn routes_of(state: &State, zone: &str) -> Vec<Value> {
     let workers = state.workers();
     let all = workers.iter().flat_map(|(name, script)| script.routes.iter().map(move |route| (name, route)));
-    let here = all.filter(|(_, route)| route["zone_id"] == id(&ids, "zone"));
-    answer(
-        here.enumerate()
-            .map(|(number, (name, route))| {
-                json!({ "id": format!("{number:032x}"), "pattern": route["pattern"], "script": name })
-            })
-            .collect::<Value>(),
-    )
+    let here = all.filter(|(_, route)| route["zone_id"] == zone);
+    let described = here.enumerate().map(|(number, (name, route))| {
+        json!({ "id": format!("{number:032x}"), "pattern": route["pattern"], "script": name })
+    });
+    described.collect()
 }
 
 /// What is not kept: it is answered as it was said.

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crossfade_sandbox::Sandbox;
-use crossfade_tests::{reference, sandbox, try_upload, upload};
+use crossfade_tests::{
+    form::{self, Part, without_layout},
+    openapi, reference, sandbox, try_upload, upload,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::form::{self, Part, without_layout};
+use crate::http;
 use crate::sent::Sent;
 use crate::wrangler::Wrangler;
-use crate::{http, openapi};
 
 /// The files that wrangler was recorded with, by names with the same extensions: keys are made of content and extension.
 /// One of them was `.env` then, which we refuse to publish.

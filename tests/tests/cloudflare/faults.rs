@@ -6,12 +6,11 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, Action, Fault, KvFault, NAMESPACE_ID, Sandbox};
-use crossfade_tests::{client_at, sandbox, try_upload};
+use crossfade_tests::{client_at, openapi, sandbox, try_upload};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::{self, Answer};
-use crate::openapi;
 use crate::program::Running;
 
 const KEY: &str = "state";

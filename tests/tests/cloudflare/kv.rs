@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use crossfade_sandbox::{ACCOUNT_ID, Exchange, NAMESPACE_ID};
-use crossfade_tests::{client, reference, sandbox};
+use crossfade_tests::{client, form, openapi, reference, sandbox};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::wrangler::Wrangler;
-use crate::{form, openapi};
 
 /// A key in which everything must be encoded, and that wrangler was recorded with.
 const KEY: &str = "my key/ü?";

@@ -21,15 +21,12 @@
 
 mod deploys;
 mod example;
-mod exceptions;
 mod faults;
-mod form;
 mod http;
 mod kv;
 // Linux tells what runs where.
 #[cfg(target_os = "linux")]
 mod lifetime;
-mod openapi;
 mod pages;
 mod parity;
 #[cfg(target_os = "linux")]

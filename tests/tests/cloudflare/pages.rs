@@ -5,11 +5,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crossfade_sandbox::{API_TOKEN, Action, Fault, Limits, Refusal, Sandbox, UploadTokens};
-use crossfade_tests::{Ended, Running, crossfade, sandbox};
+use crossfade_tests::{Ended, Running, crossfade, openapi, sandbox};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::openapi;
 use crate::sent::Sent;
 
 /// A stand-in that only stores, and a site of three buckets.

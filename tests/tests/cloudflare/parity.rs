@@ -6,12 +6,11 @@ use std::path::Path;
 use std::process::Command;
 
 use crossfade_sandbox::{Exchange, Sandbox, Tools};
-use crossfade_tests::{Ended, crossfade, sandbox};
+use crossfade_tests::form::{Part, without_layout};
+use crossfade_tests::{Ended, crossfade, openapi, sandbox};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::form::{Part, without_layout};
-use crate::openapi;
 use crate::sent::Sent;
 use crate::wrangler::Wrangler;
 

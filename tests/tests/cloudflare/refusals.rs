@@ -5,12 +5,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crossfade_sandbox::{ACCOUNT_ID, API_TOKEN, Limits, NAMESPACE_ID, Refusal, UploadTokens};
-use crossfade_tests::{sandbox, upload};
+use crossfade_tests::{openapi, sandbox, upload};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::http;
 use crate::wrangler::Wrangler;
-use crate::{http, openapi};
 
 /// `A` is the account, `P` the project, `N` the namespace.
 const ACCOUNT: [(&str, &str, &str, u16, i64); 28] = [

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use crossfade_sandbox::{Exchange, Limits};
-use crossfade_tests::Site;
-
-use crate::openapi;
+use crossfade_tests::{Site, openapi};
 
 #[test]
 fn all_calls_of_releases_and_of_going_back_are_as_cloudflare_describes_them() {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crossfade_sandbox::{API_TOKEN, Exchange};
 use serde_json::Value;
 
-use crate::form::{self, Part};
+use crossfade_tests::form::{self, Part};
 
 /// A deployment as it was sent.
 #[derive(Debug)]

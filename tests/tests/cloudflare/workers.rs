@@ -1,12 +1,12 @@
 //! wrangler's commands for Workers: scripts with bindings and routes, versions and their shares, rollback, secrets.
 
 use crossfade_sandbox::{ACCOUNT_ID, NAMESPACE_ID};
-use crossfade_tests::sandbox;
+use crossfade_tests::{openapi, sandbox};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::http;
 use crate::wrangler::Wrangler;
-use crate::{http, openapi};
 
 #[test]
 fn wrangler_deploys_a_worker_shares_traffic_between_versions_and_rolls_back() {

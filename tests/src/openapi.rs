@@ -3,17 +3,16 @@
 use std::sync::OnceLock;
 
 use crossfade_sandbox::{Exchange, Message};
-use crossfade_tests::reference;
 use serde_json::{Value, json};
 
-use crate::{exceptions, form};
+use crate::{exceptions, form, reference};
 
 const URI: &str = "urn:cloudflare";
 
 /// Fails the test with everything in which these exchanges differ from the description. What was accepted must have been
 /// asked for correctly; what was refused need not.
 #[track_caller]
-pub(crate) fn check(exchanges: &[Exchange]) {
+pub fn check(exchanges: &[Exchange]) {
     static DESCRIPTION: OnceLock<Option<Description>> = OnceLock::new();
     let Some(description) = DESCRIPTION.get_or_init(Description::read) else { return };
     assert!(!exchanges.is_empty(), "there is nothing to check");

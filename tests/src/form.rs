@@ -6,28 +6,29 @@ use serde_json::{Value, json};
 
 /// One part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub struct Part {
     /// Names in lower case, and values.
-    pub(crate) headers: BTreeMap<String, String>,
-    pub(crate) body: Vec<u8>,
+    pub headers: BTreeMap<String, String>,
+    /// The bytes.
+    pub body: Vec<u8>,
 }
 
 impl Part {
     /// The name of its field.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         let disposition = &self.headers["content-disposition"];
         disposition.split("; name=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default()
     }
 
     /// The body as text.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// The parts of a form, in their order. Its boundary is its first line, as in `_worker.bundle`.
 #[track_caller]
-pub(crate) fn parts(form: &[u8]) -> Vec<Part> {
+pub fn parts(form: &[u8]) -> Vec<Part> {
     let boundary = form.split(|byte| *byte == b'\r').next().unwrap().to_vec();
     assert!(boundary.starts_with(b"--"), "no form: {}", String::from_utf8_lossy(form));
     // The first delimiter has no line break in front of it, all others have.
@@ -39,7 +40,7 @@ pub(crate) fn parts(form: &[u8]) -> Vec<Part> {
 }
 
 /// A form in which boundaries, the order of a manifest's lines and the random names of what wrangler compiled do not count.
-pub(crate) fn without_layout(form: &[Part]) -> Vec<(Value, Value)> {
+pub fn without_layout(form: &[Part]) -> Vec<(Value, Value)> {
     let content = |part: &Part| match part.name() {
         "manifest" => serde_json::from_slice(&part.body).unwrap(),
         "_worker.bundle" => json!(without_layout(&parts(&part.body))),

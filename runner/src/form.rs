@@ -4,36 +4,36 @@
 const MESSAGE_MAX: usize = 384;
 
 /// A form in the making.
-pub(super) struct Form {
+pub(crate) struct Form {
     boundary: String,
     bytes: Vec<u8>,
 }
 
 impl Form {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let random = getrandom::u64().unwrap_or(0x5eed);
         Self { boundary: format!("----crossfade-{random:016x}{:08x}", std::process::id()), bytes: Vec::new() }
     }
 
     /// A field. Its line breaks become those of forms, as the HTML standard wants it of text.
-    pub(super) fn text(&mut self, name: &str, value: &str) {
+    pub(crate) fn text(&mut self, name: &str, value: &str) {
         let value = value.replace("\r\n", "\n").replace('\n', "\r\n");
         self.part(&format!("name=\"{}\"", quoted(name)), None, value.as_bytes());
     }
 
     /// A file whose name is its field's.
-    pub(super) fn file(&mut self, name: &str, bytes: &[u8]) {
+    pub(crate) fn file(&mut self, name: &str, bytes: &[u8]) {
         self.module(name, "application/octet-stream", bytes);
     }
 
     /// A file of a type.
-    pub(super) fn module(&mut self, name: &str, content_type: &str, bytes: &[u8]) {
+    pub(crate) fn module(&mut self, name: &str, content_type: &str, bytes: &[u8]) {
         let name = quoted(name);
         self.part(&format!("name=\"{name}\"; filename=\"{name}\""), Some(content_type), bytes);
     }
 
     /// The `Content-Type` and the body.
-    pub(super) fn finish(mut self) -> (String, Vec<u8>) {
+    pub(crate) fn finish(mut self) -> (String, Vec<u8>) {
         self.bytes.extend(format!("--{}--\r\n", self.boundary).into_bytes());
         (format!("multipart/form-data; boundary={}", self.boundary), self.bytes)
     }
@@ -57,7 +57,7 @@ fn quoted(name: &str) -> String {
 }
 
 /// As much of a commit message as Pages keeps.
-pub(super) fn shorten(message: &str) -> &str {
+pub(crate) fn shorten(message: &str) -> &str {
     message.get(..message.floor_char_boundary(MESSAGE_MAX)).unwrap_or(message)
 }
 

@@ -28,7 +28,7 @@ const KV_VALUE: &str =
     "/paths/~1accounts~1{account_id}~1storage~1kv~1namespaces~1{namespace_id}~1values~1{key_name}";
 
 /// Place (a JSON pointer, [`KV_VALUE`] in front of those that begin with `KV`, [`SCRIPT`] of those with `S`), change, reason.
-const EXCEPTIONS: [(&str, Change, &str); 19] = [
+const EXCEPTIONS: [(&str, Change, &str); 26] = [
     (
         "/components/schemas/pages_identifier",
         Without("maxLength"),
@@ -100,6 +100,33 @@ const EXCEPTIONS: [(&str, Change, &str); 19] = [
         "/components/schemas/workers_multipart-script/properties/metadata/properties/migrations",
         AnyOf,
         "several steps also count as a single one of no kind",
+    ),
+    (
+        "/components/schemas/zones_zone/properties/name",
+        Without("pattern"),
+        "a name has a dot, but the sandbox's zone is this machine",
+    ),
+    (
+        "/components/schemas/dns-records_dns-record-response",
+        Optional("data"),
+        "only records of several fields have it",
+    ),
+    (
+        "/components/schemas/workers_deployment/properties/versions/items/properties/percentage",
+        Without("minimum"),
+        "at least 0.01, but a version that only overrides reach is deployed at 0 %",
+    ),
+    ("/components/schemas/workers_route", Optional("id"), "it is read-only, but required, also of a request"),
+    (
+        "/components/schemas/workers_Domain",
+        Optional("id"),
+        "it is read-only, but required, also of a request",
+    ),
+    ("/components/schemas/workers_Domain", Optional("cert_id"), "the same"),
+    (
+        "S/delete/requestBody",
+        Without("required"),
+        "a body is required that may be anything; wrangler sends none",
     ),
     ("S/put", AlsoTakes("excludeScript"), "wrangler sends it with every script"),
     (

@@ -1,0 +1,138 @@
+//! What is there, as far as a plan depends on it.
+
+use crossfade_core::RoutingTable;
+use crossfade_core::table::{Origin, Version};
+use serde_json::Value;
+
+use super::wanted::{BUNDLE, Wanted};
+use crate::cloudflare::workers::Binding;
+use crate::cloudflare::zones::{Domain, Record, Route, Zone};
+
+/// What is there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Found {
+    /// The namespace's id.
+    pub(crate) namespace: Option<String>,
+    /// The namespace that the configuration names is not there.
+    pub(crate) astray: bool,
+    /// The table in it.
+    pub(crate) table: Option<RoutingTable>,
+    /// Somebody's Worker of the wanted name.
+    pub(crate) worker: Option<Worker>,
+    pub(crate) zone: Option<Zone>,
+    /// The zone's routes.
+    pub(crate) routes: Vec<Route>,
+    /// The host's DNS records.
+    pub(crate) records: Vec<Record>,
+    /// The Worker whose own the host is.
+    pub(crate) domain: Option<Domain>,
+    /// The site without Crossfade.
+    pub(crate) site: Option<Site>,
+    /// The Pages deployment that the table's stable version is, when the site is another one.
+    pub(crate) stable_deployment: Option<String>,
+    pub(crate) answers: Answers,
+}
+
+/// A Worker.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Worker {
+    /// Its Durable Objects are there already.
+    pub(crate) migrated: bool,
+    /// What requests meet now.
+    pub(crate) deployed: Vec<Deployed>,
+}
+
+/// A version that requests meet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deployed {
+    pub(crate) version: String,
+    pub(crate) percentage: f64,
+    pub(crate) bindings: Vec<Binding>,
+}
+
+/// The site without Crossfade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Site {
+    pub(crate) origin: Origin,
+    pub(crate) version: Version,
+    /// The Pages deployment that it is.
+    pub(crate) deployment: Option<String>,
+}
+
+/// What the public URL says to a question for the router.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// It is the router, with this revision of the table.
+    Router(Option<u64>),
+    /// It is the router, and its secret is another one.
+    OtherSecret,
+    /// It is something else.
+    Other(u16),
+    /// Nobody does.
+    #[default]
+    Nothing,
+}
+
+impl Deployed {
+    /// What a binding is bound to.
+    fn bound(&self, name: &str, field: &str) -> Option<&str> {
+        let binding =
+            self.bindings.iter().find(|binding| binding.get("name").is_some_and(|it| it == name))?;
+        binding.get(field).and_then(Value::as_str)
+    }
+
+    /// The KV namespace that it reads.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.bound("ROUTING", "namespace_id")
+    }
+
+    /// Which router it is, as our uploads say.
+    pub(crate) fn bundle(&self) -> Option<&str> {
+        self.bound(BUNDLE, "text")
+    }
+
+    /// Its secrets' names.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let secrets =
+            self.bindings.iter().filter(|binding| binding.get("type").is_some_and(|it| it == "secret_text"));
+        secrets.filter_map(|binding| binding.get("name").and_then(Value::as_str))
+    }
+
+    /// Whether an upload would change nothing, but for secrets' values.
+    pub(crate) fn is_as_wanted(&self, wanted: &Wanted, fingerprint: &str, namespace: Option<&str>) -> bool {
+        self.bundle() == Some(fingerprint)
+            && wanted.variables.iter().all(|(name, value)| self.bound(name, "text") == Some(value))
+            && self.namespace() == namespace
+            && self.bound("COUNTERS", "class_name") == Some("Counters")
+            && wanted.dataset.as_deref().is_none_or(|it| self.bound("ANALYTICS", "dataset") == Some(it))
+            && wanted.secrets.iter().all(|secret| self.secrets().any(|name| name == secret.name))
+    }
+}
+
+impl Worker {
+    /// Whether it is a router of ours: any other Worker is left alone.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.deployed.iter().any(|deployed| deployed.namespace().is_some())
+    }
+}
+
+impl Found {
+    /// The route with exactly this pattern.
+    pub(crate) fn route(&self, pattern: &str) -> Option<&Route> {
+        self.routes.iter().find(|route| route.pattern == pattern)
+    }
+
+    /// The version that is being rolled out, where an earlier run has begun with it.
+    pub(crate) fn new_version(&self, wanted: &Wanted, fingerprint: &str) -> Option<String> {
+        let deployed = self.worker.iter().flat_map(|worker| &worker.deployed);
+        let mut new = deployed.filter(|it| it.is_as_wanted(wanted, fingerprint, self.namespace.as_deref()));
+        new.next().map(|it| it.version.clone())
+    }
+
+    /// Whether visitors are led to this Worker.
+    pub(crate) fn is_live(&self, wanted: &Wanted) -> bool {
+        let by_route =
+            self.route(&wanted.route()).is_some_and(|it| it.script.as_ref() == Some(&wanted.worker));
+        by_route || self.domain.as_ref().is_some_and(|domain| domain.service == wanted.worker)
+    }
+}

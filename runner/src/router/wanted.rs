@@ -1,0 +1,158 @@
+//! What should be there. In: the configuration and the secrets. Out: names, bindings, the metadata of an upload.
+
+use crossfade_core::table::Environment;
+use serde_json::{Value, json};
+
+use super::Bundle;
+use super::step::DOOR;
+use crate::config::{Config, Entry, EnvironmentConfig, check_name};
+use crate::edge::CONTROL_TOKEN;
+use crate::error::Error;
+
+/// What the router is compiled against; `wrangler.toml` has the same.
+const COMPATIBILITY_DATE: &str = "2026-01-01";
+/// The binding that says which router a version is.
+pub(super) const BUNDLE: &str = "CROSSFADE_BUNDLE";
+/// The one migration of the counters' object; `wrangler.toml` has the same.
+const MIGRATION: &str = "counters";
+/// All kinds of bindings that somebody may have added: what we do not set ourselves stays.
+const KEPT: [&str; 17] = [
+    "secret_text",
+    "secret_key",
+    "plain_text",
+    "json",
+    "kv_namespace",
+    "durable_object_namespace",
+    "analytics_engine",
+    "service",
+    "r2_bucket",
+    "d1",
+    "queue",
+    "ai",
+    "browser",
+    "hyperdrive",
+    "vectorize",
+    "version_metadata",
+    "ratelimit",
+];
+
+/// The router of an environment.
+pub(crate) struct Wanted {
+    /// The Worker's name, and its namespace's title.
+    pub(crate) worker: String,
+    pub(crate) environment: Environment,
+    /// The Pages project.
+    pub(crate) project: String,
+    /// Where visitors go, without scheme and port.
+    pub(crate) host: String,
+    pub(crate) entry: Entry,
+    /// The site without Crossfade, as the configuration says.
+    pub(crate) origin: Option<String>,
+    /// The namespace's id, as the configuration says.
+    pub(crate) namespace: Option<String>,
+    /// The first of the slots.
+    pub(crate) slot: String,
+    pub(crate) variables: Vec<(&'static str, String)>,
+    pub(crate) dataset: Option<String>,
+    pub(crate) secrets: Vec<Secret>,
+}
+
+/// A secret of the router. Its value is sent in an upload and shown nowhere.
+pub(crate) struct Secret {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+}
+
+impl Wanted {
+    pub(crate) fn new(
+        config: &Config,
+        settings: &EnvironmentConfig,
+        environment: Environment,
+        secrets: Vec<Secret>,
+    ) -> Result<Self, Error> {
+        let project = settings.project.as_ref().unwrap_or(&config.project).clone();
+        let worker = settings.worker.name.clone();
+        let worker = worker.unwrap_or_else(|| format!("crossfade-{project}-{environment}"));
+        check_name(&worker).map_err(|why| {
+            Error::Usage(format!(
+                "the Worker would be called `{worker}`: {why}; give it a name with `environments.{environment}.worker.name`"
+            ))
+        })?;
+        let authority = settings.url.split("://").nth(1).unwrap_or_default().trim_end_matches('/');
+        let host = authority.split(':').next().unwrap_or_default().to_ascii_lowercase();
+        let origin = settings.worker.origin.clone();
+        if origin.as_deref().is_some_and(|it| {
+            it.trim_end_matches('/').eq_ignore_ascii_case(settings.url.trim_end_matches('/'))
+        }) {
+            return Err(Error::Usage(format!(
+                "`environments.{environment}.worker.origin` is the public URL: the router would ask itself; name what answers \
+                 behind it"
+            )));
+        }
+        let default_origin = origin.clone().unwrap_or_else(|| format!("https://{project}.pages.dev"));
+        let mut variables = vec![
+            ("ENVIRONMENT", environment.to_string()),
+            ("DEFAULT_ORIGIN", default_origin),
+            ("REFRESH_SECONDS", settings.worker.refresh.0.as_secs().to_string()),
+        ];
+        let allowed = settings.worker.allowed_origins.clone();
+        variables.extend(allowed.map(|origins| ("ALLOWED_ORIGINS", origins)));
+        let namespace = settings.namespace().map(str::to_owned);
+        let slot = config.rollout.slots.first().cloned().unwrap_or_default();
+        let (entry, dataset) = (settings.worker.entry, settings.worker.dataset.clone());
+        Ok(Self {
+            worker,
+            environment,
+            project,
+            host,
+            entry,
+            origin,
+            namespace,
+            slot,
+            variables,
+            dataset,
+            secrets,
+        })
+    }
+
+    /// The metadata of an upload.
+    pub(crate) fn metadata(&self, bundle: &Bundle, namespace: &str, migrates: bool) -> Value {
+        let text = |name: &str, value: &str| json!({ "name": name, "type": "plain_text", "text": value });
+        let mut bindings = vec![text(BUNDLE, bundle.fingerprint())];
+        bindings.extend(self.variables.iter().map(|(name, value)| text(name, value)));
+        bindings.push(json!({ "name": "ROUTING", "type": "kv_namespace", "namespace_id": namespace }));
+        bindings.push(
+            json!({ "name": "COUNTERS", "type": "durable_object_namespace", "class_name": "Counters" }),
+        );
+        if let Some(dataset) = &self.dataset {
+            bindings.push(json!({ "name": "ANALYTICS", "type": "analytics_engine", "dataset": dataset }));
+        }
+        let secret =
+            |secret: &Secret| json!({ "name": secret.name, "type": "secret_text", "text": secret.value });
+        bindings.extend(self.secrets.iter().map(secret));
+        let mut metadata = json!({
+            "main_module": "index.js", "compatibility_date": COMPATIBILITY_DATE, "bindings": bindings, "keep_bindings": KEPT,
+            "annotations": { "workers/message": format!("Crossfade's router {}", bundle.fingerprint()) },
+        });
+        if migrates {
+            let steps = json!([{ "new_sqlite_classes": ["Counters"] }]);
+            metadata["migrations"] = json!({ "new_tag": MIGRATION, "steps": steps });
+        }
+        metadata
+    }
+
+    /// The whole site, as a route.
+    pub(crate) fn route(&self) -> String {
+        format!("{}/*", self.host)
+    }
+
+    /// The control endpoints alone, as a route: the router can be tried there before a visitor meets it.
+    pub(crate) fn door(&self) -> String {
+        format!("{}{DOOR}", self.host)
+    }
+
+    /// Whether somebody at this machine knows what opens the control endpoints.
+    pub(crate) fn has_token(&self) -> bool {
+        self.secrets.iter().any(|secret| secret.name == CONTROL_TOKEN)
+    }
+}
