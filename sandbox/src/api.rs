@@ -19,6 +19,7 @@ use crate::state::{ApiRequest, State};
 use crate::{ACCOUNT_ID, API_TOKEN};
 
 pub(crate) mod assets;
+mod balancing;
 mod kv;
 mod pages;
 mod slowly;
@@ -32,9 +33,14 @@ const PREFIX: &str = "/client/v4";
 
 /// All paths below `/client/v4`.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    let account = Router::new().merge(kv::router()).merge(pages::router()).merge(workers::router());
+    let account = Router::new()
+        .merge(kv::router())
+        .merge(pages::router())
+        .merge(workers::router())
+        .merge(balancing::account());
     let api = Router::new()
         .nest("/accounts/{account}", account)
+        .nest("/zones/{zone}", balancing::zone())
         .nest("/pages/assets", assets::router())
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)

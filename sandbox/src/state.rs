@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::api::assets::extension;
+use crate::balancer::Balancing;
 use crate::exchange::Exchange;
 use crate::faults::{Action, Fault, KvFault};
 use crate::home;
@@ -48,6 +49,7 @@ pub(crate) struct State {
     /// Keys and extensions that were found to belong together.
     verified: Mutex<BTreeSet<(String, String)>>,
     workers: Mutex<BTreeMap<String, crate::workers::Script>>,
+    balancing: Mutex<Balancing>,
     limits: Mutex<Counted>,
     script: Mutex<Script>,
     pub(crate) serve_pages: bool,
@@ -73,6 +75,7 @@ impl State {
             assets: Mutex::default(),
             verified: Mutex::default(),
             workers: Mutex::default(),
+            balancing: Mutex::default(),
             limits: Mutex::default(),
             script: Mutex::default(),
             serve_pages: options.serve_pages,
@@ -95,6 +98,10 @@ impl State {
     /// Worker scripts by their names.
     pub(crate) fn workers(&self) -> MutexGuard<'_, BTreeMap<String, crate::workers::Script>> {
         lock(&self.workers)
+    }
+
+    pub(crate) fn balancing(&self) -> MutexGuard<'_, Balancing> {
+        lock(&self.balancing)
     }
 
     pub(crate) fn limits(&self) -> MutexGuard<'_, Counted> {
