@@ -12,6 +12,7 @@ use serde_json::Value;
 use ureq::http;
 
 mod answer;
+pub mod balancing;
 mod error;
 pub mod kv;
 mod pace;
@@ -208,12 +209,16 @@ impl Cloudflare {
         Ok(Answer { status, retry_after, challenged, body })
     }
 
-    /// Waits as long as the call is one too many; says what is left of its time. A write of KV never waits: it may bring
-    /// visitors home, and there are few.
+    /// Waits as long as the call is one too many; says what is left of its time. A write of KV or of a load balancer never
+    /// waits: it may bring visitors home, and there are few.
     fn wait_for_turn(&self, at: &At, within: Duration) -> Duration {
         let pace = &self.shared.pace;
-        let is_write_of_kv = at.method == "PUT" && at.path.contains("/storage/kv/");
-        let wait = if is_write_of_kv { Duration::ZERO } else { pace.wait(Instant::now()) };
+        let moves_visitors = match at.method.as_str() {
+            "PUT" => at.path.contains("/storage/kv/"),
+            "PATCH" => at.path.contains("/load_balancers/"),
+            _ => false,
+        };
+        let wait = if moves_visitors { Duration::ZERO } else { pace.wait(Instant::now()) };
         // What cannot wait that long is better tried than given up.
         let wait = if wait < within { wait } else { Duration::ZERO };
         std::thread::sleep(wait);

@@ -14,6 +14,7 @@ use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
 
 mod analysis;
+mod balancer;
 mod hooks;
 mod instances;
 mod monitor;
@@ -25,6 +26,7 @@ mod source;
 mod value;
 
 pub use analysis::{AnalysisConfig, JudgeKind, MetricConfig};
+pub use balancer::LoadBalancerConfig;
 pub use crossfade_core::Span;
 pub use hooks::{Action, Command, Hook, Hooks, Webhook};
 pub use instances::{Commands, InstanceConfig, Place};
@@ -90,10 +92,14 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentConfig {
-    /// The public URL, where the router answers.
+    /// The public URL, where the router answers, or the load balancer.
     pub url: String,
-    /// The id of the KV namespace bound to the router as ROUTING: 32 hexadecimal digits.
+    /// The id of the KV namespace bound to the router as ROUTING: 32 hexadecimal digits. With a load balancer, any namespace.
     pub kv_namespace: String,
+    /// What visitors meet instead of the router: Cloudflare Load Balancing, as
+    /// `{ zone = "…", id = "…", pools = { blue = "…", green = "…" } }`.
+    #[serde(default)]
+    pub load_balancer: Option<LoadBalancerConfig>,
     /// The Pages project of this environment, when it is not the file's.
     #[serde(default)]
     pub project: Option<String>,
@@ -229,6 +235,7 @@ impl Config {
         if let Some(analysis) = &self.analysis {
             analysis.check()?;
         }
+        self.check_balancers()?;
         self.check_instances()?;
         for environment in self.environments.values() {
             let instances = self.instances(environment).len();

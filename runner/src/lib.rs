@@ -13,6 +13,7 @@
 //! | [`hooks`] | commands, webhooks | pass, fail or wait |
 //! | [`context`] | values, environment variables | filled requests, reports without secrets |
 //! | [`probe`], [`health`], [`smoke`] | checks | results |
+//! | [`routing`], [`balancer`] | a routing table | KV, and a load balancer that follows it, in the order that a death between them leaves safe |
 //! | [`signing`] | a routing table | its document, signed when there is a key |
 //! | [`edge`] | the public URL | which revision it serves |
 //! | [`report`] | events | lines for people, JSON for programs |
@@ -24,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod balancer;
 mod beside;
 pub mod cancel;
 pub mod cli;
@@ -45,6 +47,7 @@ pub mod record;
 pub mod release;
 pub mod report;
 pub mod retry;
+pub mod routing;
 pub mod signing;
 pub mod smoke;
 pub mod source;

@@ -27,6 +27,7 @@ use crate::report::Event;
 use charge::{Charge, Claim};
 use measure::CanaryWork;
 
+mod balanced;
 mod charge;
 mod deployment;
 mod end;
@@ -124,6 +125,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
         }
     }
     let served = edge.check(&session.environment)?;
+    balanced::check(session, found.as_ref())?;
     let command = request.source.command();
     let mut record =
         Record::begin(&release, &session.environment, command, request.version.as_str(), slot.as_str());
@@ -142,6 +144,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let result = found
         .map(|table| takeover::settle_dead_release(session, table, &charge.release))
         .transpose()
+        .and_then(|base| balanced::begin(session, base.as_ref()).map(|()| base))
         .and_then(|base| {
             let start = Start { owner, slot, base, served, plan };
             if rolling { fleet::run(&mut charge, request, start) } else { run(&mut charge, request, start) }

@@ -17,7 +17,7 @@ use crate::edge::{ControlToken, Edge};
 use crate::error::Error;
 use crate::record::Ledger;
 use crate::report::Reporter;
-use crate::signing::Signer;
+use crate::routing::Routing;
 
 /// A command's surroundings.
 pub struct Session {
@@ -33,10 +33,10 @@ pub struct Session {
     pub settings: EnvironmentConfig,
     /// Cloudflare's API.
     pub client: Cloudflare,
-    /// The namespace that the router reads.
+    /// The namespace of the environment's documents.
     pub namespace: Namespace,
-    /// Signs the tables that are written there.
-    pub signer: Signer,
+    /// Where its tables are put.
+    pub routing: Routing,
     /// Who is in charge, and who was.
     pub ledger: Ledger,
     /// What people and programs read.
@@ -65,6 +65,12 @@ impl Session {
         let account = settings::account(global)?;
         let client = Cloudflare::new(settings::api_base_url(global)?, account, settings::api_token()?);
         let namespace = client.namespace(&of_environment.kv_namespace);
+        let routing = Routing {
+            namespace: namespace.clone(),
+            signer: settings::signer()?,
+            environment: environment.clone(),
+            balancer: of_environment.load_balancer.as_ref().map(|it| it.balancer(client.clone())),
+        };
         let cancel = Cancel::on_signals()
             .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
         Ok(Self {
@@ -75,7 +81,7 @@ impl Session {
             settings: of_environment,
             client,
             namespace,
-            signer: settings::signer()?,
+            routing,
             reporter: Arc::new(Reporter::new(global.mode())),
             cancel,
             api_within: Duration::from_secs(20),
@@ -91,11 +97,14 @@ impl Session {
         self.settings.project.as_deref().unwrap_or(&self.config.project)
     }
 
-    /// The router at the public URL.
+    /// What sends visitors on at the public URL.
     ///
     /// # Errors
-    /// When CROSSFADE_TOKEN is not set.
+    /// When it is a router, and CROSSFADE_TOKEN is not set.
     pub fn edge(&self) -> Result<Edge, Error> {
+        if let Some(balancer) = &self.routing.balancer {
+            return Ok(Edge::balanced(&self.settings.url, self.routing.clone(), balancer.clone()));
+        }
         let token = self.control_token.clone().ok_or_else(|| Error::Missing {
             what: "CROSSFADE_TOKEN",
             hint: "set the same secret here and at the router (`wrangler secret put CROSSFADE_TOKEN`); it opens \
