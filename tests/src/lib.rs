@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
+mod balanced;
 mod browser;
 mod fleet;
 pub mod origin;
@@ -21,6 +22,7 @@ mod signature;
 mod site;
 mod upload;
 
+pub use balanced::Balanced;
 pub use browser::Browser;
 pub use fleet::{Fleet, Instance, Visit, Visitors};
 pub use reference::reference;

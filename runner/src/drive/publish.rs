@@ -64,11 +64,10 @@ pub(super) fn look_up(world: &World<'_>) -> Found {
         Ok(None) => return Found::Nothing,
         Err(why) => return Found::Unreadable(why),
     };
-    // What is ours and not followed has to be written again.
     match world.routing.balancer.as_ref().filter(|_| table.release() == world.release) {
         Some(balancer) => match balancer.differs(&table, FENCE_WITHIN) {
             Ok(None) => Found::Table(Writer::of(&table)),
-            Ok(Some(astray)) => Found::Unreadable(format!("the load balancer does not follow: {astray}")),
+            Ok(Some(_)) => Found::NotFollowed,
             Err(error) => Found::Unreadable(error.to_string()),
         },
         None => Found::Table(Writer::of(&table)),
