@@ -48,13 +48,14 @@ pub enum Error {
 
 impl Error {
     /// What a person can do about it.
-    pub fn hint(&self) -> String {
-        let hint = match self {
-            Self::Cloudflare(error) => return error.hint().unwrap_or_default(),
-            Self::Unfit(_) => "change it at Cloudflare's dashboard, or `load_balancer` in crossfade.toml",
-            Self::Foreign(_) | Self::Left(_) => "`crossfade status` shows what it does",
-        };
-        hint.to_owned()
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cloudflare(error) => error.hint(),
+            Self::Unfit(_) => {
+                Some("change it at Cloudflare's dashboard, or `load_balancer` in crossfade.toml".into())
+            }
+            Self::Foreign(_) | Self::Left(_) => Some("`crossfade status` shows what it does".into()),
+        }
     }
 }
 
@@ -107,8 +108,8 @@ impl Balancer {
     /// Looks before a table is written that it will have to follow.
     ///
     /// # Errors
-    /// [`Error::Foreign`] when its weights are not those that were seen or written before, or when visitors are where this
-    /// table brings another version.
+    /// [`Error::Foreign`] when its weights are not those that were seen or written before, or when a step would bring its version
+    /// to where visitors are.
     pub(crate) fn before(&self, table: &RoutingTable, within: Duration) -> Result<Seen, Error> {
         let (wanted, seen) = (self.wanted(table)?, self.look(once(within))?);
         let shares = seen.shares();
@@ -116,7 +117,7 @@ impl Balancer {
         if known.is_empty() {
             known.push(shares.clone());
         }
-        if !known.contains(&shares) || wanted.diverts(&seen) {
+        if !known.contains(&shares) || (table.lease().is_some() && wanted.diverts(&seen)) {
             return Err(Error::Foreign(wanted.differs(&seen).unwrap_or_default()));
         }
         Ok(seen)
@@ -164,13 +165,25 @@ impl Balancer {
         Wanted::of(table, &self.pools).map_err(Error::Unfit)
     }
 
+    /// Asks for all three at once: a signal waits for no more than the slowest.
     fn look(&self, policy: Policy) -> Result<Seen, Error> {
-        let balancer = retry(policy, &never, |left| self.client.load_balancer(&self.zone, &self.id, left))?;
-        let mut pools = BTreeMap::new();
-        for id in self.pools.values() {
-            pools.insert(id.clone(), retry(policy, &never, |left| self.client.pool(id, left))?);
-        }
-        Ok(Seen { balancer, pools })
+        std::thread::scope(|scope| {
+            let asked = |id: &String| {
+                let id = id.clone();
+                scope.spawn(move || {
+                    let pool = retry(policy, &never, |left| self.client.pool(&id, left));
+                    pool.map(|pool| (id, pool))
+                })
+            };
+            let asked: Vec<_> = self.pools.values().map(asked).collect();
+            let balancer =
+                retry(policy, &never, |left| self.client.load_balancer(&self.zone, &self.id, left));
+            let mut pools = BTreeMap::new();
+            for pool in asked {
+                pools.extend([pool.join().map_err(panicked)??]);
+            }
+            Ok(Seen { balancer: balancer?, pools })
+        })
     }
 
     fn carry_out(&self, wanted: &Wanted, seen: &Seen, policy: Policy, go_on: GoOn<'_>) -> Result<(), Error> {
@@ -210,6 +223,10 @@ impl Balancer {
     fn known(&self) -> MutexGuard<'_, Vec<Shares>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Error {
+    Error::Left("internal error: a call panicked".into())
 }
 
 /// A single attempt.

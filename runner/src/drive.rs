@@ -98,7 +98,7 @@ pub trait Work: Send + Sync {
 pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
     let clock = Clock::start();
     let mut cancel_told = false;
-    let mut said = Said::new(world.reporter);
+    let mut said = Said::new(world.reporter, world.routing.seen());
     let mut stage = None;
     let mut event = match world.cancel.reason() {
         Some(reason) => Event::Cancelled(reason),

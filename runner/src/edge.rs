@@ -163,7 +163,7 @@ impl EdgeError {
     }
 
     /// What a person can do about it.
-    pub fn hint(&self) -> String {
+    pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Balancer(error) => return error.hint(),
             Self::Unreachable { .. } => {
@@ -179,7 +179,7 @@ impl EdgeError {
                 "look at `url` of this environment in crossfade.toml, and at ENVIRONMENT of the router"
             }
         };
-        hint.to_owned()
+        Some(hint.to_owned())
     }
 }
 

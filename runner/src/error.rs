@@ -227,8 +227,8 @@ impl Error {
             ) => Some("`[[instances]]` in crossfade.toml lists them".into()),
             Self::CannotStart(CannotStart::CanaryIsStable(_) | CannotStart::OtherEnvironment(_)) => None,
             Self::Cloudflare { source, .. } => source.hint(),
-            Self::Edge(source) => Some(source.hint()),
-            Self::Balancer(source) => Some(source.hint()),
+            Self::Edge(source) => source.hint(),
+            Self::Balancer(source) => source.hint(),
             Self::Upload(source) => source.hint(),
             Self::Record { key, .. } => Some(format!(
                 "another Crossfade may have written it; look at the KV key `{key}`, or delete it"

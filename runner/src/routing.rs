@@ -36,6 +36,14 @@ pub struct Routing {
 }
 
 impl Routing {
+    /// How one knows that visitors meet a table: a router is seen to serve it; a load balancer's locations tell nobody.
+    pub const fn seen(&self) -> &'static str {
+        match self.balancer {
+            None => "served at the edge",
+            Some(_) => "read back from the load balancer",
+        }
+    }
+
     /// Puts a table, whatever was there; tried again until `within` is over.
     ///
     /// # Errors

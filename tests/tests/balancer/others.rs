@@ -51,3 +51,25 @@ fn a_lost_answer_and_an_api_that_is_away_are_got_over_and_a_shift_that_cannot_be
     assert!(!stage.written()[begun..].contains(&"pool blue"));
     assert_eq!((stage.site.live().0, stage.weights()), ("1.0.0".into(), [1.0, 0.0]));
 }
+
+#[test]
+fn the_first_release_takes_a_load_balancer_over_as_it_is() {
+    let stage = Balanced::new("");
+    let [blue, green] = POOL_IDS;
+    let (table, sandbox) = (stage.site.table(), &stage.site.sandbox);
+    sandbox.delete_kv("routing:production");
+    // Failover to the first, an endpoint without a Host header, a second pool that is a spare.
+    stage.by_hand(&json!({ "steering_policy": "off", "fallback_pool": green }));
+    let mut endpoint = sandbox.pool(blue)["origins"][0].clone();
+    endpoint.as_object_mut().unwrap().remove("header");
+    sandbox.change_pool(blue, json!({ "origins": [endpoint] }).as_object().unwrap().clone());
+    let served = table.stable().origin.as_str();
+    stage
+        .site
+        .run(&["rollout", "--origin", served, "--as", "1.0.0"])
+        .expect(0)
+        .prints(&["read back from the load balancer"]);
+    assert_eq!((stage.weights(), stage.enabled()), ([1.0, 0.0], [true, false]));
+    assert_eq!((stage.site.live(), stage.land(20).len()), (("1.0.0".into(), true), 1));
+    assert_eq!(sandbox.load_balancer()["steering_policy"], "random");
+}
