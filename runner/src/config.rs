@@ -15,6 +15,7 @@ use crate::smoke::SmokeTest;
 
 mod analysis;
 mod balancer;
+mod deploy;
 mod hooks;
 mod instances;
 mod monitor;
@@ -28,6 +29,7 @@ mod value;
 pub use analysis::{AnalysisConfig, JudgeKind, MetricConfig};
 pub use balancer::LoadBalancerConfig;
 pub use crossfade_core::Span;
+pub use deploy::DeployConfig;
 pub use hooks::{Action, Command, Hook, Hooks, Webhook};
 pub use instances::{Commands, InstanceConfig, Place};
 pub use monitor::MonitorConfig;
@@ -45,8 +47,12 @@ use requests::{check_health, check_not_zero, check_smoke};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The Cloudflare Pages project that versions are uploaded to.
-    pub project: String,
+    /// The Cloudflare Pages project that versions are uploaded to. Needed unless `[deploy]` brings them elsewhere.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// What brings a version elsewhere.
+    #[serde(default)]
+    pub deploy: Option<DeployConfig>,
     /// The build's output, relative to this file. Default: `dist`.
     #[serde(default = "default_directory")]
     pub directory: std::path::PathBuf,
@@ -182,7 +188,8 @@ impl Config {
 
     /// What no single field can say.
     fn check(&self) -> Result<(), String> {
-        check_project("project", &self.project)?;
+        self.check_deploy()?;
+        self.project.iter().try_for_each(|project| check_project("project", project))?;
         if self.environments.is_empty() {
             return Err("`environments` is empty: add a table such as [environments.production]".into());
         }

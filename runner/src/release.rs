@@ -162,7 +162,10 @@ fn announce(session: &Session, record: &Record, found: Option<&RoutingTable>) {
     session.reporter.release_started(Event::ReleaseStarted {
         release: record.id.clone(),
         environment: session.environment.to_string(),
-        deploying: format!("{} {}", session.project(), record.version),
+        deploying: match session.project() {
+            Some(project) => format!("{project} {}", record.version),
+            None => record.version.clone(),
+        },
         slot: record.slot.clone(),
         stable: found.map(|table| {
             let stable = table.stable();
@@ -226,6 +229,10 @@ fn bring(charge: &mut Charge<'_>, request: &Request) -> Result<Origin, Error> {
     }
     let session = charge.session;
     let (url, deployment_id) = match &request.source {
+        Source::Directory { .. } if let Some(deploy) = &session.config.deploy => {
+            charge.begin("deploy")?;
+            (deployment::by_command(session, deploy, &charge.moment)?, None)
+        }
         Source::Directory { path, message, .. } => {
             charge.begin("upload")?;
             let message = message.as_deref();
@@ -239,18 +246,24 @@ fn bring(charge: &mut Charge<'_>, request: &Request) -> Result<Origin, Error> {
     end::in_charge(charge.heartbeat.update(WITHIN, |record| {
         record.origin = Some(url.clone());
         record.deployment_id.clone_from(&deployment_id);
+        record.elsewhere = deployment_id.is_none();
     }))?;
     charge.begin("live")?;
     let origin = Origin::new("the deployment's URL", &url)
         .map_err(|error| Error::Gate { phase: "live", why: error.to_string() })?;
     let uploaded = matches!(request.source, Source::Directory { .. });
-    gates::live(session, request, deployment_id.as_deref().filter(|_| uploaded), &origin)?;
+    let uploaded = deployment_id.as_deref().filter(|_| uploaded);
+    let uploaded = uploaded.map(|id| Ok::<_, Error>((session.pages_project()?, id))).transpose()?;
+    gates::live(session, request, uploaded, &origin)?;
     Ok(origin)
 }
 
 /// Whether a release needs a build's output.
 pub fn uploads(session: &Session) -> bool {
-    session.config.rollout.strategy != Strategy::Rolling || fleet::uploads(session)
+    match session.config.rollout.strategy {
+        Strategy::Rolling => fleet::uploads(session),
+        Strategy::BlueGreen | Strategy::Canary => session.config.deploy.is_none(),
+    }
 }
 
 fn fleet_slot() -> Result<VariantName, Error> {

@@ -92,9 +92,17 @@ impl Session {
         })
     }
 
-    /// The Pages project of this environment.
-    pub fn project(&self) -> &str {
-        self.settings.project.as_deref().unwrap_or(&self.config.project)
+    /// The Pages project of this environment, when it has one.
+    pub fn project(&self) -> Option<&str> {
+        self.settings.project.as_deref().or(self.config.project.as_deref())
+    }
+
+    /// The same where there must be one.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn pages_project(&self) -> Result<&str, Error> {
+        self.project().ok_or_else(no_project)
     }
 
     /// What sends visitors on at the public URL.
@@ -113,6 +121,11 @@ impl Session {
         })?;
         Ok(Edge::new(&self.settings.url, token))
     }
+}
+
+/// That only `[deploy]` brings versions anywhere.
+pub(super) fn no_project() -> Error {
+    Error::Usage("crossfade.toml names no `project` at Pages".into())
 }
 
 /// All environments of the configuration.
