@@ -13,3 +13,4 @@ mod life;
 mod output;
 mod router;
 mod signed;
+mod upstreams;
