@@ -6,6 +6,8 @@ use crate::setup::{self, cargo};
 use crate::step::{Failed, show};
 use crate::{root, worker};
 
+mod lanes;
+
 /// Which tests.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -72,12 +74,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     // Built first, so that no test waits for a compiler, and with every target, so that binaries exist for the tests.
     show("building the tests", cargo().args(["build", "--quiet"]).current_dir(root()))?;
     show("documentation's tests", cargo().args(["test", "--quiet", "--doc"]).current_dir(root()))?;
-    let mut tests = cargo();
-    tests.args(["test", "--lib", "--bins", "--tests"]).args(&arguments.cargo_test).current_dir(root());
-    if std::env::var_os("RUST_TEST_THREADS").is_none() {
-        // Tests from end to end mostly wait, for holds and leases.
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        tests.env("RUST_TEST_THREADS", (2 * cores).to_string());
+    match arguments.cargo_test.as_slice() {
+        [] => lanes::run(),
+        chosen => show("tests", cargo().args(lanes::TESTS).args(chosen).current_dir(root())),
     }
-    show("tests", &mut tests)
 }

@@ -7,6 +7,7 @@
 //! | [`check`] | every test, in the order in which a mistake is found soonest |
 //! | [`bench`] | the router beside those that people write by hand |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
+//! | [`picture`] | the demo as people see it, for the README |
 //! | [`step`] | runs a command: progress, log, and an error that says what to do |
 
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod check;
 mod demo;
+mod picture;
 mod setup;
 mod step;
 mod worker;
@@ -43,6 +45,8 @@ enum Command {
     Test(check::Arguments),
     /// Measure the router, or the upload, beside what people would use instead.
     Bench(bench::Arguments),
+    /// Draw the README's picture: the demo's last release and its table.
+    Picture,
     /// Build the router into `build/`; does nothing when nothing changed.
     BuildWorker,
     /// Find or install every tool; the other commands do so by themselves.
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => check::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Picture => picture::run(),
         Command::BuildWorker => setup::all().and_then(|tools| worker::build(&tools).map(drop)),
         Command::Setup => setup::all().map(drop),
     };
