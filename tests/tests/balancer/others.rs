@@ -54,7 +54,7 @@ fn a_lost_answer_and_an_api_that_is_away_are_got_over_and_a_shift_that_cannot_be
 
 #[test]
 fn the_first_release_takes_a_load_balancer_over_as_it_is() {
-    let stage = Balanced::new("");
+    let stage = Balanced::new(r#"steps = [{ weight = "100%", hold = "0s" }]"#);
     let [blue, green] = POOL_IDS;
     let (table, sandbox) = (stage.site.table(), &stage.site.sandbox);
     sandbox.delete_kv("routing:production");
