@@ -97,4 +97,12 @@ impl Judge {
             Self::Thresholds(judge) => judge.verdict(hold),
         }
     }
+
+    /// What was measured beside that and decides nothing, in words.
+    pub fn aside(&self) -> Option<String> {
+        match self {
+            Self::Sequential(_) => None,
+            Self::Thresholds(judge) => judge.aside(),
+        }
+    }
 }

@@ -64,6 +64,7 @@ use crate::Timestamp;
 use crate::table::{Owner, ReleaseId, Revision, RoutingTable};
 
 mod event;
+mod forecast;
 mod judging;
 mod machine;
 mod outcome;
@@ -79,6 +80,7 @@ pub use event::{
     Answer, Broken, Confirmation, Counted, Deployed, Effect, Event, Found, Look, Measurement, NotUndone,
     Order, Verdict, WriteFailure,
 };
+pub use forecast::{Forecast, HOME_WRITTEN_WITHIN, StepForecast, WayHome, runner_minutes};
 pub use judging::{Evidence, Judging, Side, Word};
 pub use machine::Stage;
 pub use outcome::{Outcome, Reason, Traffic};

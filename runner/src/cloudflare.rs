@@ -11,6 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http;
 
+use crate::report;
+use crate::transport::{is_plain, proxy, retry_after};
+
 mod answer;
 pub mod balancing;
 mod error;
@@ -18,7 +21,7 @@ pub mod kv;
 mod pace;
 pub mod pages;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use answer::Answer;
 pub(crate) use error::excerpt;
@@ -97,7 +100,14 @@ pub(crate) enum Body<'a> {
 impl Cloudflare {
     /// A client. `base_url` includes `/client/v4`.
     pub fn new(base_url: &str, account: AccountId, token: ApiToken) -> Self {
+        // A stand-in on this machine has no such limit, unless somebody wants to see what happens.
+        let writes_apart = if is_plain(base_url) { Duration::ZERO } else { pace::WRITES_APART };
+        Self::paced(base_url, account, token, pace::Pace::new(writes_apart))
+    }
+
+    fn paced(base_url: &str, account: AccountId, token: ApiToken, pace: pace::Pace) -> Self {
         let agent = ureq::Agent::config_builder()
+            .proxy(proxy(base_url))
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_connect(Some(Duration::from_secs(5)))
@@ -105,7 +115,7 @@ impl Cloudflare {
             .build()
             .into();
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Self { shared: Arc::new(Shared { agent, base_url, account, token, pace: pace::Pace::default() }) }
+        Self { shared: Arc::new(Shared { agent, base_url, account, token, pace }) }
     }
 
     /// A KV namespace of the account, by its id.
@@ -130,8 +140,9 @@ impl Cloudflare {
         let at = At::new(method, path);
         let answer = self.send(&at, path, bearer, body, within)?;
         let envelope = answer.envelope(&at)?;
-        serde_json::from_value(envelope.get("result").cloned().unwrap_or(Value::Null))
-            .map_err(|error| Error::Malformed { at, status: answer.status, why: error.to_string() })
+        serde_json::from_value(envelope.get("result").cloned().unwrap_or(Value::Null)).map_err(|error| {
+            Error::Malformed { at, status: answer.status, why: answer.told(&error.to_string()) }
+        })
     }
 
     /// One attempt of a query to Analytics Engine; its answer as JSON.
@@ -198,7 +209,7 @@ impl Cloudflare {
         let header = |name: &str| {
             response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
         };
-        let retry_after = header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let retry_after = header("retry-after").and_then(|text| retry_after(&text, report::now()));
         let challenged = header("cf-mitigated").is_some_and(|value| value == "challenge");
         let body = response
             .body_mut()
@@ -206,19 +217,19 @@ impl Cloudflare {
             .limit(kv::VALUE_MAX)
             .read_to_vec()
             .map_err(|error| Error::from_transport(at, &self.shared.base_url, &error))?;
-        Ok(Answer { status, retry_after, challenged, body })
+        Ok(Answer { status, retry_after, challenged, token: token.to_owned(), body })
     }
 
-    /// Waits as long as the call is one too many; says what is left of its time. A write of KV or of a load balancer never
-    /// waits: it may bring visitors home, and there are few.
+    /// Waits as long as the call is one too many; says what is left of its time. A write of KV waits for the one of
+    /// the same key before and for nothing else, and one of a load balancer for nothing: they may bring visitors home, and
+    /// there are few.
     fn wait_for_turn(&self, at: &At, within: Duration) -> Duration {
-        let pace = &self.shared.pace;
-        let moves_visitors = match at.method.as_str() {
-            "PUT" => at.path.contains("/storage/kv/"),
-            "PATCH" => at.path.contains("/load_balancers/"),
-            _ => false,
+        let (pace, now) = (&self.shared.pace, Instant::now());
+        let wait = match at.method.as_str() {
+            "PUT" if at.path.contains("/storage/kv/") => pace.wait_to_write(&at.path, now),
+            "PATCH" if at.path.contains("/load_balancers/") => Duration::ZERO,
+            _ => pace.wait(now),
         };
-        let wait = if moves_visitors { Duration::ZERO } else { pace.wait(Instant::now()) };
         // What cannot wait that long is better tried than given up.
         let wait = if wait < within { wait } else { Duration::ZERO };
         std::thread::sleep(wait);

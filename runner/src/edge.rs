@@ -273,6 +273,7 @@ impl Edge {
     ) -> Result<(String, http::Response<ureq::Body>), EdgeError> {
         let url = format!("{}/__crossfade/{what}", self.url);
         let agent: ureq::Agent = ureq::Agent::config_builder()
+            .proxy(crate::transport::proxy(&url))
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(within))

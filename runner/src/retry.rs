@@ -44,7 +44,8 @@ impl Policy {
         Self {
             attempts_max: 6,
             first_wait: Duration::from_millis(500),
-            wait_max: Duration::from_secs(30),
+            // So long Cloudflare blocks whoever has called too often.
+            wait_max: Duration::from_secs(300),
             within,
         }
     }
@@ -208,6 +209,7 @@ mod tests {
         let policy = Policy::within(Duration::from_secs(60));
         let wait = |seconds| policy.wait(1, Some(Duration::from_secs(seconds)), 0.5);
         assert_eq!(wait(7), Some(Duration::from_secs(7)));
-        assert_eq!(wait(3600), Some(Duration::from_secs(30)));
+        assert_eq!(wait(300), Some(Duration::from_secs(300)));
+        assert_eq!(wait(3600), Some(Duration::from_secs(300)));
     }
 }

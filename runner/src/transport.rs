@@ -1,6 +1,19 @@
-//! Whether a request that got no answer ever left this machine.
+//! What all programs that speak HTTP need: which proxy, whether a request ever left this machine, when to come back.
 
 use std::io::ErrorKind;
+use std::time::Duration;
+
+use crossfade_core::Timestamp;
+
+/// The environment's proxy, for what is encrypted. Plain http with a token is for this machine only, and a proxy is another.
+pub(crate) fn proxy(url: &str) -> Option<ureq::Proxy> {
+    if is_plain(url) { None } else { ureq::Proxy::try_from_env() }
+}
+
+/// Whether it is not encrypted, and so of this machine.
+pub(crate) fn is_plain(url: &str) -> bool {
+    url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:"))
+}
 
 /// Whether it was surely never sent to anybody who could have acted on it: no such name, no way there, nothing to send.
 pub(crate) fn never_sent(error: &ureq::Error) -> bool {
@@ -42,9 +55,35 @@ fn no_way_there(error: &std::io::Error) -> bool {
     ) || error.to_string().starts_with("failed to lookup address information")
 }
 
+/// What a `Retry-After` says: seconds, or a date (<https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3>).
+pub(crate) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(Timestamp::from_millis(date.timestamp().as_millisecond()).since(now))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+        for (text, seconds) in [
+            (" 30 ", Some(30)),
+            ("0", Some(0)),
+            ("Sat, 31 Jan 2026 12:01:00 GMT", Some(60)),
+            ("Sat, 31 Jan 2026 11:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(text, now).map(|after| after.as_secs()), seconds, "{text}");
+        }
+    }
 
     #[test]
     fn what_never_left_is_told_from_what_may_have_arrived() {

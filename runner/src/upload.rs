@@ -71,7 +71,7 @@ pub struct Commit<'a> {
 pub struct Plan {
     /// Files of the deployment.
     pub files: usize,
-    /// Those that the asset store lacks, each content once.
+    /// Those that would be sent, each content once.
     pub new: usize,
     /// How large these are together.
     pub new_bytes: u64,
@@ -113,21 +113,28 @@ impl Output {
         Ok(Self { extras: site.extras.compiled(project)?, assets: hash::keys(site.assets)? })
     }
 
-    /// What would have to be sent. Nothing is.
+    /// What would have to be sent. Nothing is, and no project is made.
     ///
     /// # Errors
     /// See [`Error`].
     pub fn plan(
         &self,
         client: &Cloudflare,
-        project: &str,
+        upload: &Upload<'_>,
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Plan, Error> {
-        let token = Token::fetch(client, project, cancelled)?;
-        files::check_count(self.assets.len(), token.files_max())?;
-        let missing = store::Assets::new(&self.assets).missing(client, &token, cancelled)?;
-        let new_bytes = missing.iter().map(|asset| asset.size).sum();
-        Ok(Plan { files: self.assets.len(), new: missing.len(), new_bytes })
+        let assets = store::Assets::new(&self.assets);
+        let new = match (Token::fetch(client, upload.project, cancelled), upload.create_project) {
+            // A project that is yet to be made has nothing.
+            (Err(Error::Cloudflare { source, .. }), Some(_)) if source.is_not_found() => assets.all(),
+            (token, _) => {
+                let token = token?;
+                files::check_count(self.assets.len(), token.files_max())?;
+                assets.to_send(client, &token, upload.skip_caching, cancelled)?
+            }
+        };
+        let new_bytes = new.iter().map(|asset| asset.size).sum();
+        Ok(Plan { files: self.assets.len(), new: new.len(), new_bytes })
     }
 }
 

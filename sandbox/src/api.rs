@@ -40,7 +40,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .merge(balancing::account());
     let api = Router::new()
         .nest("/accounts/{account}", account)
-        .nest("/zones/{zone}", balancing::zone())
+        .nest("/zones/{zone}", balancing::zone().merge(workers::zone_router()))
         .nest("/pages/assets", assets::router())
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)

@@ -19,6 +19,8 @@ pub struct Limits {
 pub struct UploadTokens {
     /// Seconds until they run out, by their own claim.
     pub seconds: i64,
+    /// Seconds by which the service's clock, which that claim is made and judged by, is ahead of the client's.
+    pub clock: i64,
     /// Calls that one is good for, whatever it claims: so it looks when the client's clock is behind.
     pub calls: Option<u32>,
     /// How one that has run out is refused.
@@ -40,7 +42,7 @@ pub enum Refusal {
 impl Default for UploadTokens {
     fn default() -> Self {
         // Cloudflare's tokens are reported to count for minutes; 20,000 files are the free plan's.
-        Self { seconds: 300, calls: None, refusal: Refusal::Json, files_max: 20_000 }
+        Self { seconds: 300, clock: 0, calls: None, refusal: Refusal::Json, files_max: 20_000 }
     }
 }
 

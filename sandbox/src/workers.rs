@@ -16,6 +16,8 @@ pub(crate) struct Script {
     /// Names; what they are is nobody's business.
     pub(crate) secrets: BTreeMap<String, ()>,
     pub(crate) subdomain: Value,
+    /// Patterns and their zones.
+    pub(crate) routes: Vec<Value>,
 }
 
 /// What was uploaded at one time.
@@ -35,6 +37,7 @@ impl Script {
             deployments: Vec::new(),
             secrets: BTreeMap::new(),
             subdomain: json!({ "enabled": false, "previews_enabled": false }),
+            routes: Vec::new(),
         }
     }
 

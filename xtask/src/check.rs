@@ -7,6 +7,7 @@ use crate::step::{Failed, show};
 use crate::{root, worker};
 
 mod lanes;
+mod workflows;
 
 /// Which tests.
 #[derive(Debug, clap::Args)]
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let tools = setup::all()?;
     show("format", cargo().args(["fmt", "--all", "--check"]).current_dir(root()))
         .map_err(|failed| failed.or_do("`cargo fmt` mends it"))?;
+    workflows::lint(&tools)?;
     let mut wasm_clippy = tools.toolchain.cargo();
     worker::compile_for_wasm(&tools, &mut wasm_clippy);
     show(

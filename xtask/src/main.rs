@@ -6,6 +6,7 @@
 //! | [`worker`] | builds the router with `worker-build` |
 //! | [`check`] | every test, in the order in which a mistake is found soonest |
 //! | [`bench`] | the router beside those that people write by hand |
+//! | [`docs`] | the page of every field of `crossfade.toml` |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
 //! | [`picture`] | the demo as people see it, for the README |
 //! | [`step`] | runs a command: progress, log, and an error that says what to do |
@@ -21,6 +22,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod check;
 mod demo;
+mod docs;
 mod picture;
 mod setup;
 mod step;
@@ -43,10 +45,12 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every test: format, lints, unit, property, golden and end-to-end tests.
     Test(check::Arguments),
-    /// Measure the router, or the upload, beside what people would use instead.
+    /// Measure the router, the upload or the program beside what people would use instead.
     Bench(bench::Arguments),
     /// Draw the README's picture: the demo's last release and its table.
     Picture,
+    /// Write docs/configuration.md from the schema.
+    Docs,
     /// Build the router into `build/`; does nothing when nothing changed.
     BuildWorker,
     /// Find or install every tool; the other commands do so by themselves.
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => check::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Picture => picture::run(),
+        Command::Docs => docs::run(),
         Command::BuildWorker => setup::all().and_then(|tools| worker::build(&tools).map(drop)),
         Command::Setup => setup::all().map(drop),
     };

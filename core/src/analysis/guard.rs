@@ -60,7 +60,7 @@ impl Trail {
 }
 
 /// Guards one limit that holds whatever stable does, unless stable itself is beyond it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct LimitGuard {
     pub(super) trail: Trail,
     /// All that is known of stable, from before the release on.
@@ -83,7 +83,7 @@ pub(super) struct Limit {
 
 impl LimitGuard {
     pub(super) fn new(past: Rate) -> Self {
-        Self { trail: Trail::default(), past, recent: VecDeque::new(), incident: false }
+        Self { past, ..Self::default() }
     }
 
     /// The limit in force, from what was known before the interval that it is applied to.

@@ -63,6 +63,9 @@ impl TryFrom<[usize; 3]> for FrozenEdges {
 pub(super) struct Arm {
     /// Errors of requests.
     pub(super) errors: Rate,
+    /// Requests without any answer.
+    #[serde(default)]
+    pub(super) unanswered: Rate,
     /// Answers slower than each edge, of those whose time is known.
     pub(super) slow: [Rate; 3],
     /// Visitors who failed for the first time.
@@ -74,6 +77,7 @@ impl Arm {
         let answers = counts.latency.count();
         Self {
             errors: Rate::new(counts.errors, counts.requests),
+            unanswered: Rate::new(counts.unanswered, counts.requests),
             slow: frozen.0.map(|edge| Rate::new(counts.latency.slower_than(edge), answers)),
             newly_failing: counts.newly_failing,
         }
@@ -81,6 +85,7 @@ impl Arm {
 
     pub(super) fn add(&mut self, other: &Self) {
         self.errors.add(other.errors);
+        self.unanswered.add(other.unanswered);
         self.slow.iter_mut().zip(other.slow).for_each(|(sum, more)| sum.add(more));
         self.newly_failing = self.newly_failing.saturating_add(other.newly_failing);
     }

@@ -24,7 +24,8 @@ use crate::table::Weight;
 mod said;
 mod tally;
 
-pub use said::{Broken, Unsure};
+pub(super) use said::counted;
+pub use said::{Broken, Measured, Unsure};
 pub use tally::{End, Tally};
 
 /// What is measured and how it is compared.
@@ -220,13 +221,18 @@ impl Thresholds {
         if let Some((metric, tally)) = unsure {
             return Verdict::Inconclusive(Inconclusive::Thresholds(Unsure::new(metric, tally)));
         }
-        match hold.checked_sub(self.in_step) {
-            Some(left) if !left.is_zero() => Verdict::Inconclusive(Inconclusive::Time { left: Span(left) }),
-            _ => {
-                let measurements = counted().map(|(_, tally)| tally.successes_in_step()).sum();
-                Verdict::Pass(Passed::Thresholds { measurements })
-            }
-        }
+        let passed = Passed::Thresholds {
+            measurements: counted().map(|(_, tally)| tally.successes_in_step()).sum(),
+            metrics: counted().map(|(metric, tally)| Measured::new(metric, tally)).collect(),
+        };
+        passed.after(hold, self.in_step)
+    }
+
+    /// What was measured and decides nothing.
+    pub(super) fn aside(&self) -> Option<String> {
+        let dry = self.metrics.iter().filter(|(metric, _)| metric.limits.dry_run);
+        let told: Vec<String> = dry.map(|(metric, tally)| Measured::new(metric, tally).to_string()).collect();
+        (!told.is_empty()).then(|| format!("dry run: {}", told.join(", ")))
     }
 
     /// Each metric and what came of it, dry runs too.

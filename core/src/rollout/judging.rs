@@ -131,7 +131,8 @@ impl Judging {
     /// What is known now; `hold` is how long the step lasts.
     pub(super) fn ruling(&self, weight: Weight, hold: std::time::Duration) -> Ruling {
         let verdict = self.judge.verdict(hold);
-        let why = verdict.to_string();
+        let aside = self.judge.aside().map_or_else(String::new, |aside| format!("; {aside}"));
+        let why = format!("{verdict}{aside}");
         match verdict {
             Judged::Fail(Failure::Threshold(broken)) if broken.end == End::CouldNotMeasure => {
                 Ruling::TooBlind { times: broken.times, why }

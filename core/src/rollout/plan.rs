@@ -238,11 +238,12 @@ impl Plan {
         drains.map(|step| step.hold).max().unwrap_or_default()
     }
 
-    /// For the first release ever there is nobody to share visitors with.
+    /// For the first release ever there is nobody to share visitors with, and nothing to go back to: one passed measurement, and
+    /// watching any longer would keep a runner busy for nothing.
     pub(super) fn for_first_release(mut self) -> Self {
         if let Some(Shift::Canary(_)) = self.steps.last().map(|step| step.shift) {
             self.steps.drain(..self.steps.len() - 1);
-            self.steps.iter_mut().for_each(|step| step.gates.clear());
+            self.steps.iter_mut().for_each(|step| (step.hold, step.gates) = (Duration::ZERO, Vec::new()));
         }
         self
     }

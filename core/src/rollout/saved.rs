@@ -96,6 +96,11 @@ impl Saved {
         self.generation
     }
 
+    /// How long a step of its plan is held.
+    pub fn hold(&self, step: usize) -> Option<std::time::Duration> {
+        self.plan.steps().get(step).map(|step| step.hold)
+    }
+
     /// Whose it is.
     pub const fn release(&self) -> &ReleaseId {
         &self.release

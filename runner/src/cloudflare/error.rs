@@ -56,6 +56,8 @@ pub enum Error {
     Unavailable {
         /// The call.
         at: At,
+        /// When to come back.
+        retry_after: Option<Duration>,
         /// HTTP status.
         status: u16,
         /// Cloudflare's code.
@@ -141,7 +143,7 @@ impl Error {
     /// How long Cloudflare asks to be left alone.
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after, .. } => *retry_after,
+            Self::RateLimited { retry_after, .. } | Self::Unavailable { retry_after, .. } => *retry_after,
             _ => None,
         }
     }

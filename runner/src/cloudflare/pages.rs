@@ -236,14 +236,14 @@ impl Cloudflare {
         )
     }
 
-    /// The last line that a deployment logged.
+    /// What a deployment logged, line by line.
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn last_log_line(&self, project: &str, id: &str, within: Duration) -> Result<Option<String>, Error> {
+    pub fn deployment_log(&self, project: &str, id: &str, within: Duration) -> Result<Vec<String>, Error> {
         let path = self.project_path(project, &format!("/deployments/{id}/history/logs"));
         let logs: Logs = self.call("GET", &path, Bearer::Api, Body::None, within)?;
-        Ok(logs.data.into_iter().next_back().map(|line| line.line))
+        Ok(logs.data.into_iter().map(|line| line.line).collect())
     }
 
     /// Removes a deployment; `force` also one that an alias points to. One that is gone is removed. The live production

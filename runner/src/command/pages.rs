@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::question::{AT_ONCE, left_when_cancelled};
-use super::session::{environment, no_project, root};
+use super::session::{environment, no_project, reporter, root};
 use super::settings;
 use crate::cancel::Cancel;
 use crate::cli::{Global, PagesDeploy};
@@ -41,7 +41,7 @@ pub(super) fn deploy(global: &Global, arguments: &PagesDeploy) -> Result<(), Err
         .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
     let order = Arc::new(Order {
         client,
-        reporter: Reporter::new(global.mode()),
+        reporter: reporter(global, None)?,
         project,
         directory,
         checkout: Checkout::read(&root).unwrap_or_default().overridden(arguments),
@@ -82,24 +82,18 @@ impl Order {
         let deployment = self.upload()?;
         let deployment = self.wait(&deployment)?;
         let url = deployment.url.clone();
-        let aliases = deployment.aliases.unwrap_or_default();
-        let also = aliases.first().map_or_else(String::new, |alias| format!(", also at {alias}"));
-        self.reporter.deployed(Event::Deployed {
-            project: self.project.clone(),
-            id: deployment.id,
-            url: url.clone(),
-            aliases,
-            pages_environment: deployment.environment,
-        });
+        let alias = deployment.aliases.as_ref().and_then(|aliases| aliases.first());
+        let also = alias.map_or_else(String::new, |alias| format!(", also at {alias}"));
+        self.reporter.deployed(Event::deployed(&self.project, deployment));
         self.reporter.finished("done", true, format!("deployed: {url}{also}"));
         Ok(())
     }
 
-    /// What would be sent; a project that is yet to be made has nothing.
+    /// What would be sent.
     fn plan(&self) -> Result<(), Error> {
         let phase = self.reporter.phase("plan");
         let planned = Output::read(&self.directory, &self.root, &|_| ())
-            .and_then(|output| output.plan(&self.client, &self.project, &|| self.cancel.is_cancelled()));
+            .and_then(|output| output.plan(&self.client, &self.what(), &|| self.cancel.is_cancelled()));
         match planned {
             Ok(plan) => {
                 let size = Bytes(plan.new_bytes);
@@ -115,19 +109,22 @@ impl Order {
         }
     }
 
-    fn upload(&self) -> Result<Deployment, Error> {
-        let arguments = &self.arguments;
-        let upload = Upload {
+    fn what(&self) -> Upload<'_> {
+        let (checkout, arguments) = (&self.checkout, &self.arguments);
+        Upload {
             project: &self.project,
-            branch: self.checkout.branch.as_deref(),
+            branch: checkout.branch.as_deref(),
             commit: Commit {
-                message: self.checkout.message.as_deref(),
-                hash: self.checkout.hash.as_deref(),
-                dirty: self.checkout.dirty,
+                message: checkout.message.as_deref(),
+                hash: checkout.hash.as_deref(),
+                dirty: checkout.dirty,
             },
             skip_caching: arguments.skip_caching,
             create_project: arguments.create_project.then_some(arguments.production_branch.as_str()),
-        };
+        }
+    }
+
+    fn upload(&self) -> Result<Deployment, Error> {
         let phase = self.reporter.phase("upload");
         let stored = std::sync::Mutex::new(String::new());
         let note = |progress: Progress| {
@@ -138,7 +135,7 @@ impl Order {
         };
         let cancelled = || self.cancel.is_cancelled();
         let deployed = Output::read(&self.directory, &self.root, &note)
-            .and_then(|output| upload::deploy(&self.client, &output, &upload, &cancelled, &note));
+            .and_then(|output| upload::deploy(&self.client, &output, &self.what(), &cancelled, &note));
         match deployed {
             Ok(deployment) => {
                 phase.done(stored.into_inner().unwrap_or_default());

@@ -18,6 +18,7 @@ use crate::context::{Context, fill_headers};
 use crate::probe;
 use crate::report;
 use crate::signing::hmac_sha256;
+use crate::transport::retry_after;
 
 /// Asks once; what was answered, and the beginning of the answer's body. Nothing that comes out has a secret in it.
 pub(super) fn ask(
@@ -156,16 +157,6 @@ fn exchange(request: http::Request<Vec<u8>>, timeout: Duration) -> Result<Reply,
     Ok(Reply { status, retry_after, body })
 }
 
-/// Seconds, or a date (<https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3>).
-fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?;
-    Some(Timestamp::from_millis(date.timestamp().as_millisecond()).since(now))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,22 +189,6 @@ mod tests {
         ] {
             assert_eq!(meaning(status, retry_after, Phase::ConfirmRollout), asked, "{status}");
             assert_eq!(meaning(status, retry_after, Phase::PostRollout), told, "{status}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
-        for (text, seconds) in [
-            (" 30 ", Some(30)),
-            ("0", Some(0)),
-            ("Sat, 31 Jan 2026 12:01:00 GMT", Some(60)),
-            ("Sat, 31 Jan 2026 11:00:00 GMT", Some(0)),
-            ("soon", None),
-            ("-1", None),
-            ("", None),
-        ] {
-            assert_eq!(retry_after(text, now).map(|after| after.as_secs()), seconds, "{text}");
         }
     }
 

@@ -43,6 +43,7 @@ mod tests {
         assert_eq!(pack(&[]), Vec::<Vec<usize>>::new());
         assert_eq!(pack(&[1, 2, 3]).len(), 1);
         assert_eq!(pack(&[1; 4_001]).len(), 3, "2,000 files an upload");
+        assert_eq!(pack(&[6 << 20; 4]).len(), 4, "10 MiB an upload");
     }
 
     proptest! {

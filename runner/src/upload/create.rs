@@ -11,8 +11,7 @@ use crate::cloudflare::pages::{Deployment, Project};
 use crate::cloudflare::{self, Cloudflare};
 use crate::retry::{Policy, make};
 
-/// Makes the deployment. When the answer is lost, those that were made since `before` are looked through for ours first:
-/// a second deployment would be harmless and confusing.
+/// Makes the deployment. When the answer is lost, those that were made since `before` are looked through for ours first.
 pub(super) fn create(
     client: &Cloudflare,
     upload: &Upload<'_>,
@@ -58,13 +57,45 @@ fn find(
     Ok(since.into_iter().find(|deployment| is_ours(deployment, upload)))
 }
 
+/// Whether it says what ours does. A branch alone says nothing: somebody else's may be on it too, and to make a second
+/// deployment is better than to take another for ours.
 fn is_ours(deployment: &Deployment, upload: &Upload<'_>) -> bool {
     let trigger = deployment.deployment_trigger.as_ref().and_then(|trigger| trigger.metadata.as_ref());
     let Some(said) = trigger else { return false };
     let same = |theirs: &Option<String>, ours: Option<&str>| {
         ours.is_none_or(|ours| theirs.as_deref().is_some_and(|theirs| theirs.replace("\r\n", "\n") == ours))
     };
-    same(&said.commit_message, upload.commit.message.map(form::shorten))
-        && same(&said.commit_hash, upload.commit.hash)
+    let Commit { message, hash, .. } = upload.commit;
+    (message.is_some() || hash.is_some())
+        && same(&said.commit_message, message.map(form::shorten))
+        && same(&said.commit_hash, hash)
         && same(&said.branch, upload.branch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deployment_is_ours_when_it_says_what_we_said_and_we_said_something() {
+        let made: Deployment = serde_json::from_value(json!({
+            "id": "1", "url": "https://1.booking.pages.dev",
+            "deployment_trigger": { "metadata": { "commit_message": "a\r\nb", "commit_hash": "0123", "branch": "main" } },
+        }))
+        .unwrap();
+        for (message, hash, branch, ours) in [
+            (Some("a\nb"), Some("0123"), Some("main"), true),
+            (Some("a\nb"), None, None, true),
+            (None, Some("0123"), Some("main"), true),
+            (Some("a"), Some("0123"), Some("main"), false),
+            (Some("a\nb"), Some("4567"), Some("main"), false),
+            (Some("a\nb"), Some("0123"), Some("x"), false),
+            (None, None, Some("main"), false),
+            (None, None, None, false),
+        ] {
+            let commit = Commit { message, hash, dirty: None };
+            let upload = Upload { project: "booking", branch, commit, ..Upload::default() };
+            assert_eq!(is_ours(&made, &upload), ours, "{message:?} {hash:?} {branch:?}");
+        }
+    }
 }

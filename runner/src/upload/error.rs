@@ -26,14 +26,14 @@ pub enum Error {
     #[error("Cloudflare's upload token makes no sense: {0}")]
     Token(String),
     /// The deployment was made and failed.
-    #[error("deployment {id} failed at stage `{stage}`{}", line.as_deref().map_or(String::new(), |line| format!(": {line}")))]
+    #[error("deployment {id} failed at stage `{stage}`{}", log.iter().map(|line| format!("\n  {line}")).collect::<String>())]
     Failed {
         /// Its id.
         id: String,
         /// Where.
         stage: String,
-        /// The last thing it logged.
-        line: Option<String>,
+        /// The last lines that it logged.
+        log: Vec<String>,
     },
     /// The deployment was not live in time.
     #[error("deployment {id} was not live within {} (stage `{stage}`)", Span(*within))]

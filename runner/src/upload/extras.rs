@@ -37,6 +37,9 @@ impl Extras {
     pub(super) fn read(directory: &Path, project: &Path) -> Result<Self, FilesError> {
         let optional = |name: &str| {
             let path = directory.join(name);
+            if path.exists() && !path.is_file() {
+                return Err(FilesError::NotAFile { path });
+            }
             match std::fs::read(&path) {
                 Ok(bytes) if bytes.is_empty() => Ok(None),
                 Ok(bytes) => Ok(Some(bytes)),
@@ -119,7 +122,11 @@ fn worker(path: &Path) -> Result<Option<Worker>, FilesError> {
         let bytes = std::fs::read(entry.path()).map_err(|source| unreadable(entry.path(), source))?;
         modules.push((name.replace(std::path::MAIN_SEPARATOR, "/"), bytes));
     }
-    Ok(Some(Worker::Modules { main: "index.js", modules }))
+    let main = "index.js";
+    if !modules.iter().any(|(name, _)| name == main) {
+        return Err(FilesError::NoEntry { path: path.into() });
+    }
+    Ok(Some(Worker::Modules { main, modules }))
 }
 
 /// What the runtime takes a module for

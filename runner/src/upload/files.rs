@@ -67,6 +67,9 @@ pub(super) fn scan(directory: &Path, project: &Path) -> Result<Site, FilesError>
         if entry.file_type().is_dir() {
             continue;
         }
+        if !entry.file_type().is_file() {
+            return Err(FilesError::NotAFile { path: entry.path().into() });
+        }
         let base = name.rsplit('/').next().unwrap_or(&name);
         if base == ".env"
             || base.starts_with(".env.")

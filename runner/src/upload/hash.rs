@@ -121,4 +121,20 @@ mod tests {
             assert_eq!(key_of_file(file.path(), name).unwrap(), key, "{name}");
         }
     }
+
+    #[test]
+    fn each_file_gets_its_own_key_however_long_the_others_take() {
+        let directory = tempfile::tempdir().unwrap();
+        let found: Vec<Found> = (0..40_usize)
+            .map(|index| {
+                let (file, path) = (directory.path().join(format!("{index}.html")), format!("/{index}.html"));
+                let content = vec![u8::try_from(index).unwrap(); if index % 20 == 0 { 4 << 20 } else { 1 }];
+                std::fs::write(&file, &content).unwrap();
+                Found { index, file, path, size: content.len() as u64 }
+            })
+            .collect();
+        for asset in keys(found).unwrap() {
+            assert_eq!(asset.key, key_of_file(&asset.file, &asset.path).unwrap(), "{}", asset.path);
+        }
+    }
 }

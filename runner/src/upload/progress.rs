@@ -40,6 +40,8 @@ pub enum Progress {
         files: usize,
         /// How many of them had to be uploaded.
         new: usize,
+        /// Whether the store took note of what is in use.
+        noted: bool,
     },
 }
 
@@ -58,7 +60,11 @@ impl std::fmt::Display for Progress {
                     Ok(_) | Err(_) => Ok(()),
                 }
             }
-            Self::Stored { files, new } => write!(f, "{files} files, {new} of them new"),
+            Self::Stored { files, new, noted } => {
+                let warning =
+                    if *noted { "" } else { "; Cloudflare took no note, and may want them again next time" };
+                write!(f, "{files} files, {new} of them new{warning}")
+            }
         }
     }
 }

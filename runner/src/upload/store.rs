@@ -30,13 +30,21 @@ impl<'a> Assets<'a> {
         self.0.keys().copied().collect()
     }
 
-    /// Those that the store does not have.
-    pub(super) fn missing(
+    pub(super) fn all(&self) -> Vec<&'a Asset> {
+        self.0.values().copied().collect()
+    }
+
+    /// Those that the store does not have; with `skip_caching` all, and nobody is asked.
+    pub(super) fn to_send(
         &self,
         client: &Cloudflare,
         token: &Token<'_>,
+        skip_caching: bool,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Vec<&'a Asset>, Error> {
+        if skip_caching {
+            return Ok(self.all());
+        }
         let keys = self.keys();
         let missing = token
             .with(cancelled, CALL_WITHIN, |jwt, left| client.missing_assets(jwt, &keys, left))
@@ -55,15 +63,13 @@ pub(super) fn store(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(), Error> {
     let assets = Assets::new(files);
-    let missing = match skip_caching {
-        true => assets.0.values().copied().collect(),
-        false => assets.missing(client, token, cancelled)?,
-    };
-    upload(client, &missing, token, cancelled, progress)?;
+    let new = assets.to_send(client, token, skip_caching, cancelled)?;
+    upload(client, &new, token, cancelled, progress)?;
     // A failure here costs the next upload some time and nothing else; wrangler too only warns.
     let keys = assets.keys();
-    let _ = token.with(cancelled, CALL_WITHIN, |jwt, left| client.upsert_hashes(jwt, &keys, left));
-    progress(Progress::Stored { files: files.len(), new: missing.len() });
+    let noted =
+        token.with(cancelled, CALL_WITHIN, |jwt, left| client.upsert_hashes(jwt, &keys, left)).is_ok();
+    progress(Progress::Stored { files: files.len(), new: new.len(), noted });
     Ok(())
 }
 

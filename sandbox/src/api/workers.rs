@@ -37,9 +37,14 @@ pub(super) fn router() -> Router<Arc<State>> {
         .route(&format!("{script}/versions"), get(versions).post(upload_version))
         .route(&format!("{script}/versions/{{version}}"), get(version))
         .route(&format!("{script}/deployments"), get(deployments).post(deploy))
-        .route(&format!("{script}/routes"), put(routes))
+        .route(&format!("{script}/routes"), put(set_routes))
         .route(&format!("{script}/domains/changeset"), post(domains))
-        .route(&format!("{script}/domains/records"), put(routes))
+        .route(&format!("{script}/domains/records"), put(domain_records))
+}
+
+/// Below a zone: which script answers where.
+pub(super) fn zone_router() -> Router<Arc<State>> {
+    Router::new().route("/workers/routes", get(routes))
 }
 
 fn id<'a>(ids: &'a HashMap<String, String>, name: &str) -> &'a str {
@@ -219,8 +224,27 @@ async fn deploy(Shared(state): Shared<Arc<State>>, Path(ids): Ids, body: Bytes) 
     })?)
 }
 
+async fn set_routes(Shared(state): Shared<Arc<State>>, Path(ids): Ids, body: Bytes) -> Result {
+    let wanted: Vec<Value> = json_body(&body, BAD_REQUEST)?;
+    with(&state, &ids, NOT_FOUND, |script| Ok(script.routes.clone_from(&wanted)))?;
+    answer(wanted)
+}
+
+async fn routes(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+    let workers = state.workers();
+    let all = workers.iter().flat_map(|(name, script)| script.routes.iter().map(move |route| (name, route)));
+    let here = all.filter(|(_, route)| route["zone_id"] == id(&ids, "zone"));
+    answer(
+        here.enumerate()
+            .map(|(number, (name, route))| {
+                json!({ "id": format!("{number:032x}"), "pattern": route["pattern"], "script": name })
+            })
+            .collect::<Value>(),
+    )
+}
+
 /// What is not kept: it is answered as it was said.
-async fn routes(body: Bytes) -> Result {
+async fn domain_records(body: Bytes) -> Result {
     answer(json_body::<Value>(&body, BAD_REQUEST)?)
 }
 

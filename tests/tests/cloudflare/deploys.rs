@@ -8,8 +8,7 @@ use crossfade_tests::{reference, sandbox, try_upload, upload};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::form::{self, Part};
-use crate::parity::without_layout;
+use crate::form::{self, Part, without_layout};
 use crate::sent::Sent;
 use crate::wrangler::Wrangler;
 use crate::{http, openapi};

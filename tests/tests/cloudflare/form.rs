@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 /// One part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
@@ -34,6 +36,28 @@ pub(crate) fn parts(form: &[u8]) -> Vec<Part> {
     let mut pieces = split(&whole, &delimiter);
     assert_eq!(pieces.pop().as_deref(), Some(b"--\r\n".as_slice()), "the form does not end");
     pieces.iter().skip(1).map(|piece| part(piece)).collect()
+}
+
+/// A form in which boundaries, the order of a manifest's lines and the random names of what wrangler compiled do not count.
+pub(crate) fn without_layout(form: &[Part]) -> Vec<(Value, Value)> {
+    let content = |part: &Part| match part.name() {
+        "manifest" => serde_json::from_slice(&part.body).unwrap(),
+        "_worker.bundle" => json!(without_layout(&parts(&part.body))),
+        _ => json!(without_random_names(&part.text())),
+    };
+    form.iter()
+        .map(|part| (json!(without_random_names(&json!(part.headers).to_string())), content(part)))
+        .collect()
+}
+
+/// What wrangler compiled, without its random names: `functionsWorker-0.123.js`, and comments with temporary paths.
+fn without_random_names(text: &str) -> String {
+    let lines = text.split_inclusive('\n').filter(|line| !line.starts_with("// ")).collect::<String>();
+    let mut pieces = lines.split("functionsWorker-0.");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |text, piece| {
+        text + "functionsWorker" + piece.trim_start_matches(|c: char| c.is_ascii_digit())
+    })
 }
 
 #[track_caller]

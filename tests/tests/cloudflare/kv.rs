@@ -107,6 +107,11 @@ fn a_key_that_we_write_is_the_key_that_wrangler_reads() {
     assert_eq!(namespace.read("nothing", within).unwrap(), None);
     assert_eq!(namespace.list("routing:", within).unwrap(), ["routing:production"]);
     let ours = sandbox.take_exchanges();
+    for number in 0..1_001 {
+        sandbox.put_kv(&format!("history:{number:04}"), b"{}");
+    }
+    let listed = namespace.list("history:", within).unwrap();
+    assert_eq!((listed.len(), sandbox.take_exchanges().len()), (1_001, 2), "a list has pages of 1,000");
     openapi::check(&ours);
 
     let wrangler = Wrangler::new(&sandbox);

@@ -121,8 +121,11 @@ fn a_deployment_has_ended_when_its_last_stage_has_and_not_before() {
     assert_eq!(looks.count(), 4);
 
     for (stages, said) in [
-        (vec![("queued", "active"), ("deploy", "failure")], "failed at stage `deploy`: the last line"),
-        (vec![("build", "failure")], "failed at stage `build`: the last line"),
+        (
+            vec![("queued", "active"), ("deploy", "failure")],
+            "failed at stage `deploy`\n  the first line\n  the last line",
+        ),
+        (vec![("build", "failure")], "failed at stage `build`\n  the first line"),
         (vec![("initialize", "canceled")], "failed at stage `initialize`"),
     ] {
         stage.sandbox.set_stages(&stages, &["the first line", "the last line"]);
@@ -148,6 +151,12 @@ fn a_token_that_runs_out_again_and_again_is_replaced_however_it_is_refused() {
         let exchanges = stage.sandbox.take_exchanges();
         let sent = Sent::of(&exchanges.into_iter().filter(|it| it.status == 200).collect::<Vec<_>>());
         assert_eq!((sent.uploaded.len(), sent.in_use.len()), (4, 4), "{refusal:?}");
+
+        // One that has half a minute left is not begun with.
+        let stage = Stage::new();
+        stage.sandbox.set_upload_tokens(UploadTokens { seconds: 30, refusal, ..UploadTokens::default() });
+        stage.deploy(&["--branch", "main"]).expect(0);
+        assert!(stage.calls("/upload-token") > 3, "{}", stage.calls("/upload-token"));
 
         // Run out by the clock when it is made: as for a client whose clock is ahead. It is bounded.
         let stage = Stage::new();
@@ -212,6 +221,7 @@ fn a_missing_project_is_made_only_when_that_is_asked_for() {
     };
     command(&[]).expect(3).says(&["read the Pages project", "not found", "wrangler pages project create"]);
     command(&["--dry-run"]).expect(3);
+    command(&["--dry-run", "--create-project"]).expect(0).prints(&["4 files, 4 of them new"]);
     assert_eq!(stage.sandbox.describe()["projects"], json!(["booking"]));
     // The project is made and the answer lost: it is looked for, not made again.
     stage.sandbox.fault(Fault::new("POST", "/pages/projects", Action::AppliedThenReset).times(1));
@@ -226,10 +236,16 @@ fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
     let stage = Stage::new();
     let planned = stage.deploy(&["--dry-run"]).expect(0);
     planned.prints(&["4 files, 4 of them new (901 KiB)", "nothing was sent"]);
+    let mut proxied = stage.command(&["--dry-run"]);
+    proxied.envs(["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:1")));
+    Ended::of(proxied).expect(0);
     assert_eq!((stage.calls("/assets/upload"), stage.calls("/deployments")), (0, 0));
-    stage.deploy(&["--branch", "main"]).expect(0).prints(&["4 files, 4 of them new"]);
+    stage.sandbox.fault(Fault::new("POST", "/upsert-hashes", refused(400, 8_000_001)).times(1));
+    let noted_nothing = "4 files, 4 of them new; Cloudflare took no note";
+    stage.deploy(&["--branch", "main"]).expect(0).prints(&[noted_nothing]);
     std::fs::write(stage.site.path().join("new.html"), "new").unwrap();
     stage.deploy(&["--dry-run"]).expect(0).prints(&["5 files, 1 of them new (1 KiB)"]);
+    stage.deploy(&["--dry-run", "--skip-caching"]).expect(0).prints(&["5 files, 5 of them new (901 KiB)"]);
 }
 
 #[test]

@@ -7,10 +7,10 @@ use std::process::Command;
 
 use crossfade_sandbox::{Exchange, Sandbox, Tools};
 use crossfade_tests::{Ended, crossfade, sandbox};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::form::{self, Part};
+use crate::form::{Part, without_layout};
 use crate::openapi;
 use crate::sent::Sent;
 use crate::wrangler::Wrangler;
@@ -293,26 +293,4 @@ fn write(directory: &Path, files: &[(&str, &str)]) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
-}
-
-/// A form in which boundaries, the order of a manifest's lines and the random names of what wrangler compiled do not count.
-pub(crate) fn without_layout(form: &[Part]) -> Vec<(Value, Value)> {
-    let content = |part: &Part| match part.name() {
-        "manifest" => serde_json::from_slice(&part.body).unwrap(),
-        "_worker.bundle" => json!(without_layout(&form::parts(&part.body))),
-        _ => json!(without_random_names(&part.text())),
-    };
-    form.iter()
-        .map(|part| (json!(without_random_names(&json!(part.headers).to_string())), content(part)))
-        .collect()
-}
-
-/// What wrangler compiled, without its random names: `functionsWorker-0.123.js`, and comments with temporary paths.
-fn without_random_names(text: &str) -> String {
-    let lines = text.split_inclusive('\n').filter(|line| !line.starts_with("// ")).collect::<String>();
-    let mut pieces = lines.split("functionsWorker-0.");
-    let first = pieces.next().unwrap_or_default().to_owned();
-    pieces.fold(first, |text, piece| {
-        text + "functionsWorker" + piece.trim_start_matches(|c: char| c.is_ascii_digit())
-    })
 }

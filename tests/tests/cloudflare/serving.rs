@@ -105,8 +105,9 @@ fn a_deployment_that_cannot_run_fails_with_the_runtimes_own_words() {
     let sandbox = sandbox(|options| options.worker = None);
     let site = site(&[("index.html", "x"), ("_worker.js", "export default { fetch( { }")]);
     let failed = upload_to(&client(&sandbox), site.path(), None);
-    let Err(Error::Failed { stage, line: Some(line), .. }) = &failed else { panic!("{failed:?}") };
-    assert_eq!((&**stage, &**line), ("deploy", "✘ [ERROR] Failed to build _worker.js."));
+    let Err(Error::Failed { stage, log, .. }) = &failed else { panic!("{failed:?}") };
+    assert_eq!(stage, "deploy");
+    assert_eq!(log.last().map(String::as_str), Some("✘ [ERROR] Failed to build _worker.js."), "{log:?}");
 }
 
 #[test]

@@ -32,10 +32,11 @@ enum Weather {
     SlowDrips,
     TokensRunOut,
     ClockAhead,
+    ClockBehind,
     NoSuchHost,
 }
 
-const ALL: [Weather; 11] = [
+const ALL: [Weather; 12] = [
     Weather::ServerErrors,
     Weather::GatewayPages,
     Weather::RateLimit,
@@ -46,6 +47,7 @@ const ALL: [Weather; 11] = [
     Weather::SlowDrips,
     Weather::TokensRunOut,
     Weather::ClockAhead,
+    Weather::ClockBehind,
     Weather::NoSuchHost,
 ];
 
@@ -108,7 +110,7 @@ fn one(weather: Weather, seed: u64) -> Result<(), String> {
     if started.elapsed() > DEADLINE {
         return Err(format!("it took {:?}", started.elapsed()));
     }
-    let must_fail = matches!(weather, Weather::NoSuchHost | Weather::ClockAhead);
+    let must_fail = weather == Weather::NoSuchHost;
     match result {
         Ok(_) if must_fail => Err("it cannot have succeeded".into()),
         // The manifest named only what the store has: the stand-in refuses any other.
@@ -140,8 +142,18 @@ fn brew(sandbox: &Sandbox, weather: Weather, dice: &mut Dice) {
             let calls = Some(dice.random_range(1..4));
             return sandbox.set_upload_tokens(UploadTokens { calls, refusal, ..UploadTokens::default() });
         }
+        // By our clock, the one an hour ahead, all tokens have run out when they are made, and by the service's they have not.
         Weather::ClockAhead => {
-            return sandbox.set_upload_tokens(UploadTokens { seconds: -3_600, ..UploadTokens::default() });
+            return sandbox.set_upload_tokens(UploadTokens { clock: -3_600, ..UploadTokens::default() });
+        }
+        // They seem good for more than an hour and run out meanwhile.
+        Weather::ClockBehind => {
+            let calls = Some(dice.random_range(1..4));
+            return sandbox.set_upload_tokens(UploadTokens {
+                clock: 3_600,
+                calls,
+                ..UploadTokens::default()
+            });
         }
         Weather::NoSuchHost => return,
     };

@@ -42,6 +42,12 @@ pub enum FilesError {
         /// How many could be.
         max: usize,
     },
+    /// A pipe, a socket or a device, which may be read for ever; or a directory where a file belongs.
+    #[error("`{}` is not a file", path.display())]
+    NotAFile {
+        /// Which.
+        path: PathBuf,
+    },
     /// A file that is usually full of secrets.
     #[error("`{}` would be public: files of this name hold secrets", path.display())]
     Secret {
@@ -76,6 +82,12 @@ pub enum FilesError {
         /// What it said.
         why: String,
     },
+    /// A Worker that begins nowhere.
+    #[error("`{}` has no `index.js`, where a Worker begins", path.display())]
+    NoEntry {
+        /// Which directory.
+        path: PathBuf,
+    },
     /// `_routes.json` is not what Pages takes.
     #[error("`{}` {why}", path.display())]
     Routes {
@@ -109,6 +121,7 @@ impl FilesError {
             }
             Self::TooLarge { .. } => "leave it out of the build, or serve it from R2".into(),
             Self::TooMany { .. } => "upload the build's output, not the whole project".into(),
+            Self::NotAFile { .. } => "keep it out of the build's output".into(),
             Self::Secret { path } => format!("keep `{}` out of the build's output", path.display()),
             Self::Link { .. } => "replace it by a copy of what it points to".into(),
             Self::Name { .. } => "rename it".into(),
@@ -117,6 +130,7 @@ impl FilesError {
                  `wrangler pages functions build --outdir DIST/_worker.js`"
                     .into()
             }
+            Self::NoEntry { .. } => "build the Worker to `_worker.js`, a file, or to `_worker.js/index.js`".into(),
             Self::Routes { .. } => {
                 "https://developers.cloudflare.com/pages/functions/routing/#create-a-_routesjson-file shows what it may contain"
                     .into()

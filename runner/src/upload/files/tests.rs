@@ -55,6 +55,8 @@ fn bad_directories_are_refused_by_name() {
     assert_eq!(message(missing), "there is no directory `no-such-directory`");
     let empty = site(&[]);
     assert!(message(empty.path()).ends_with("has no files to upload"));
+    let worker = site(&[("index.html", "x"), ("_worker.js/lib.js", "export const a = 1;")]);
+    assert!(message(worker.path()).ends_with("_worker.js` has no `index.js`, where a Worker begins"));
     let file = site(&[("x", "")]);
     assert!(message(&file.path().join("x")).ends_with("is not a directory"));
     for name in [".env", "sub/.env.production", ".dev.vars"] {
@@ -62,6 +64,21 @@ fn bad_directories_are_refused_by_name() {
         let text = message(site.path());
         assert!(text.contains("would be public") && !text.contains("secret="), "{text}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused_and_not_read() {
+    // A pipe that nobody writes to would be read for ever.
+    for name in ["pipe", "_headers", "_redirects"] {
+        let site = site(&[("index.html", "x")]);
+        let pipe = site.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let text = scan(site.path(), site.path()).unwrap_err().to_string();
+        assert_eq!(text, format!("`{}` is not a file", pipe.display()));
+    }
+    let directory = site(&[("index.html", "x"), ("_headers/a", "x")]);
+    assert!(matches!(scan(directory.path(), directory.path()), Err(FilesError::NotAFile { .. })));
 }
 
 #[test]
