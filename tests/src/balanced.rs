@@ -96,7 +96,7 @@ expect = {{ json = {{ "/status" = "ok" }}, latency = "2s" }}
 
     /// What the action does after the workflow run `run` was cut off.
     pub fn post(&self, run: &str) -> Ended {
-        let mut command = self.site.command(&["rollback", "--abandoned"]);
+        let mut command = self.site.command(&["rollback", "--if-unsettled"]);
         command.envs(workflow(run));
         Ended::of(command)
     }

@@ -26,6 +26,7 @@ fn home(stage: &Balanced) -> bool {
 #[test]
 fn who_dies_between_kv_and_the_load_balancer_leaves_visitors_at_home_and_a_lease_that_tells() {
     let stage = Balanced::new(STEPS);
+    stage.site.configure("lease = \"6s\"", "lease = \"60s\"");
     // On the way out: KV has it, the load balancer has not. Two calls were the proof that the token may.
     die_at(&stage, Fault::new("PATCH", "/load_balancers/", Action::Hang).after(2), || stage.begin_in("1"));
     let table = stage.site.table();
