@@ -192,7 +192,9 @@ impl Sandbox {
 
     /// Changes fields of a pool likewise.
     pub fn change_pool(&self, id: &str, change: serde_json::Map<String, serde_json::Value>) {
-        self.state.balancing().pools.get_mut(id).map(|pool| balancer::patch(pool, change));
+        if let Some(pool) = self.state.balancing().pools.get_mut(id) {
+            balancer::patch(pool, change);
+        }
     }
 
     /// The last lines that the router's runtime printed: what the router logged, exceptions among it.
