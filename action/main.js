@@ -3,10 +3,9 @@
 // (https://github.com/actions/runner/blob/main/src/Runner.Sdk/ProcessInvoker.cs).
 'use strict';
 
-const { input, saveState, fail, environment, temporary, run, identity } = require('./workflow');
+const { input, append, tell, fail, environment, temporary, run, identity } = require('./workflow');
 const { program } = require('./program');
 
-/** What `mode` may begin with. */
 const MODES = ['deploy', 'promote', 'rollback', 'abort', 'resume', 'status', 'weights'];
 /** Exit codes with which the program has seen to traffic itself; `crossfade --help` says what they mean. */
 const SETTLED = [0, 2, 3, 4, 5];
@@ -14,6 +13,7 @@ const SETTLED = [0, 2, 3, 4, 5];
 main().catch((error) => fail(error.message));
 
 async function main() {
+  for (const name of ['apiToken', 'crossfadeToken', 'signingKey', 'gitHubToken']) if (input(name)) tell('add-mask', input(name));
   const words = split(input('command') || input('mode'));
   if (!input('command') && !MODES.includes(words[0])) {
     throw new Error(`input \`mode\` is \`${input('mode')}\`: it must begin with ${MODES.join(', ')}; \`command\` takes any command`);
@@ -21,10 +21,10 @@ async function main() {
   const path = await program();
   const { code, signal } = await run(path, words, { CROSSFADE_REPORT: temporary('report'), ...environment() }, (pid) => {
     // From here on `post` looks after traffic, however this process ends.
-    for (const [name, value] of Object.entries({ program: path, pid, identity: identity(pid) })) saveState(name, value);
+    for (const [name, value] of Object.entries({ program: path, pid, identity: identity(pid) })) append('GITHUB_STATE', name, value);
   });
   if (signal) throw new Error(`crossfade was killed (${signal}); visitors are brought back when the job ends`);
-  if (SETTLED.includes(code)) saveState('settled', 'true');
+  if (SETTLED.includes(code)) append('GITHUB_STATE', 'settled', 'true');
   process.exitCode = code;
 }
 

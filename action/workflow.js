@@ -17,9 +17,7 @@ const VARIABLES = {
 };
 const input = (name) => (process.env[`INPUT_${name.toUpperCase()}`] ?? '').trim();
 const state = (name) => process.env[`STATE_${name}`] ?? '';
-const saveState = (name, value) => append('GITHUB_STATE', name, value);
 const workspace = () => process.env.GITHUB_WORKSPACE ?? '.';
-
 let own;
 /** A new directory, which the runner removes after the job. */
 function temporary(name) {
@@ -37,11 +35,13 @@ function environment() {
   return env;
 }
 
+/** Tells the runner something. */
+const tell = (command, data) => process.stdout.write(`::${command}::${data.replace(/[%\r\n]/g, encodeURIComponent)}\n`);
+
 /** Fails the step with an annotation, where the program could not. */
 function fail(message) {
-  append('GITHUB_OUTPUT', 'outcome', 'failed');
-  append('GITHUB_OUTPUT', 'reason', message);
-  process.stdout.write(`::error::${message.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')}\n`);
+  for (const [name, value] of [['outcome', 'failed'], ['reason', message]]) append('GITHUB_OUTPUT', name, value);
+  tell('error', message);
   process.exitCode ||= 1;
 }
 
@@ -82,4 +82,4 @@ async function stop(pid, who) {
   }
 }
 
-module.exports = { input, state, saveState, workspace, temporary, environment, fail, run, identity, stop };
+module.exports = { input, state, workspace, temporary, environment, tell, fail, append, run, identity, stop };

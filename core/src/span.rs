@@ -7,6 +7,15 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A length of time: `500ms`, `90s`, `5m`, `1h 30m`.
+///
+/// ```
+/// use crossfade_core::Span;
+///
+/// let span: Span = "1h 30m".parse()?;
+/// assert_eq!(span.0.as_secs(), 5400);
+/// assert_eq!(span.to_string(), "5400 s");
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 

@@ -11,6 +11,8 @@ use crate::error::{Error, explain};
 use crate::github;
 use crate::report::{Mode, Reporter};
 
+#[cfg(test)]
+mod documented;
 mod init;
 mod pages;
 mod when;
@@ -289,7 +291,10 @@ fn positive(text: &str) -> Result<f64, String> {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     github::enter(cli.global.mode());
     let result = match &cli.command {
         Command::Completions { shell } => {
@@ -308,6 +313,16 @@ pub fn run() -> ExitCode {
         job.leave();
     }
     exit
+}
+
+/// Shows what `clap` has to say: help, or what is wrong with the arguments.
+fn refuse(error: &clap::Error) -> ExitCode {
+    github::enter(Mode::Lines);
+    match github::job() {
+        Some(job) if error.use_stderr() => job.refuse(&error.to_string()),
+        Some(_) | None => drop(error.print()),
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Tells programs and people why it did not work.

@@ -182,7 +182,7 @@ impl Cloudflare {
             Bearer::Upload(token) => token,
         };
         let request = http::Request::builder()
-            .method(at.method.as_str())
+            .method(&*at.method)
             .uri(format!("{}{path}", self.shared.base_url))
             .header("authorization", format!("Bearer {token}"));
         let invalid = |error: http::Error| Error::invalid(at, &self.shared.base_url, &error);
@@ -225,7 +225,7 @@ impl Cloudflare {
     /// there are few.
     fn wait_for_turn(&self, at: &At, within: Duration) -> Duration {
         let (pace, now) = (&self.shared.pace, Instant::now());
-        let wait = match at.method.as_str() {
+        let wait = match &*at.method {
             "PUT" if at.path.contains("/storage/kv/") => pace.wait_to_write(&at.path, now),
             "PATCH" if at.path.contains("/load_balancers/") => Duration::ZERO,
             _ => pace.wait(now),
@@ -256,14 +256,15 @@ impl Cloudflare {
 /// Which call: method and path without its query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At {
-    method: String,
-    path: String,
+    // Boxed, because each error carries one.
+    method: Box<str>,
+    path: Box<str>,
 }
 
 impl At {
     fn new(method: &str, path: &str) -> Self {
         let path = path.split('?').next().unwrap_or(path);
-        Self { method: method.to_owned(), path: path.to_owned() }
+        Self { method: method.into(), path: path.into() }
     }
 }
 

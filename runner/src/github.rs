@@ -16,10 +16,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::cloudflare::API_TOKEN;
-use crate::edge::CONTROL_TOKEN;
 use crate::report::{Entry, Mode};
-use crate::signing::SIGNING_KEY;
 use crate::story::Story;
 
 mod api;
@@ -63,10 +60,6 @@ pub(crate) fn enter(mode: Mode) {
     // Whoever started us is killed after a cancel when it takes too long; going home then is for us to do, before the next step begins.
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
     let log = Log::new(mode, Box::new(anstream::stdout()));
-    for name in [API_TOKEN, CONTROL_TOKEN, SIGNING_KEY, GITHUB_TOKEN] {
-        // What the configuration names is not masked: a host name that is would make GitHub drop every output that has it in it.
-        variable(name).iter().for_each(|secret| log.mask(secret.trim()));
-    }
     let _ = JOB.set(Job {
         log,
         outputs: Outputs::new(variable("GITHUB_OUTPUT").map(PathBuf::from)),
@@ -108,6 +101,14 @@ impl Job {
     pub(crate) fn fail(&self, text: &str) -> bool {
         self.summary.write_once(&summary::of_failure(text));
         self.log.annotate(Severity::Error, text)
+    }
+
+    /// Says what is wrong with the arguments.
+    pub(crate) fn refuse(&self, text: &str) {
+        let text = text.trim().trim_start_matches("error: ");
+        self.outputs.set(Output::Outcome, "failed");
+        self.outputs.set(Output::Reason, text.lines().next().unwrap_or_default());
+        self.fail(text);
     }
 
     /// Says what cannot be told to GitHub.

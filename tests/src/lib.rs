@@ -1,4 +1,4 @@
-//! What end-to-end tests begin with: a [`Site`] on a sandbox of its own, and the program [`crossfade`].
+//! What end-to-end tests begin with: a [`Site`] on a sandbox of its own, and the program [`crossfade()`].
 //!
 //! Every sandbox has its own ports, KV and deployments, so tests run side by side. They need the tools and the built
 //! router: `cargo xtask test` sees to both.
@@ -15,6 +15,7 @@ use crossfade_sandbox::{Options, Sandbox, Tools};
 mod balanced;
 mod browser;
 mod fleet;
+mod job;
 pub mod origin;
 mod reference;
 mod run;
@@ -26,6 +27,7 @@ mod upload;
 pub use balanced::Balanced;
 pub use browser::Browser;
 pub use fleet::{Fleet, Instance, Visit, Visitors};
+pub use job::job_values;
 pub use reference::reference;
 pub use run::{Ended, Running};
 pub use screen::Screen;

@@ -23,6 +23,8 @@ pub(crate) use wasm::Toolchain;
 const WORKER_BUILD: &str = "0.8.7";
 /// The newest that `worker-build` 0.8.7 accepts; the library in `Cargo.toml` must be the same.
 const WASM_BINDGEN: &str = "0.2.129";
+/// Reads `deny.toml`.
+const CARGO_DENY: &str = "0.20.2";
 
 /// Where everything is.
 pub(crate) struct Tools {
@@ -56,6 +58,18 @@ pub(crate) fn all() -> Result<Tools, Failed> {
     let tools = Tools { cache, node, python, wasm_bindgen, worker_build, toolchain };
     tools.write_file()?;
     Ok(tools)
+}
+
+/// Finds or installs `cargo-deny`, which nothing else needs: it takes two minutes to build.
+///
+/// # Errors
+/// Why it could not be installed.
+pub(crate) fn cargo_deny() -> Result<PathBuf, Failed> {
+    let cache = cache_directory()?;
+    let _lock = lock(&cache)?;
+    let program = cargo_tool::ensure(&cache, "cargo-deny", CARGO_DENY, "cargo-deny")?;
+    cargo_tool::clear(&cache);
+    Ok(program)
 }
 
 impl Tools {

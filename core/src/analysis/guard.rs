@@ -16,6 +16,13 @@ pub(super) const LIMIT_MAX: f64 = 0.999;
 const PAST_PRIOR: f64 = 200.0;
 
 /// Events on both sides.
+///
+/// ```
+/// use crossfade_core::analysis::{Rate, Sides};
+///
+/// let sides = Sides { canary: Rate::new(12, 60), stable: Rate::new(3, 1140) };
+/// assert!(sides.canary.share() > sides.stable.share());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sides {
     /// On the canary.

@@ -13,6 +13,14 @@ use super::{Counts, Edge, LatencyHistogram};
 const ANSWERS_MIN: u64 = 100;
 
 /// The edges of one release, fixed before its first interval.
+///
+/// ```
+/// use crossfade_core::analysis::{FrozenEdges, LatencyHistogram};
+///
+/// // Nothing is known of stable: a quarter and half of the SLO, and the SLO itself.
+/// let edges = FrozenEdges::new(&LatencyHistogram::default(), 2_000_000).edges();
+/// assert_eq!(edges.map(|edge| edge.micros()), [500_000, 1_000_000, 2_000_000]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "[usize; 3]", try_from = "[usize; 3]")]
 pub struct FrozenEdges([Edge; 3]);

@@ -33,6 +33,15 @@ const NEARLY_ALL: f64 = 0.9;
 const TAU_MIN: f64 = 600.0;
 
 /// What is known when a release begins.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::analysis::{Counts, Start};
+///
+/// let stable = Counts { requests: 50_000, errors: 120, ..Counts::default() };
+/// let start = Start { planned: Duration::from_secs(3600), stable, ..Start::default() };
+/// # assert_eq!(start.dispersion, None);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Start {
     /// How long the whole rollout is planned to take: the sum of its steps.
@@ -46,6 +55,29 @@ pub struct Start {
 }
 
 /// One release's evidence.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::analysis::{Counts, Interval, Part, Proof, Sequential, Settings, SettingsError, Start, Verdict};
+///
+/// let mut judge = Sequential::new(Settings::default(), &Start::default())?;
+/// let interval: Interval = serde_json::from_str(r#"{
+///     "length": "30s", "weight": 500, "canary": {"requests": 60}, "stable": {"requests": 1140}
+/// }"#).unwrap();
+/// judge.observe(&interval);
+/// assert!(matches!(judge.verdict(Duration::from_secs(300)), Verdict::Inconclusive(_)));
+/// assert!(judge.proof().is_none() && !judge.shared_incident());
+/// assert!(judge.error_bounds().canary_upper < 0.2);
+///
+/// // Every request that came in late has failed: more than is ever allowed.
+/// judge.late(&Counts { requests: 20, errors: 20, ..Counts::default() }, &Counts::default());
+/// let (part, ln_odds) = judge.strongest();
+/// assert!(part == Part::ErrorsAbsolute && ln_odds > 1000_f64.ln());
+/// assert!(judge.evidence().iter().any(|(kind, ln)| *kind == part && *ln > ln_odds));
+/// let Proof { sides, .. } = judge.proof().unwrap();
+/// assert_eq!(sides.canary.events, 20);
+/// # Ok::<(), SettingsError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sequential {
     settings: Settings,

@@ -6,6 +6,19 @@ use serde::{Deserialize, Serialize};
 use crate::Span;
 
 /// How the sequential judge judges.
+///
+/// ```
+/// use crossfade_core::analysis::{Budget, Counting, Settings, SettingsError};
+///
+/// let settings = Settings { counting: Counting::Visitors, false_rollbacks: 0.01, ..Settings::default() };
+/// settings.check()?;
+/// let budget = Budget { errors_relative: 0.9, ..Budget::default() };
+/// assert_eq!(
+///     Settings { budget, ..settings }.check().unwrap_err().to_string(),
+///     "`budget` must be divided into shares that sum to at most 1"
+/// );
+/// # Ok::<(), SettingsError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]

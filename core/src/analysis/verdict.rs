@@ -14,6 +14,27 @@ use crate::table::Weight;
 mod said;
 
 /// What is known of the canary. Every one explains itself as text.
+///
+/// ```
+/// use crossfade_core::analysis::*;
+///
+/// /// A verdict in a word, and what decides it.
+/// fn word(verdict: &Verdict) -> &'static str {
+///     match verdict {
+///         Verdict::Fail(Failure::Proof(Proof { .. })) => "worse, with certainty",
+///         Verdict::Fail(Failure::Threshold(_)) => "beyond a threshold",
+///         Verdict::Pass(Passed::Bounds { errors: Gate { .. }, .. }) => "not worse",
+///         Verdict::Pass(Passed::Thresholds { .. }) => "within every threshold",
+///         Verdict::Inconclusive(Inconclusive::Requests(Missing { need: Need::Errors, .. })) => "too few requests",
+///         Verdict::Inconclusive(_) => "not yet",
+///         Verdict::Hold(Hold::SharedIncident { trouble: Trouble::Slow, .. }) => "stable is slow too",
+///         Verdict::Hold(Hold::SharedIncident { .. }) => "stable fails too",
+///         Verdict::Hold(Hold::Telemetry { .. }) => "half of it is not counted",
+///     }
+/// }
+/// let verdict = Verdict::Pass(Passed::Thresholds { measurements: 3 });
+/// assert_eq!(word(&verdict), "within every threshold");
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Verdict {

@@ -15,11 +15,11 @@ pub const HOME_WRITTEN_WITHIN: Duration = Duration::from_secs(6);
 ///
 /// ```
 /// use std::time::Duration;
-/// use crossfade_core::rollout::{Draft, Forecast, Plan, Shift, Step};
+/// use crossfade_core::rollout::{Draft, Forecast, Plan, Shift, Step, StepForecast, WayHome};
 /// use crossfade_core::table::Weight;
 ///
-/// let minutes = |minutes| Duration::from_secs(60 * minutes);
-/// let step = |percent, held| Step {
+/// let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+/// let step = |percent: &str, held| Step {
 ///     shift: Shift::Canary(Weight::from_percent(percent).unwrap()),
 ///     hold: minutes(held),
 ///     gates: Vec::new(),
@@ -28,6 +28,10 @@ pub const HOME_WRITTEN_WITHIN: Duration = Duration::from_secs(6);
 /// let forecast = Forecast::of(&plan);
 /// assert_eq!(forecast.shortest, minutes(30));
 /// assert_eq!(forecast.steps[1].begins, minutes(10));
+/// let first: &StepForecast = &forecast.steps[0];
+/// assert_eq!(first.requests(10.0), 300.0);
+/// let WayHome { while_held, .. } = forecast.home;
+/// assert!(while_held < forecast.home.worst());
 /// // A twentieth of ten requests a second, until everybody is home.
 /// assert_eq!(forecast.at_risk(forecast.steps[0].share, 10.0), forecast.home.worst().as_secs_f64() / 2.0);
 /// # Ok::<(), crossfade_core::rollout::PlanError>(())

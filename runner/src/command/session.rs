@@ -116,7 +116,8 @@ impl Session {
 
     /// Tells a job which Pages deployment everybody is on now. What cannot be found out is not told.
     pub(crate) fn tell_stable(&self) {
-        let Some(job) = github::job() else { return };
+        // After a signal nobody has the time: this asks KV.
+        let Some(job) = github::job().filter(|_| !self.cancel.is_cancelled()) else { return };
         let Ok(Some(table)) = table_in_force(self) else { return };
         let Variant { version, origin, .. } = table.stable();
         let is_at = |it: Option<&str>| it.is_some_and(|it| it.trim_end_matches('/') == origin.as_str());

@@ -11,8 +11,6 @@ use crate::report::Mode;
 const ANNOTATIONS_MAX: usize = 10;
 /// And so much of each.
 const MESSAGE_MAX: usize = 4_096;
-/// Shorter ones are everyday words: GitHub drops every output that a masked text is part of.
-const SECRET_MIN: usize = 8;
 /// In front of what would be a command, so that it is none.
 const INERT: char = '\u{200b}';
 
@@ -60,13 +58,6 @@ struct Foreign {
 impl Log {
     pub(super) fn new(mode: Mode, to: Box<dyn Write + Send>) -> Self {
         Self { mode, state: Mutex::new(State { to, foreign: None, annotated: [0; 3] }) }
-    }
-
-    /// Keeps a secret out of the log.
-    pub(super) fn mask(&self, secret: &str) {
-        if self.mode == Mode::Lines && secret.len() >= SECRET_MIN {
-            self.lock().command("add-mask", "", secret);
-        }
     }
 
     /// A line of ours, or several. What a stranger wrote may be in it.
@@ -219,8 +210,6 @@ mod tests {
     #[test]
     fn the_runner_obeys_us_and_nobody_else() {
         let (log, lines) = log(Mode::Lines);
-        log.mask("hunter-2\n%");
-        log.mask("short");
         log.line("  ✓ build\n  ::error::no\r::warning::no\n##[error]no");
         log.foreign("build: make", "::add-mask::e\n");
         log.foreign(
@@ -235,7 +224,6 @@ mod tests {
         assert_eq!(
             obeyed(&lines),
             [
-                "::add-mask::hunter-2%0A%25",
                 "::group::build: make",
                 "::endgroup::",
                 "::warning title=crossfade::100 %25%0D%0Aof it",
@@ -264,7 +252,6 @@ mod tests {
     #[test]
     fn programs_that_read_json_are_told_no_commands() {
         let (log, lines) = log(Mode::Json);
-        log.mask("hunter-22");
         assert!(!log.annotate(Severity::Error, "no") && !log.line("no") && !log.foreign("x", "no"));
         assert_eq!(lines(), [""; 0]);
     }

@@ -226,7 +226,10 @@ async fn deploy(Shared(state): Shared<Arc<State>>, Path(ids): Ids, body: Bytes) 
 
 async fn set_routes(Shared(state): Shared<Arc<State>>, Path(ids): Ids, body: Bytes) -> Result {
     let wanted: Vec<Value> = json_body(&body, BAD_REQUEST)?;
-    with(&state, &ids, NOT_FOUND, |script| Ok(script.routes.clone_from(&wanted)))?;
+    with(&state, &ids, NOT_FOUND, |script| {
+        script.routes.clone_from(&wanted);
+        Ok(())
+    })?;
     answer(wanted)
 }
 

@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossfade_sandbox::Tools;
-use crossfade_tests::{Site, crossfade, root};
+use crossfade_tests::{Site, crossfade, job_values, root};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::metadata::Metadata;
-use crate::over::{Over, values};
+use crate::over::Over;
 use crate::processes::{processes_with, programs_with};
 
 const UNTIL_SIGTERM: Duration = Duration::from_millis(7_500);
@@ -200,10 +200,10 @@ impl Step {
         let _ = self.closed.recv_timeout(UNTIL_CLOSED);
         let said = self.said.lock().unwrap().clone();
         let file = |name: &str| std::fs::read_to_string(self.files.path().join(name)).unwrap();
-        let outputs = values(&file("output"));
+        let outputs = job_values(&file("output"));
         (
             Over { code, said, summary: file("summary"), outputs, sent: self.sent.clone() },
-            values(&file("state")),
+            job_values(&file("state")),
         )
     }
 }

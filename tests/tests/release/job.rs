@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crossfade_tests::origin::Origin;
-use crossfade_tests::{Ended, Site};
+use crossfade_tests::{Ended, Site, job_values};
 use serde_json::Value;
 
 const GITHUB_TOKEN: &str = "ghs_0123456789abcdef";
@@ -27,19 +27,7 @@ fn step(site: &Site, github: &Origin, arguments: &[&str]) -> (Ended, BTreeMap<St
         .env("CROSSFADE_REPORT", site.path().join("report"));
     let ended = Ended::of(command);
     let read = |name: &str| std::fs::read_to_string(file(name)).unwrap_or_default();
-    (ended, outputs(&read("output")), read("summary"))
-}
-
-/// As the runner reads them.
-fn outputs(text: &str) -> BTreeMap<String, String> {
-    let mut lines = text.lines();
-    let mut values = BTreeMap::new();
-    while let Some(line) = lines.next() {
-        let (name, delimiter) = line.split_once("<<").unwrap();
-        let value: Vec<&str> = lines.by_ref().take_while(|line| *line != delimiter).collect();
-        values.insert(name.to_owned(), value.join("\n"));
-    }
-    values
+    (ended, job_values(&read("output")), read("summary"))
 }
 
 fn events(directory: &Path) -> Vec<Value> {
@@ -79,7 +67,6 @@ fn a_job_is_told_what_a_release_came_to_and_takes_orders_from_nobody_else() {
     assert!(types.contains(&"weights") && types.contains(&"deployed") && types.contains(&"finished"));
 
     let log = &ended.stdout;
-    assert!(log.starts_with("::add-mask::"), "{log}");
     let [before, after] = [log.find("::stop-commands::"), log.find("\n::set-output")].map(Option::unwrap);
     assert!(before < after, "{log}");
     assert!(log.contains("\n0\n"), "the hook has no token of GitHub's: {log}");
@@ -94,6 +81,18 @@ fn a_job_is_told_what_a_release_came_to_and_takes_orders_from_nobody_else() {
     assert!(summary.starts_with("## ❌ the version is") && said["reason"].starts_with("the version is"));
     assert_eq!(events(&site.path().join("report")).last().unwrap()["type"], "error");
 
+    let (mistyped, said, summary) = step(&site, &github, &["rollback", "--too", "1.0.0"]);
+    assert_eq!((mistyped.code, said["outcome"].as_str()), (2, "failed"));
+    assert!(
+        mistyped.stdout.contains("::error title=crossfade::unexpected argument '--too' found%0A"),
+        "{}",
+        mistyped.stdout
+    );
+    assert!(summary.starts_with("## ❌ unexpected argument"), "{summary}");
+    assert_eq!(said["reason"], "unexpected argument '--too' found");
+
     let everything = [ended.stdout, summary, format!("{said:?}"), format!("{told:?}")].concat();
-    assert!(!everything.replace("::add-mask::", "").contains("\"sandbox-"), "a secret got out");
+    for secret in ["sandbox-api-token", "sandbox-control-token", GITHUB_TOKEN] {
+        assert!(!everything.contains(secret), "{secret} got out");
+    }
 }

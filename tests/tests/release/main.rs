@@ -7,6 +7,7 @@ mod after_the_switch;
 mod back;
 mod checks;
 mod commands;
+mod documented;
 mod gates;
 mod hooks;
 mod job;

@@ -65,6 +65,8 @@ fn sections(schema: &Value) -> Vec<Section<'_>> {
             }
         }
     }
+    // The shortest place is the one that people know.
+    found.iter_mut().for_each(|section| section.places.sort_by_key(|place| place.matches('.').count()));
     found
 }
 

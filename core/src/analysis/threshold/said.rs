@@ -18,6 +18,17 @@ pub struct Measured {
 }
 
 /// A metric that failed.
+///
+/// ```
+/// use crossfade_core::analysis::threshold::{Broken, End};
+///
+/// let (metric, wanted) = ("error rate".to_owned(), "at most 2 %".to_owned());
+/// let broken = Broken { metric, end: End::Failed, last: Some("5 %".into()), wanted, times: 3, forgiven: 2 };
+/// assert_eq!(
+///     broken.to_string(),
+///     "error rate was not at most 2 % in 3 measurements, 2 are forgiven; the last was 5 %"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Broken {
     /// What was measured.
@@ -32,6 +43,14 @@ pub struct Broken {
 }
 
 /// A metric that is neither good nor bad.
+///
+/// ```
+/// use crossfade_core::analysis::threshold::Unsure;
+///
+/// let (metric, wanted) = ("error rate".to_owned(), "at most 2 %".to_owned());
+/// let unsure = Unsure { metric, inconclusive: 0, ended: false, last: None, wanted };
+/// assert_eq!(unsure.to_string(), "error rate is not measured yet; it passes at most 2 %");
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Unsure {
     /// What was measured.
