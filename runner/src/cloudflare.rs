@@ -15,6 +15,7 @@ use crate::report;
 use crate::transport::{is_plain, proxy, retry_after};
 
 mod answer;
+pub mod balancing;
 mod error;
 pub mod kv;
 mod pace;
@@ -222,12 +223,15 @@ impl Cloudflare {
     }
 
     /// Waits as long as the call is one too many; says what is left of its time. A write of KV waits for the one of
-    /// the same key before and for nothing else: it may bring visitors home, and there are few.
+    /// the same key before and for nothing else, and one of a load balancer for nothing: they may bring visitors home, and
+    /// there are few.
     fn wait_for_turn(&self, at: &At, within: Duration) -> Duration {
-        let pace = &self.shared.pace;
-        let is_write_of_kv = at.method == "PUT" && at.path.contains("/storage/kv/");
-        let now = Instant::now();
-        let wait = if is_write_of_kv { pace.wait_to_write(&at.path, now) } else { pace.wait(now) };
+        let (pace, now) = (&self.shared.pace, Instant::now());
+        let wait = match at.method {
+            "PUT" if at.path.contains("/storage/kv/") => pace.wait_to_write(&at.path, now),
+            "PATCH" if at.path.contains("/load_balancers/") => Duration::ZERO,
+            _ => pace.wait(now),
+        };
         // What cannot wait that long is better tried than given up.
         let wait = if wait < within { wait } else { Duration::ZERO };
         std::thread::sleep(wait);

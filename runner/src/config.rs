@@ -14,6 +14,8 @@ use crate::health::HealthCheck;
 use crate::smoke::SmokeTest;
 
 mod analysis;
+mod balancer;
+mod deploy;
 mod hooks;
 mod instances;
 mod monitor;
@@ -26,7 +28,9 @@ mod value;
 mod worker;
 
 pub use analysis::{AnalysisConfig, JudgeKind, MetricConfig};
+pub use balancer::LoadBalancerConfig;
 pub use crossfade_core::Span;
+pub use deploy::DeployConfig;
 pub use hooks::{Action, Command, Hook, Hooks, Webhook};
 pub use instances::{Commands, InstanceConfig, Place};
 pub use monitor::MonitorConfig;
@@ -46,8 +50,12 @@ use requests::{check_health, check_not_zero, check_smoke};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The Cloudflare Pages project that versions are uploaded to.
-    pub project: String,
+    /// The Cloudflare Pages project that versions are uploaded to. Needed unless `[deploy]` brings them elsewhere.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// What brings a version elsewhere.
+    #[serde(default)]
+    pub deploy: Option<DeployConfig>,
     /// The build's output, relative to this file. Default: `dist`.
     #[serde(default = "default_directory")]
     pub directory: std::path::PathBuf,
@@ -93,12 +101,16 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentConfig {
-    /// The public URL, where the router answers.
+    /// The public URL, where the router answers, or the load balancer.
     pub url: String,
     /// The id of the KV namespace bound to the router as ROUTING: 32 hexadecimal digits. `crossfade router deploy` finds or
-    /// makes it and writes it here.
+    /// makes it and writes it here. With a load balancer, any namespace.
     #[serde(default)]
     pub kv_namespace: String,
+    /// What visitors meet instead of the router: Cloudflare Load Balancing, as
+    /// `{ zone = "…", id = "…", pools = { blue = "…", green = "…" } }`.
+    #[serde(default)]
+    pub load_balancer: Option<LoadBalancerConfig>,
     /// The Pages project of this environment, when it is not the file's.
     #[serde(default)]
     pub project: Option<String>,
@@ -192,7 +204,8 @@ impl Config {
 
     /// What no single field can say.
     fn check(&self) -> Result<(), String> {
-        check_project("project", &self.project)?;
+        self.check_deploy()?;
+        self.project.iter().try_for_each(|project| check_project("project", project))?;
         if self.environments.is_empty() {
             return Err("`environments` is empty: add a table such as [environments.production]".into());
         }
@@ -249,6 +262,7 @@ impl Config {
         if let Some(analysis) = &self.analysis {
             analysis.check()?;
         }
+        self.check_balancers()?;
         self.check_instances()?;
         for environment in self.environments.values() {
             let instances = self.instances(environment).len();

@@ -11,17 +11,16 @@ use crossfade_core::rollout::{
     Answer, Confirmation, Deployed, Effect, Event, HookGate, Measurement, NotUndone, Outcome, Rollout,
     Verdict, WriteFailure,
 };
-use crossfade_core::table::{Environment, Owner, ReleaseId, Revision, VariantName, Weight};
+use crossfade_core::table::{Owner, ReleaseId, Revision, VariantName, Weight};
 use crossfade_core::{RoutingTable, Timestamp};
 
 use crate::beside::{Beside, Waited};
 use crate::cancel::Cancel;
-use crate::cloudflare::kv::Namespace;
 use crate::edge::Edge;
 use crate::orders::Inbox;
 use crate::record::Heartbeat;
 use crate::report::{self, Reporter};
-use crate::signing::Signer;
+use crate::routing::Routing;
 
 mod begun;
 mod publish;
@@ -42,12 +41,8 @@ const LISTEN_EVERY: Duration = Duration::from_millis(200);
 
 /// Where a rollout happens.
 pub struct World<'a> {
-    /// The table's KV namespace.
-    pub namespace: &'a Namespace,
-    /// Signs what is written there.
-    pub signer: &'a Signer,
-    /// Whose traffic.
-    pub environment: &'a Environment,
+    /// Where tables are put.
+    pub routing: &'a Routing,
     /// Who moves it.
     pub release: &'a ReleaseId,
     /// The public URL.
@@ -103,7 +98,7 @@ pub trait Work: Send + Sync {
 pub fn drive(mut rollout: Rollout, world: &World<'_>) -> Outcome {
     let clock = Clock::start();
     let mut cancel_told = false;
-    let mut said = Said::new(world.reporter);
+    let mut said = Said::new(world.reporter, world.routing.seen());
     let mut stage = None;
     let mut event = match world.cancel.reason() {
         Some(reason) => Event::Cancelled(reason),

@@ -1,19 +1,23 @@
-//! What the edge serves. In: the public URL and the secret. Out: which revision a router there has in force.
+//! What the edge serves. In: the public URL, and the router's secret or the load balancer's ids. Out: which revision is in force there.
 
 use std::time::Duration;
 
-use crossfade_core::table::{Environment, Owner, Revision, VariantName, Version};
+use crossfade_core::table::{Environment, Origin, Owner, Revision, VariantName, Version};
 use crossfade_core::{RoutingTable, Timestamp};
 use serde::Deserialize;
 use ureq::http;
 
+use crate::balancer::{self, Balancer};
 use crate::cancel::Cancel;
 use crate::probe::Target;
 use crate::router::OVERRIDES;
+use crate::routing::Routing;
 use crate::source::{EdgeCounters, Patience};
 
+mod follower;
 mod metrics;
 
+use follower::Follower;
 pub use metrics::{MetricsError, by_variant};
 
 /// The variable that holds the router's secret.
@@ -41,13 +45,19 @@ impl std::fmt::Debug for ControlToken {
     }
 }
 
-/// The router at a public URL.
+/// What sends visitors on at a public URL.
 #[derive(Clone, Debug)]
 pub struct Edge {
     url: String,
-    token: ControlToken,
+    by: By,
     /// Which version of the Worker is to answer.
     overrides: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum By {
+    Router(ControlToken),
+    Balancer(Box<Follower>),
 }
 
 /// What one router says of itself at `/__crossfade/status`.
@@ -75,6 +85,9 @@ pub struct EdgeStatus {
     /// The table itself.
     #[serde(default)]
     table: Option<RoutingTable>,
+    /// What a load balancer does that does not follow the table.
+    #[serde(skip)]
+    pub astray: Option<String>,
 }
 
 impl EdgeStatus {
@@ -85,6 +98,9 @@ impl EdgeStatus {
 
     /// What it serves, and why it is nothing newer.
     pub fn served(&self) -> String {
+        if let Some(astray) = &self.astray {
+            return format!("the load balancer does not follow: {astray}");
+        }
         let served = match self.revision {
             Some(revision) => format!("it serves revision {revision}"),
             None => "it has no table yet".into(),
@@ -121,6 +137,9 @@ pub enum EdgeError {
         /// The HTTP status.
         status: u16,
     },
+    /// The load balancer cannot be asked, or not be used.
+    #[error(transparent)]
+    Balancer(#[from] balancer::Error),
     /// The router reads another environment's table.
     #[error("the router at {url} is that of environment `{its}`, not of `{ours}`")]
     OtherEnvironment {
@@ -135,13 +154,21 @@ pub enum EdgeError {
 
 impl EdgeError {
     /// Whether asking again may help.
-    pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::NoRouter { status: 500.., .. })
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NoRouter { status: 500.., .. } => true,
+            Self::Balancer(balancer::Error::Cloudflare(error)) => error.is_transient(),
+            Self::Unauthorised { .. }
+            | Self::NoRouter { .. }
+            | Self::OtherEnvironment { .. }
+            | Self::Balancer(_) => false,
+        }
     }
 
     /// What a person can do about it.
-    pub const fn hint(&self) -> &'static str {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Balancer(error) => return error.hint(),
             Self::Unreachable { .. } => {
                 "the environment's `url` in crossfade.toml must be where the router answers"
             }
@@ -154,14 +181,15 @@ impl EdgeError {
             Self::OtherEnvironment { .. } => {
                 "look at `url` of this environment in crossfade.toml, and at ENVIRONMENT of the router"
             }
-        }
+        };
+        Some(hint.to_owned())
     }
 }
 
 impl Edge {
     /// The router at `url`.
     pub fn new(url: &str, token: ControlToken) -> Self {
-        Self { url: url.trim_end_matches('/').to_owned(), token, overrides: None }
+        Self { url: url.trim_end_matches('/').to_owned(), by: By::Router(token), overrides: None }
     }
 
     /// The same, as one version of the Worker; `overrides` is what Cloudflare's header for that says.
@@ -169,14 +197,40 @@ impl Edge {
         Self { overrides: Some(overrides.to_owned()), ..self.clone() }
     }
 
-    /// One version behind this router, whatever its weight.
-    pub fn target(&self, variant: &VariantName, version: &Version) -> Target {
-        Target::through_edge(&self.url, variant.clone(), version.clone(), self.token.clone())
+    /// The load balancer at `url`, which follows the tables of an environment.
+    pub fn balanced(url: &str, routing: Routing, balancer: Balancer) -> Self {
+        let follower = Follower { routing, balancer };
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+            by: By::Balancer(Box::new(follower)),
+            overrides: None,
+        }
     }
 
-    /// The counters of this router.
-    pub fn counters(&self, patience: Patience, cancel: Cancel) -> EdgeCounters {
-        EdgeCounters::new(&self.url, self.token.clone(), patience, cancel)
+    /// One version, whatever its weight: through the router, or, where a load balancer lets nobody choose, at its origin.
+    pub fn target(&self, variant: &VariantName, version: &Version, origin: &Origin) -> Target {
+        match &self.by {
+            By::Router(token) => {
+                Target::through_edge(&self.url, variant.clone(), version.clone(), token.clone())
+            }
+            By::Balancer(_) => Target::new(origin.as_str()),
+        }
+    }
+
+    /// The same for a version that everybody gets: through the public URL in either case.
+    pub fn target_of_everybody(&self, variant: &VariantName, version: &Version, origin: &Origin) -> Target {
+        match &self.by {
+            By::Router(_) => self.target(variant, version, origin),
+            By::Balancer(_) => Target::new(&self.url),
+        }
+    }
+
+    /// The counters of the router; a load balancer has none.
+    pub fn counters(&self, patience: Patience, cancel: Cancel) -> Option<EdgeCounters> {
+        match &self.by {
+            By::Router(token) => Some(EdgeCounters::new(&self.url, token.clone(), patience, cancel)),
+            By::Balancer(_) => None,
+        }
     }
 
     /// Makes sure that the router answers, knows the secret and serves this environment, before anything depends on it;
@@ -187,6 +241,10 @@ impl Edge {
     pub fn check(&self, environment: &Environment) -> Result<Option<Revision>, EdgeError> {
         const TRIES: usize = 3;
         const ASK_WITHIN: Duration = Duration::from_secs(5);
+        if let By::Balancer(follower) = &self.by {
+            follower.balancer.check(ASK_WITHIN)?;
+            return Ok(None);
+        }
         let mut tries = 0;
         let status = loop {
             tries += 1;
@@ -209,13 +267,22 @@ impl Edge {
     /// # Errors
     /// When nothing answers within `within`, or what answers is no router of ours.
     pub fn status(&self, within: Duration) -> Result<EdgeStatus, EdgeError> {
-        let (url, mut response) = self.ask("status", within)?;
+        let token = match &self.by {
+            By::Router(token) => token,
+            By::Balancer(follower) => return follower.status(within),
+        };
+        let (url, mut response) = self.ask("status", token, within)?;
         let no_router = || EdgeError::NoRouter { url, status: 200 };
         response.body_mut().read_json().map_err(|_| no_router())
     }
 
     /// Asks one of the control endpoints; the URL without its query, and an answer of status 200.
-    fn ask(&self, what: &str, within: Duration) -> Result<(String, http::Response<ureq::Body>), EdgeError> {
+    fn ask(
+        &self,
+        what: &str,
+        token: &ControlToken,
+        within: Duration,
+    ) -> Result<(String, http::Response<ureq::Body>), EdgeError> {
         let url = format!("{}/__crossfade/{what}", self.url);
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .proxy(crate::transport::proxy(&url))
@@ -228,7 +295,7 @@ impl Edge {
         let place = url.split('?').next().unwrap_or_default().to_owned();
         let unreachable =
             |error: ureq::Error| EdgeError::Unreachable { url: place.clone(), why: error.to_string() };
-        let bearer = format!("Bearer {}", self.token.0);
+        let bearer = format!("Bearer {}", token.0);
         let mut request = agent.get(&url).header("authorization", &bearer);
         if let Some(overrides) = &self.overrides {
             request = request.header(OVERRIDES, overrides);

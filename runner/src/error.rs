@@ -8,6 +8,7 @@ use crossfade_core::Timestamp;
 use crossfade_core::rollout::{CannotStart, PlanError};
 use crossfade_core::table::TableError;
 
+use crate::balancer;
 use crate::edge::EdgeError;
 use crate::{cloudflare, report, upload};
 
@@ -88,6 +89,9 @@ pub enum Error {
     /// The router cannot be asked what it serves.
     #[error("cannot see what visitors get")]
     Edge(#[from] EdgeError),
+    /// The load balancer was not made to follow.
+    #[error("cannot make the load balancer follow the routing table")]
+    Balancer(#[from] balancer::Error),
     /// The upload failed.
     #[error("the upload failed")]
     Upload(#[from] upload::Error),
@@ -186,6 +190,7 @@ impl Error {
             | Self::CannotStart(_)
             | Self::Cloudflare { .. }
             | Self::Edge(_)
+            | Self::Balancer(_)
             | Self::Upload(_)
             | Self::Record { .. }
             | Self::Lacking(_)
@@ -227,7 +232,8 @@ impl Error {
             ) => Some("`[[instances]]` in crossfade.toml lists them".into()),
             Self::CannotStart(CannotStart::CanaryIsStable(_) | CannotStart::OtherEnvironment(_)) => None,
             Self::Cloudflare { source, .. } => source.hint(),
-            Self::Edge(source) => Some(source.hint().into()),
+            Self::Edge(source) => source.hint(),
+            Self::Balancer(source) => source.hint(),
             Self::Upload(source) => source.hint(),
             Self::Record { key, .. } => Some(format!(
                 "another Crossfade may have written it; look at the KV key `{key}`, or delete it"

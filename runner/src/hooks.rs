@@ -42,7 +42,7 @@ pub use gate::{Cancelled, Gate, Judgement, during_measurement, hold};
 pub use moment::{Ending, Moment};
 pub use phase::Phase;
 
-pub(crate) use command::ask as run_command;
+pub(crate) use command::{ask as run_command, ask_for_line as run_for_line};
 pub(crate) use delivery::{Delivery, deliver};
 
 /// How long to wait when *wait* comes without a time.

@@ -13,6 +13,7 @@
 //! | [`hooks`] | commands, webhooks | pass, fail or wait |
 //! | [`context`] | values, environment variables | filled requests, reports without secrets |
 //! | [`probe`], [`health`], [`smoke`] | checks | results |
+//! | [`routing`], [`balancer`] | a routing table | KV, and a load balancer that follows it, in the order that a death between them leaves safe |
 //! | [`signing`] | a routing table | its document, signed when there is a key |
 //! | [`edge`] | the public URL | which revision it serves |
 //! | `router` | what is there and what should be | the router installed, upgraded, removed |
@@ -29,6 +30,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod balancer;
 mod beside;
 pub mod cancel;
 pub mod cli;
@@ -56,6 +58,7 @@ pub mod release;
 pub mod report;
 pub mod retry;
 mod router;
+pub mod routing;
 pub mod screen;
 pub mod signing;
 pub mod smoke;

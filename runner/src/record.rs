@@ -55,6 +55,9 @@ pub struct Record {
     pub origin: Option<String>,
     /// Its Pages deployment, once uploaded.
     pub deployment_id: Option<String>,
+    /// It is where nothing of ours removes it: it was there before, or a command brought it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
     /// What it is doing.
     pub phase: String,
     /// Who runs it, in words: host and process, or the workflow run's URL.
@@ -198,6 +201,7 @@ impl Record {
             slot: slot.to_owned(),
             origin: None,
             deployment_id: None,
+            elsewhere: false,
             phase: "claim".to_owned(),
             runner: runner_name(),
             started_at: now,

@@ -27,6 +27,7 @@ use crate::report::Event;
 use charge::{Charge, Claim};
 use measure::CanaryWork;
 
+mod balanced;
 mod charge;
 mod deployment;
 mod end;
@@ -124,6 +125,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
         }
     }
     let served = edge.check(&session.environment)?;
+    balanced::check(session, found.as_ref())?;
     let command = request.source.command();
     let mut record =
         Record::begin(&release, &session.environment, command, request.version.as_str(), slot.as_str());
@@ -142,6 +144,7 @@ pub fn deploy(session: &Session, request: &Request) -> Result<(), Error> {
     let result = found
         .map(|table| takeover::settle_dead_release(session, table, &charge.release))
         .transpose()
+        .and_then(|base| balanced::begin(session, base.as_ref()).map(|()| base))
         .and_then(|base| {
             let start = Start { owner, slot, base, served, plan };
             if rolling { fleet::run(&mut charge, request, start) } else { run(&mut charge, request, start) }
@@ -159,7 +162,10 @@ fn announce(session: &Session, record: &Record, found: Option<&RoutingTable>) {
     session.reporter.release_started(Event::ReleaseStarted {
         release: record.id.clone(),
         environment: session.environment.to_string(),
-        deploying: format!("{} {}", session.project(), record.version),
+        deploying: match session.project() {
+            Some(project) => format!("{project} {}", record.version),
+            None => record.version.clone(),
+        },
         slot: record.slot.clone(),
         stable: found.map(|table| {
             let stable = table.stable();
@@ -223,6 +229,10 @@ fn bring(charge: &mut Charge<'_>, request: &Request) -> Result<Origin, Error> {
     }
     let session = charge.session;
     let (url, deployment_id) = match &request.source {
+        Source::Directory { .. } if let Some(deploy) = &session.config.deploy => {
+            charge.begin("deploy")?;
+            (deployment::by_command(session, deploy, &charge.moment)?, None)
+        }
         Source::Directory { path, message, .. } => {
             charge.begin("upload")?;
             let message = message.as_deref();
@@ -236,18 +246,24 @@ fn bring(charge: &mut Charge<'_>, request: &Request) -> Result<Origin, Error> {
     end::in_charge(charge.heartbeat.update(WITHIN, |record| {
         record.origin = Some(url.clone());
         record.deployment_id.clone_from(&deployment_id);
+        record.elsewhere = deployment_id.is_none();
     }))?;
     charge.begin("live")?;
     let origin = Origin::new("the deployment's URL", &url)
         .map_err(|error| Error::Gate { phase: "live", why: error.to_string() })?;
     let uploaded = matches!(request.source, Source::Directory { .. });
-    gates::live(session, request, deployment_id.as_deref().filter(|_| uploaded), &origin)?;
+    let uploaded = deployment_id.as_deref().filter(|_| uploaded);
+    let uploaded = uploaded.map(|id| Ok::<_, Error>((session.pages_project()?, id))).transpose()?;
+    gates::live(session, request, uploaded, &origin)?;
     Ok(origin)
 }
 
 /// Whether a release needs a build's output.
 pub fn uploads(session: &Session) -> bool {
-    session.config.rollout.strategy != Strategy::Rolling || fleet::uploads(session)
+    match session.config.rollout.strategy {
+        Strategy::Rolling => fleet::uploads(session),
+        Strategy::BlueGreen | Strategy::Canary => session.config.deploy.is_none(),
+    }
 }
 
 fn fleet_slot() -> Result<VariantName, Error> {

@@ -19,6 +19,7 @@ use crate::state::{ApiRequest, State};
 use crate::{ACCOUNT_ID, API_TOKEN};
 
 pub(crate) mod assets;
+mod balancing;
 mod kv;
 mod pages;
 mod slowly;
@@ -37,10 +38,12 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .merge(kv::router())
         .merge(pages::router())
         .merge(workers::router())
-        .merge(zones::domains());
+        .merge(zones::domains())
+        .merge(balancing::account());
     let api = Router::new()
         .nest("/accounts/{account}", account)
         .nest("/zones", zones::router())
+        .nest("/zones/{zone}", balancing::zone())
         .nest("/pages/assets", assets::router())
         .fallback(unknown_route)
         .method_not_allowed_fallback(unknown_method)

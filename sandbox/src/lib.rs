@@ -2,10 +2,11 @@
 //!
 //! | module | what it stands for | how real it is |
 //! |---|---|---|
-//! | [`api`](mod@api) | Cloudflare's REST API: Pages, its asset store, Workers KV, Worker scripts, zones | same paths, envelopes and codes; real wrangler passes against it |
+//! | [`api`](mod@api) | Cloudflare's REST API: Pages, its asset store, Workers KV, Worker scripts, zones, a load balancer | same paths, envelopes and codes; real wrangler passes against it |
 //! | [`pages`] | one Pages deployment | the real runtime: `wrangler pages dev` |
 //! | [`edge`] | the router at the public URL | the real runtime: `workerd` |
 //! | [`front`], [`hosted`] | a zone's hostnames, and scripts as they were uploaded, on request | the real runtime: `workerd` |
+//! | [`balancer`] | a load balancer with two pools, and who sends visitors on by it | a draw by the weights that the API keeps, and its session cookie |
 //! | [`binding`] | what the runtime's KV binding talks to | the protocol workerd speaks, over the same store as the REST API |
 //! | [`faults`] | Cloudflare on a bad day | on request |
 //! | [`exchange`] | whole requests and answers, for tests | on request |
@@ -19,6 +20,7 @@
 use std::sync::Arc;
 
 mod api;
+mod balancer;
 mod binding;
 mod bundle;
 mod child;
@@ -59,6 +61,10 @@ pub const ZONE_ID: &str = "20ca1057c0ffee0020ca1057c0ffee00";
 pub const ZONE_NAME: &str = "localhost";
 /// The Pages project that exists from the start.
 pub const PROJECT: &str = "booking";
+/// The load balancer of the zone.
+pub const LOAD_BALANCER_ID: &str = "ba1a4ce0ba1a4ce0ba1a4ce0ba1a4ce0";
+/// Its pools; everybody is on the first one at the start.
+pub const POOL_IDS: [&str; 2] = ["b00e0000b00e0000b00e0000b00e0000", "94ee000094ee000094ee000094ee0000"];
 /// The router's secret.
 pub const CONTROL_TOKEN: &str = "sandbox-control-token";
 
@@ -105,6 +111,7 @@ pub struct Sandbox {
     options: Options,
     api_port: u16,
     binding_port: u16,
+    balanced_port: u16,
 }
 
 impl Sandbox {
@@ -121,7 +128,9 @@ impl Sandbox {
         let state = Arc::new(state::State::new(&options)?);
         let api = runtime.block_on(serve::listen(options.api_port))?;
         let binding = runtime.block_on(serve::listen(0))?;
-        let (api_port, binding_port) = (serve::port(&api)?, serve::port(&binding)?);
+        let balanced = runtime.block_on(serve::listen(0))?;
+        let (api_port, binding_port, balanced_port) =
+            (serve::port(&api)?, serve::port(&binding)?, serve::port(&balanced)?);
         let app = api::router(Arc::clone(&state)).merge(control::router(Arc::clone(&state)));
         runtime.spawn(serve::serve(api, app));
         runtime.spawn(serve::serve(binding, binding::router(Arc::clone(&state))));
@@ -134,8 +143,10 @@ impl Sandbox {
         } else {
             None
         };
+        runtime.spawn(serve::serve(balanced, balancer::front::router(Arc::clone(&state))));
+        let runtime = Some(runtime);
         let mut sandbox =
-            Self { runtime: Some(runtime), state, edge: None, front_port, options, api_port, binding_port };
+            Self { runtime, state, edge: None, options, api_port, binding_port, front_port, balanced_port };
         sandbox.restart_router()?;
         sandbox.state.set_urls(sandbox.api_url(), sandbox.public_url());
         Ok(sandbox)
@@ -192,6 +203,33 @@ impl Sandbox {
     /// Takes a DNS record of the zone away.
     pub fn unpoint(&self, name: &str) {
         self.state.zone().records.retain(|record| record.name != name);
+    }
+
+    /// Where visitors of the load balancer go; each request is sent on as it says at that moment.
+    pub fn balanced_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.balanced_port)
+    }
+
+    /// The load balancer as the API shows it.
+    pub fn load_balancer(&self) -> serde_json::Value {
+        self.state.balancing().balancer.clone()
+    }
+
+    /// A pool as the API shows it; `null` when there is no such pool.
+    pub fn pool(&self, id: &str) -> serde_json::Value {
+        self.state.balancing().pools.get(id).cloned().unwrap_or_default()
+    }
+
+    /// Changes fields of the load balancer as somebody at the dashboard would.
+    pub fn change_load_balancer(&self, change: serde_json::Map<String, serde_json::Value>) {
+        balancer::patch(&mut self.state.balancing().balancer, change);
+    }
+
+    /// Changes fields of a pool likewise.
+    pub fn change_pool(&self, id: &str, change: serde_json::Map<String, serde_json::Value>) {
+        if let Some(pool) = self.state.balancing().pools.get_mut(id) {
+            balancer::patch(pool, change);
+        }
     }
 
     /// The last lines that the router's runtime printed: what the router logged, exceptions among it.

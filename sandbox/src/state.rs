@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::api::assets::extension;
+use crate::balancer::Balancing;
 use crate::exchange::Exchange;
 use crate::faults::{Action, Fault, KvFault};
 use crate::home;
@@ -52,6 +53,7 @@ pub(crate) struct State {
     zone: Mutex<Zone>,
     /// The port of the bindings, where scripts run as they are uploaded.
     hosting: OnceLock<u16>,
+    balancing: Mutex<Balancing>,
     limits: Mutex<Counted>,
     script: Mutex<Script>,
     pub(crate) serve_pages: bool,
@@ -79,6 +81,7 @@ impl State {
             workers: Mutex::default(),
             zone: Mutex::default(),
             hosting: OnceLock::new(),
+            balancing: Mutex::default(),
             limits: Mutex::default(),
             script: Mutex::default(),
             serve_pages: options.serve_pages,
@@ -115,6 +118,10 @@ impl State {
     /// The port of the bindings, if scripts run.
     pub(crate) fn hosting(&self) -> Option<u16> {
         self.hosting.get().copied()
+    }
+
+    pub(crate) fn balancing(&self) -> MutexGuard<'_, Balancing> {
+        lock(&self.balancing)
     }
 
     pub(crate) fn limits(&self) -> MutexGuard<'_, Counted> {

@@ -12,6 +12,7 @@ use std::sync::OnceLock;
 
 use crossfade_sandbox::{Options, Sandbox, Tools};
 
+mod balanced;
 mod browser;
 mod exceptions;
 mod fleet;
@@ -26,6 +27,7 @@ mod signature;
 mod site;
 mod upload;
 
+pub use balanced::Balanced;
 pub use browser::Browser;
 pub use fleet::{Fleet, Instance, Visit, Visitors};
 pub use job::job_values;

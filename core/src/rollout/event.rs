@@ -180,6 +180,8 @@ pub enum Found {
     Table(Writer),
     /// No table.
     Nothing,
+    /// Ours, and what visitors meet has not followed it: it is to be sent again.
+    NotFollowed,
     /// It could not be looked up, or it is damaged.
     Unreadable(String),
 }

@@ -119,7 +119,7 @@ impl Ledger {
             Event::Ordered(_) => self.orders += 1,
             Event::Started
             | Event::Published(_)
-            | Event::LookedUp(Found::Unreadable(_))
+            | Event::LookedUp(Found::NotFollowed | Found::Unreadable(_))
             | Event::Confirmed(Confirmation::NotYet(_))
             | Event::Answered(_)
             | Event::Busy

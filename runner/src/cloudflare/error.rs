@@ -166,8 +166,10 @@ impl Error {
         let about = |at: &At| at.path.to_string();
         match self {
             Self::Unauthorised { at, .. } => Some(format!(
-                "CLOUDFLARE_API_TOKEN needs the permission \"{}\" on this account; also look at CLOUDFLARE_ACCOUNT_ID",
-                permission(&at.path)
+                "CLOUDFLARE_API_TOKEN needs the permission \"{}\" on this {}; also look at {}",
+                permission(&at.path),
+                if at.path.starts_with("/zones/") { "zone" } else { "account" },
+                if at.path.starts_with("/zones/") { "`load_balancer.zone`" } else { "CLOUDFLARE_ACCOUNT_ID" },
             )),
             Self::NotFound { at, .. } if about(at).contains("/storage/kv/") => Some(
                 "look at `kv_namespace` in crossfade.toml: `wrangler kv namespace list` shows the ids of this account".into(),
@@ -176,6 +178,9 @@ impl Error {
                 "look at `project` in crossfade.toml: `wrangler pages project list` shows the names, \
                  `wrangler pages project create NAME` makes one"
                     .into(),
+            ),
+            Self::NotFound { at, .. } if about(at).contains("/load_balancers/") => Some(
+                "look at `load_balancer` in crossfade.toml: the zone's id, the load balancer's, and those of its two pools".into(),
             ),
             // KV answers a namespace that does not exist with 400 or 404 and 10013.
             Self::Refused { at, code: Some(10_013 | 7_003), .. } if about(at).contains("/storage/kv/") => Some(
@@ -199,8 +204,12 @@ impl Error {
 /// What a token must be allowed for a call, in the words of the dashboard
 /// (<https://developers.cloudflare.com/fundamentals/api/reference/permissions/>).
 fn permission(path: &str) -> &'static str {
-    const PERMISSIONS: [(&str, &str); 2] =
-        [("/storage/kv/", "Workers KV Storage: Edit"), ("/analytics_engine/", "Account Analytics: Read")];
+    const PERMISSIONS: [(&str, &str); 4] = [
+        ("/storage/kv/", "Workers KV Storage: Edit"),
+        ("/analytics_engine/", "Account Analytics: Read"),
+        ("/load_balancers/pools/", "Load Balancing: Monitors and Pools: Edit"),
+        ("/load_balancers/", "Load Balancers: Edit"),
+    ];
     let found = PERMISSIONS.iter().find(|(product, _)| path.contains(product));
     found.map_or("Cloudflare Pages: Edit", |(_, permission)| permission)
 }
@@ -226,6 +235,8 @@ mod tests {
         for (path, permission) in [
             ("/accounts/a/storage/kv/namespaces/n/values/routing", "\"Workers KV Storage: Edit\""),
             ("/accounts/a/analytics_engine/sql", "\"Account Analytics: Read\""),
+            ("/accounts/a/load_balancers/pools/p", "\"Load Balancing: Monitors and Pools: Edit\""),
+            ("/zones/z/load_balancers/l", "\"Load Balancers: Edit\""),
             ("/accounts/a/pages/projects/booking/deployments", "\"Cloudflare Pages: Edit\""),
             ("/pages/assets/upload", "\"Cloudflare Pages: Edit\""),
         ] {

@@ -46,10 +46,10 @@ fn find(history: &[Record], wanted: &str) -> Option<Previous> {
     history.iter().filter(named).find_map(destination)
 }
 
-/// Where a release is. One whose deployment was removed, or that never had any, is nowhere; what was there before its release
-/// is not ours to remove.
+/// Where a release is. One whose deployment was removed, or that never had any, is nowhere; what is elsewhere is not ours to
+/// remove.
 fn destination(record: &Record) -> Option<Previous> {
-    if record.deployment_id.is_none() && record.command != "rollout" {
+    if record.deployment_id.is_none() && !record.elsewhere {
         return None;
     }
     Some(Previous {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::question::{AT_ONCE, left_when_cancelled};
-use super::session::{environment, reporter, root};
+use super::session::{environment, no_project, reporter, root};
 use super::settings;
 use crate::cancel::Cancel;
 use crate::cli::{Global, PagesDeploy};
@@ -67,10 +67,11 @@ fn place(global: &Global, arguments: &PagesDeploy) -> Result<(String, PathBuf, P
         return Err(Error::Missing { what, hint });
     }
     let config = Config::read(&global.config)?;
-    let configured = environment(&config, global)?.project.as_ref().unwrap_or(&config.project);
+    let configured = environment(&config, global)?.project.as_ref().or(config.project.as_ref());
     let root = root(&global.config);
     let directory = arguments.directory.clone().unwrap_or_else(|| root.join(&config.directory));
-    Ok((arguments.project_name.as_ref().unwrap_or(configured).clone(), directory, root))
+    let project = arguments.project_name.as_ref().or(configured).cloned().ok_or_else(no_project)?;
+    Ok((project, directory, root))
 }
 
 impl Order {

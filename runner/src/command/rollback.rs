@@ -162,7 +162,7 @@ fn write(
         format!("{} {} serves everybody (revision {})", to.name, to.version, home.revision())
     };
     match &seen {
-        Ok(()) => phase.done(format!("{written}, served at the edge")),
+        Ok(()) => phase.done(format!("{written}, {}", session.routing.seen())),
         Err(why) => phase.failed_because(&format!("{written} is written"), why),
     }
     let outcome = if seen.is_ok() { "promoted" } else { "stuck" };

@@ -19,7 +19,7 @@ use crate::github;
 use crate::record::Ledger;
 use crate::release::table_in_force;
 use crate::report::Reporter;
-use crate::signing::Signer;
+use crate::routing::Routing;
 
 /// A command's surroundings.
 pub struct Session {
@@ -35,10 +35,10 @@ pub struct Session {
     pub settings: EnvironmentConfig,
     /// Cloudflare's API.
     pub client: Cloudflare,
-    /// The namespace that the router reads.
+    /// The namespace of the environment's documents.
     pub namespace: Namespace,
-    /// Signs the tables that are written there.
-    pub signer: Signer,
+    /// Where its tables are put.
+    pub routing: Routing,
     /// Who is in charge, and who was.
     pub ledger: Ledger,
     /// What people and programs read.
@@ -71,6 +71,12 @@ impl Session {
         let account = settings::account(global)?;
         let client = Cloudflare::new(settings::api_base_url(global)?, account, settings::api_token()?);
         let namespace = client.namespace(namespace);
+        let routing = Routing {
+            namespace: namespace.clone(),
+            signer: settings::signer()?,
+            environment: environment.clone(),
+            balancer: of_environment.load_balancer.as_ref().map(|it| it.balancer(client.clone())),
+        };
         let cancel = Cancel::on_signals()
             .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
         Ok(Self {
@@ -81,7 +87,7 @@ impl Session {
             settings: of_environment,
             client,
             namespace,
-            signer: settings::signer()?,
+            routing,
             reporter: Arc::new(reporter(global, Some(&config))?),
             cancel,
             api_within: Duration::from_secs(20),
@@ -92,9 +98,17 @@ impl Session {
         })
     }
 
-    /// The Pages project of this environment.
-    pub fn project(&self) -> &str {
-        self.settings.project.as_deref().unwrap_or(&self.config.project)
+    /// The Pages project of this environment, when it has one.
+    pub fn project(&self) -> Option<&str> {
+        self.settings.project.as_deref().or(self.config.project.as_deref())
+    }
+
+    /// The same where there must be one.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn pages_project(&self) -> Result<&str, Error> {
+        self.project().ok_or_else(no_project)
     }
 
     /// Tells GitHub what is said from now on, when this is a job that may.
@@ -118,11 +132,14 @@ impl Session {
         }
     }
 
-    /// The router at the public URL.
+    /// What sends visitors on at the public URL.
     ///
     /// # Errors
-    /// When CROSSFADE_TOKEN is not set.
+    /// When it is a router, and CROSSFADE_TOKEN is not set.
     pub fn edge(&self) -> Result<Edge, Error> {
+        if let Some(balancer) = &self.routing.balancer {
+            return Ok(Edge::balanced(&self.settings.url, self.routing.clone(), balancer.clone()));
+        }
         let token = self.control_token.clone().ok_or_else(|| Error::Missing {
             what: "CROSSFADE_TOKEN",
             hint: "set the same secret here and at the router (`crossfade router deploy` sets it there); in a workflow, pass it as \
@@ -131,6 +148,11 @@ impl Session {
         })?;
         Ok(Edge::new(&self.settings.url, token))
     }
+}
+
+/// That only `[deploy]` brings versions anywhere.
+pub(super) fn no_project() -> Error {
+    Error::Usage("crossfade.toml names no `project` at Pages".into())
 }
 
 /// What speaks, to people or programs and where `--report` says. What nobody may read is not written there.

@@ -86,7 +86,7 @@ fn as_json(session: &Session, Found { table, record, edge }: &Found) -> String {
     let edge = match edge {
         Ok(edge) => json!({
             "revision": edge.revision, "release": edge.release, "colo": edge.colo, "lapsed": edge.lapsed,
-            "lease_expires_at": edge.lease_expires_at, "trouble": edge.trouble,
+            "lease_expires_at": edge.lease_expires_at, "trouble": edge.trouble, "astray": edge.astray,
         }),
         Err(error) => json!({ "error": error }),
     };
@@ -106,6 +106,7 @@ fn or_error<T: serde::Serialize>(found: &Result<T, Error>) -> serde_json::Value 
 
 fn as_lines(session: &Session, Found { table, record, edge }: &Found) -> String {
     let now = report::now();
+    let balanced = session.routing.balancer.is_some();
     let mut lines = vec![format!("{} at {}", session.environment, session.settings.url)];
     match table {
         Err(error) => lines.push(format!("  table: {}", error.in_one_line())),
@@ -128,6 +129,11 @@ fn as_lines(session: &Session, Found { table, record, edge }: &Found) -> String 
                 ));
             }
             match table.lease() {
+                Some(lease) if table.lapsed(now) && balanced => lines.push(format!(
+                    "  the lease ran out at {}, and a load balancer knows none: `crossfade rollback` brings visitors home to {}",
+                    lease.expires_at,
+                    table.stable().name
+                )),
                 Some(lease) if table.lapsed(now) => lines.push(format!(
                     "  the lease ran out at {}: every router sends all visitors to {}",
                     lease.expires_at,
@@ -138,13 +144,15 @@ fn as_lines(session: &Session, Found { table, record, edge }: &Found) -> String 
             }
         }
     }
+    let name = if balanced { "load balancer" } else { "edge" };
     lines.push(match edge {
-        Err(error) => format!("  edge: {error}"),
+        Err(error) => format!("  {name}: {error}"),
+        Ok(EdgeStatus { astray: Some(astray), .. }) => format!("  {name}: does not follow: {astray}"),
         Ok(edge) => {
             let place = edge.colo.as_deref().map_or(String::new(), |colo| format!(" ({colo})"));
             let revision = edge.revision.map_or("no table".into(), |revision| format!("revision {revision}"));
             let trouble = edge.trouble.as_deref().map_or(String::new(), |trouble| format!("; {trouble}"));
-            format!("  edge: {revision}{place}{trouble}")
+            format!("  {name}: {revision}{place}{trouble}")
         }
     });
     lines.push(match record {

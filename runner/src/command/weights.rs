@@ -46,7 +46,7 @@ pub(super) fn run(session: &Session, arguments: &Weights) -> Result<(), Error> {
     let served = wait_until_served(session, &edge, &next, &release);
     let outcome = if served.is_ok() { "shifted" } else { "stuck" };
     match &served {
-        Ok(()) => phase.done(format!("{text}, served at the edge")),
+        Ok(()) => phase.done(format!("{text}, {}", session.routing.seen())),
         Err(why) => phase.failed_because(&format!("{text} is written"), why),
     }
     by_hand::record(session, record, outcome, &format!("by hand, {text}"));

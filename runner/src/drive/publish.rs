@@ -5,18 +5,15 @@ use std::time::Duration;
 
 use crossfade_core::RoutingTable;
 use crossfade_core::rollout::{Found, Rollout, WriteFailure, Writer, standing};
-use crossfade_core::table::{Environment, Revision};
+use crossfade_core::table::Revision;
 
 use super::World;
 use crate::cancel::Cancel;
-use crate::cloudflare;
-use crate::cloudflare::kv::Namespace;
 use crate::error::Error;
+use crate::routing::Routing;
 
 /// The most that looking at the table before a write may take.
 const FENCE_WITHIN: Duration = Duration::from_millis(1_500);
-/// The most that a write of the table may take.
-const WRITE_WITHIN: Duration = Duration::from_millis(2_200);
 
 pub(super) fn publish(
     world: &World<'_>,
@@ -26,10 +23,11 @@ pub(super) fn publish(
     urgent: bool,
     cancel: &Cancel,
 ) -> Result<(), WriteFailure> {
-    let not_cancelled = || match cancel.reason() {
-        Some(reason) if !urgent => Err(WriteFailure::NotWritten(format!("cancelled: {reason}"))),
+    let go_on = || match cancel.reason() {
+        Some(reason) if !urgent => Err(format!("cancelled: {reason}")),
         Some(_) | None => Ok(()),
     };
+    let not_cancelled = || go_on().map_err(WriteFailure::NotWritten);
     if let Some(by) = world.heartbeat.lost_to() {
         return Err(WriteFailure::Superseded(by.to_owned()));
     }
@@ -50,40 +48,36 @@ pub(super) fn publish(
         })?;
     }
     not_cancelled()?;
-    match writer(world.namespace, world.environment) {
-        Ok(found) => standing(found.as_ref(), table, base)?,
+    match found(world) {
+        Ok(found) => standing(found.as_ref().map(Writer::of).as_ref(), table, base)?,
         // Home is safe for visitors whoever wrote last; anything else waits until it can see what it replaces.
         Err(_) if urgent => {}
         Err(why) => return Err(WriteFailure::NotWritten(why)),
     }
     not_cancelled()?;
-    let key = RoutingTable::key(world.environment);
-    let document = world.signer.document(table);
-    world.namespace.write_once(&key, document.as_bytes(), WRITE_WITHIN).map_err(write_failure)
+    world.routing.put_once(table, urgent, &go_on)
 }
 
 pub(super) fn look_up(world: &World<'_>) -> Found {
-    match writer(world.namespace, world.environment) {
-        Ok(Some(writer)) => Found::Table(writer),
-        Ok(None) => Found::Nothing,
-        Err(why) => Found::Unreadable(why),
+    let table = match found(world) {
+        Ok(Some(table)) => table,
+        Ok(None) => return Found::Nothing,
+        Err(why) => return Found::Unreadable(why),
+    };
+    match world.routing.balancer.as_ref().filter(|_| table.release() == world.release) {
+        Some(balancer) => match balancer.differs(&table, FENCE_WITHIN) {
+            Ok(None) => Found::Table(Writer::of(&table)),
+            Ok(Some(_)) => Found::NotFollowed,
+            Err(error) => Found::Unreadable(error.to_string()),
+        },
+        None => Found::Table(Writer::of(&table)),
     }
 }
 
-/// Who wrote the table in force. A damaged table has no writer that could be told apart, and is an error.
-fn writer(namespace: &Namespace, environment: &Environment) -> Result<Option<Writer>, String> {
-    let key = RoutingTable::key(environment);
-    let bytes = namespace.read_once(&key, FENCE_WITHIN).map_err(|error| error.to_string())?;
-    let Some(bytes) = bytes else { return Ok(None) };
-    let table = RoutingTable::parse(&bytes).map_err(|error| error.to_string())?;
-    Ok(Some(Writer::of(&table)))
-}
-
-fn write_failure(error: cloudflare::Error) -> WriteFailure {
-    let text = error.to_string();
-    match error.fate() {
-        cloudflare::Fate::Refused => WriteFailure::Refused(text),
-        cloudflare::Fate::NotApplied => WriteFailure::NotWritten(text),
-        cloudflare::Fate::Unknown => WriteFailure::Unknown(text),
-    }
+/// The table in force. A damaged one has no writer that could be told apart, and is an error.
+fn found(world: &World<'_>) -> Result<Option<RoutingTable>, String> {
+    let Routing { namespace, environment, .. } = world.routing;
+    let bytes = namespace.read_once(&RoutingTable::key(environment), FENCE_WITHIN);
+    let Some(bytes) = bytes.map_err(|error| error.to_string())? else { return Ok(None) };
+    RoutingTable::parse(&bytes).map(Some).map_err(|error| error.to_string())
 }

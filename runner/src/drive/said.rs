@@ -17,6 +17,8 @@ mod gate;
 /// Turns effects into phases that people follow.
 pub(super) struct Said<'a> {
     reporter: &'a Reporter,
+    /// How a table's arrival is seen.
+    seen: &'static str,
     phase: Option<(Phase<'a>, String)>,
     /// What the last table was sent for, and its shares.
     published: Option<(&'static str, String)>,
@@ -29,9 +31,10 @@ pub(super) struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    pub(super) const fn new(reporter: &'a Reporter) -> Self {
+    pub(super) const fn new(reporter: &'a Reporter, seen: &'static str) -> Self {
         Self {
             reporter,
+            seen,
             phase: None,
             published: None,
             written: String::new(),
@@ -122,7 +125,9 @@ impl<'a> Said<'a> {
                     self.written.clone_from(shares);
                 }
             }
-            (Effect::Confirm(_), Event::Confirmed(Confirmation::Served)) => self.done(", served at the edge"),
+            (Effect::Confirm(_), Event::Confirmed(Confirmation::Served)) => {
+                self.done(&format!(", {}", self.seen))
+            }
             (Effect::Confirm(_), Event::Confirmed(Confirmation::NotYet(seen))) => {
                 self.progress(seen);
                 self.trouble.clone_from(seen);

@@ -11,13 +11,13 @@ use crossfade_core::alert::Subject;
 use crossfade_core::analysis::Counts;
 use crossfade_core::counters::{Metrics, SCHEMA};
 
-use super::{Edge, EdgeError};
+use super::{By, Edge, EdgeError};
 
 /// Why there are no metrics.
 #[derive(Debug, thiserror::Error)]
 pub enum MetricsError {
     /// The router counts nothing.
-    #[error("the router has no counters (no COUNTERS binding)")]
+    #[error("there are no counters: a load balancer has none, and a router only with the binding COUNTERS")]
     NoCounters,
     /// The counters cannot be asked.
     #[error("{url} answers {status}")]
@@ -42,7 +42,8 @@ impl Edge {
     /// When the router has no counters, or does not tell within `within`.
     pub fn metrics(&self, from: Timestamp, within: Duration) -> Result<Metrics, MetricsError> {
         let what = format!("metrics?from={}&by=second", from.as_millis());
-        let (_, mut response) = self.ask(&what, within).map_err(|error| match error {
+        let By::Router(token) = &self.by else { return Err(MetricsError::NoCounters) };
+        let (_, mut response) = self.ask(&what, token, within).map_err(|error| match error {
             EdgeError::NoRouter { status: 404, .. } => MetricsError::NoCounters,
             EdgeError::NoRouter { url, status } => MetricsError::NotTold { url, status },
             error => MetricsError::Edge(error),

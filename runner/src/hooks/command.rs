@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossfade_core::Span;
 
-use super::output::{Output, Stream, on_standard_error};
+use super::output::{Kept, Output, Stream, on_standard_error};
 use super::{Answer, NoAnswer, WAIT_DEFAULT};
 use crate::cancel::Cancel;
 use crate::cloudflare::API_TOKEN;
@@ -37,11 +37,36 @@ pub(crate) fn ask(
     context: &Arc<Context>,
     cancel: &Cancel,
 ) -> (Result<Answer, NoAnswer>, String) {
+    let (answer, kept) = run(hook, timeout, directory, variables, context, cancel);
+    (answer, kept.tail)
+}
+
+/// The same, and the last line that it printed to standard output.
+pub(crate) fn ask_for_line(
+    hook: &config::Command,
+    timeout: Duration,
+    directory: &Path,
+    variables: &[(&str, String)],
+    context: &Arc<Context>,
+    cancel: &Cancel,
+) -> (Result<Answer, NoAnswer>, String) {
+    let (answer, kept) = run(hook, timeout, directory, variables, context, cancel);
+    (answer, kept.last_line)
+}
+
+fn run(
+    hook: &config::Command,
+    timeout: Duration,
+    directory: &Path,
+    variables: &[(&str, String)],
+    context: &Arc<Context>,
+    cancel: &Cancel,
+) -> (Result<Answer, NoAnswer>, Kept) {
     let run = &hook.run;
     let no_answer = |why: String| NoAnswer::Error(format!("`{run}` {why}"));
     let mut child = match command(hook, directory, variables).spawn() {
         Ok(child) => child,
-        Err(source) => return (Err(no_answer(format!("could not be started: {source}"))), String::new()),
+        Err(source) => return (Err(no_answer(format!("could not be started: {source}"))), Kept::default()),
     };
     let title = run.clone();
     let output = Output::new(Arc::clone(context), move |text| on_standard_error(&title, text));
@@ -59,7 +84,7 @@ pub(crate) fn ask(
         Ended::TimedOut => Err(no_answer(format!("took longer than {}", Span(timeout)))),
         Ended::Cancelled(reason) => Err(NoAnswer::Cancelled(reason)),
     };
-    (answer, kept.tail)
+    (answer, kept)
 }
 
 /// How a command came to its end.

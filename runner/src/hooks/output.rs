@@ -33,6 +33,8 @@ pub(super) struct Kept {
     pub(super) tail: String,
     /// What `retry-after: 30` on standard output says, the last time that it does.
     pub(super) retry_after: Option<Duration>,
+    /// The last line of standard output that is not blank.
+    pub(super) last_line: String,
 }
 
 /// Which of the two streams.
@@ -75,6 +77,9 @@ impl Output {
         let mut kept = self.kept();
         kept.tail = end_of(&format!("{}{text}", kept.tail)).to_owned();
         if stream == Stream::Stdout {
+            if let Some(line) = text.lines().map(str::trim).rfind(|line| !line.is_empty()) {
+                line.clone_into(&mut kept.last_line);
+            }
             kept.retry_after = text.lines().filter_map(retry_after).next_back().or(kept.retry_after);
         }
     }
@@ -158,6 +163,14 @@ mod tests {
         assert_eq!(ready(&mut half, &context()), "");
         half.extend_from_slice(b"er22\n");
         assert_eq!(ready(&mut half, &context()), "***\n");
+    }
+
+    #[test]
+    fn the_last_line_of_standard_output_is_known() {
+        let said = |stream, text: &str| kept(stream, text).last_line;
+        assert_eq!(said(Stream::Stdout, "first\n  https://a.example  \n\n"), "https://a.example");
+        assert_eq!(said(Stream::Stdout, "first\nhttps://b.example"), "https://b.example");
+        assert_eq!(said(Stream::Stderr, "https://c.example\n"), "");
     }
 
     #[test]

@@ -129,9 +129,7 @@ impl Charge<'_> {
     pub(super) fn drive(&self, rollout: Rollout, work: impl Work + 'static) -> Result<(), Error> {
         let session = self.session;
         let world = World {
-            namespace: &session.namespace,
-            signer: &session.signer,
-            environment: &session.environment,
+            routing: &session.routing,
             release: &self.release,
             edge: &self.edge,
             heartbeat: &self.heartbeat,
@@ -146,7 +144,7 @@ impl Charge<'_> {
             Watching::start(&self.edge, &session.environment, &session.config.monitor, &session.reporter);
         let outcome = drive::drive(rollout, &world);
         watching.end();
-        end::ended(outcome)
+        end::ended(outcome, session.routing.balancer.is_some())
     }
 
     /// Lets go of the environment: what it came to is told and kept; niceties come last.

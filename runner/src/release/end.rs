@@ -13,11 +13,11 @@ use crate::hooks::{Asker, Moment, Phase};
 use crate::record::{Ended, Record};
 use crate::report;
 
-/// A rollout's outcome as a command's result.
+/// A rollout's outcome as a command's result; a load balancer does not go home by itself.
 ///
 /// # Errors
 /// All outcomes but [`Outcome::Promoted`].
-pub(super) fn ended(outcome: Outcome) -> Result<(), Error> {
+pub(super) fn ended(outcome: Outcome, balanced: bool) -> Result<(), Error> {
     match outcome {
         Outcome::Promoted => Ok(()),
         Outcome::NotStarted(Reason::Cancelled(reason)) => Err(Error::Cancelled(reason)),
@@ -25,7 +25,12 @@ pub(super) fn ended(outcome: Outcome) -> Result<(), Error> {
         Outcome::RolledBack(reason) => Err(Error::RolledBack(reason.to_string())),
         Outcome::Superseded(by) => Err(taken_over(&by)),
         Outcome::Stuck { reason, traffic } => Err(Error::Stuck {
-            why: format!("{reason}; {traffic}"),
+            why: match &traffic {
+                Traffic::HomeNotWritten { why, .. } if balanced => {
+                    format!("{reason}; home could not be written ({why}); the load balancer keeps the weights that it has")
+                }
+                _ => format!("{reason}; {traffic}"),
+            },
             hint: match traffic {
                 Traffic::NothingToReturnTo => "mend it and deploy again: the next version replaces this one",
                 Traffic::InstancesNotUndone { .. } => {

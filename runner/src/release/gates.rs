@@ -27,11 +27,11 @@ pub(super) fn live_within(version: Option<&VersionConfig>) -> Duration {
     version.map_or(Duration::from_secs(120), |version| version.within.0)
 }
 
-/// Waits until the deployment is live and says that it is the new version.
+/// Waits until the deployment, of a project when it was uploaded, is live and says that it is the new version.
 pub(super) fn live(
     session: &Session,
     request: &Request,
-    id: Option<&str>,
+    uploaded: Option<(&str, &str)>,
     origin: &Origin,
 ) -> Result<(), Error> {
     let phase = session.reporter.phase("live");
@@ -39,11 +39,14 @@ pub(super) fn live(
     let cancel = &session.cancel;
     phase.progress(format!("waiting for {origin}"));
     let deadline = std::time::Instant::now() + within;
-    let wait = |id| {
-        upload::wait_until_live(&session.client, session.project(), id, within, &|time| cancel.wait(time))
+    let wait = |(project, id)| {
+        upload::wait_until_live(&session.client, project, id, within, &|time| cancel.wait(time))
     };
-    match id.map(wait) {
-        Some(Ok(deployment)) => session.reporter.deployed(Event::deployed(session.project(), deployment)),
+    match uploaded.map(wait) {
+        Some(Ok(deployment)) => {
+            let project = uploaded.map(|(project, _)| project).unwrap_or_default();
+            session.reporter.deployed(Event::deployed(project, deployment));
+        }
         Some(Err(error)) => {
             let error = cancelled_or(cancel, error.into());
             phase.failed_because(origin.as_str(), &error.in_one_line());

@@ -29,12 +29,15 @@ pub(super) fn sources(
         _ if !analysis.needs_counts() => Counter::Nobody,
         Some(Source::AnalyticsEngine(engine)) => Counter::Engine(engine.clone(), estimated),
         Some(Source::Probe(probe)) => {
-            let canary = charge.edge.target(&canary.name, &canary.version);
-            let targets = [canary, charge.edge.target(&stable.name, &stable.version)];
+            let canary = charge.edge.target(&canary.name, &canary.version, &canary.origin);
+            let targets = [canary, charge.edge.target(&stable.name, &stable.version, &stable.origin)];
             Counter::Probes(probe.clone(), Box::new(targets))
         }
         Some(Source::Edge | Source::Prometheus(_) | Source::Json(_)) | None => {
-            Counter::Edge(charge.edge.counters(patience, session.cancel.clone()))
+            match charge.edge.counters(patience, session.cancel.clone()) {
+                Some(counters) => Counter::Edge(counters),
+                None => return Ok(None),
+            }
         }
     };
     let who = Who {

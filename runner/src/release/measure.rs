@@ -27,6 +27,7 @@ pub(super) struct CanaryWork {
     tests: Vec<SmokeTest>,
     context: Context,
     at_canary: Target,
+    at_everybody: Target,
     at_stable: Option<Target>,
     cancel: Cancel,
     smoke_passed: AtomicBool,
@@ -49,7 +50,8 @@ impl CanaryWork {
         Self {
             checks: config.health.clone(),
             context: context(config, canary.version.as_str(), charge.release.as_str()),
-            at_canary: charge.edge.target(&canary.name, &canary.version),
+            at_canary: charge.edge.target(&canary.name, &canary.version, &canary.origin),
+            at_everybody: charge.edge.target_of_everybody(&canary.name, &canary.version, &canary.origin),
             at_stable: base.map(|table| target(table.stable().origin.as_str())),
             cancel: session.cancel.clone(),
             smoke_passed: AtomicBool::new(tests.is_empty()),
@@ -59,8 +61,8 @@ impl CanaryWork {
         }
     }
 
-    fn health(&self) -> Measured {
-        let results = health::run_all(&self.checks, &self.at_canary, &self.context, &self.cancel);
+    fn health(&self, at: &Target) -> Measured {
+        let results = health::run_all(&self.checks, at, &self.context, &self.cancel);
         let Some(failed) = worst(&results) else { return Measured::Pass };
         match &failed.verdict {
             Verdict::Fail { .. } => self
@@ -75,8 +77,8 @@ impl CanaryWork {
         fails_too(&self.checks, check, "stable", self.at_stable.as_ref()?, &self.context, &self.cancel)
     }
 
-    fn smoke(&self) -> Measured {
-        let results = smoke::run_all(&self.tests, &self.at_canary, &self.context, &self.cancel, &|_| {});
+    fn smoke(&self, at: &Target) -> Measured {
+        let results = smoke::run_all(&self.tests, at, &self.context, &self.cancel, &|_| {});
         for result in &results {
             match &result.verdict {
                 Verdict::Pass => {}
@@ -93,10 +95,10 @@ impl CanaryWork {
             Measured::Pass => {}
             measured => return measured,
         }
-        match self.health() {
-            Measured::Pass if weight == Weight::TOTAL && !self.smoke_passed.load(Ordering::Relaxed) => {
-                self.smoke()
-            }
+        let everybody = weight == Weight::TOTAL;
+        let at = if everybody { &self.at_everybody } else { &self.at_canary };
+        match self.health(at) {
+            Measured::Pass if everybody && !self.smoke_passed.load(Ordering::Relaxed) => self.smoke(at),
             measured => measured,
         }
     }

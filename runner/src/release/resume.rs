@@ -3,6 +3,7 @@
 use crossfade_core::rollout::{Rollout, Stage, Subject};
 use crossfade_core::table::{Owner, ReleaseId, VariantName, Version};
 
+use super::balanced;
 use super::charge::Claim;
 use super::fleet::{self, FleetWork};
 use super::id::new_runner_id;
@@ -85,6 +86,7 @@ pub fn resume(mut session: Session, record: Record, word: Word, whose: &str) -> 
     let mut charge = claim.take(announce, |session, record| {
         session.ledger.take_charge(record, from.as_ref(), &session.cancel)
     })?;
+    balanced::warn(session);
     match (word, word.order()) {
         (Word::Abort, _) | (_, None) => session.cancel.cancel(&format!("aborted {whose}")),
         // It is being gone on with: that is what was said.

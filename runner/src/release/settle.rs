@@ -47,7 +47,7 @@ fn remove_old(session: &Session) -> Result<usize, Error> {
             continue;
         }
         for Uploaded { project, id, .. } in &uploaded {
-            let project = project.unwrap_or_else(|| session.project());
+            let project = project.map_or_else(|| session.pages_project(), Ok)?;
             session
                 .client
                 .delete_deployment(project, id, true, &|| session.cancel.is_cancelled())

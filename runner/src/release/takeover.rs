@@ -74,8 +74,9 @@ pub(super) fn settle_dead_release(
     let Some(lease) = table.lease() else { return Ok(table) };
     let home = table.at_rest(release.clone(), report::now());
     write_table(session, &home)?;
+    let went = if session.routing.balancer.is_some() { "are brought home now," } else { "went home" };
     session.reporter.warn(format!(
-        "release {} stopped without settling; its lease ran out at {} and visitors went home to {}",
+        "release {} stopped without settling; its lease ran out at {} and visitors {went} to {}",
         table.release(),
         lease.expires_at,
         table.stable().name
@@ -86,11 +87,7 @@ pub(super) fn settle_dead_release(
 /// Writes a table, whatever was there.
 ///
 /// # Errors
-/// When KV cannot be written.
+/// When KV or the load balancer cannot be written.
 pub fn write_table(session: &Session, table: &RoutingTable) -> Result<(), Error> {
-    let key = RoutingTable::key(&session.environment);
-    session
-        .namespace
-        .write(&key, session.signer.document(table).as_bytes(), session.api_within)
-        .map_err(Error::cloudflare("write the routing table to KV"))
+    session.routing.put(table, session.api_within)
 }

@@ -156,7 +156,8 @@ fn site(
         found.site = Some(Site { origin, version, deployment: None });
         return Ok(());
     }
-    let (project, what) = (&wanted.project, format!("the Pages project {}", wanted.project));
+    let Some(project) = &wanted.project else { return Ok(()) };
+    let what = format!("the Pages project {project}");
     let of_project = |left| match client.project(project, left) {
         // Its first deployment makes it.
         Err(error) if error.is_not_found() => Ok(None),

@@ -41,8 +41,8 @@ pub(crate) struct Wanted {
     /// The Worker's name, and its namespace's title.
     pub(crate) worker: String,
     pub(crate) environment: Environment,
-    /// The Pages project.
-    pub(crate) project: String,
+    /// The Pages project; without one the configuration says where the site is.
+    pub(crate) project: Option<String>,
     /// Where visitors go, without scheme and port.
     pub(crate) host: String,
     pub(crate) entry: Entry,
@@ -70,9 +70,12 @@ impl Wanted {
         environment: Environment,
         secrets: Vec<Secret>,
     ) -> Result<Self, Error> {
-        let project = settings.project.as_ref().unwrap_or(&config.project).clone();
+        let project = settings.project.as_ref().or(config.project.as_ref());
         let worker = settings.worker.name.clone();
-        let worker = worker.unwrap_or_else(|| format!("crossfade-{project}-{environment}"));
+        let worker = worker.unwrap_or_else(|| match project {
+            Some(project) => format!("crossfade-{project}-{environment}"),
+            None => format!("crossfade-{environment}"),
+        });
         check_name(&worker).map_err(|why| {
             Error::Usage(format!(
                 "the Worker would be called `{worker}`: {why}; give it a name with `environments.{environment}.worker.name`"
@@ -89,7 +92,16 @@ impl Wanted {
                  behind it"
             )));
         }
-        let default_origin = origin.clone().unwrap_or_else(|| format!("https://{project}.pages.dev"));
+        let default_origin = match (&origin, project) {
+            (Some(origin), _) => origin.clone(),
+            (None, Some(project)) => format!("https://{project}.pages.dev"),
+            (None, None) => {
+                return Err(Error::Usage(format!(
+                    "crossfade.toml names no `project` at Pages: name what answers behind the router with \
+                     `environments.{environment}.worker.origin`"
+                )));
+            }
+        };
         let mut variables = vec![
             ("ENVIRONMENT", environment.to_string()),
             ("DEFAULT_ORIGIN", default_origin),
@@ -103,7 +115,7 @@ impl Wanted {
         Ok(Self {
             worker,
             environment,
-            project,
+            project: project.cloned(),
             host,
             entry,
             origin,

@@ -72,6 +72,7 @@ fn seen(record: Option<Record>) -> Seen {
     });
     let edge = json!({ "environment": "production", "revision": 41, "colo": "FRA" });
     Seen {
+        balanced: false,
         environment: "production".into(),
         url: "https://booking.example.com".into(),
         table: Ok(Some(RoutingTable::parse(table.to_string().as_bytes()).unwrap())),

@@ -29,6 +29,8 @@ pub struct Seen {
     pub record: Result<Option<Record>, String>,
     /// What the edge says.
     pub edge: Result<EdgeStatus, String>,
+    /// Whether that is a load balancer, which does not go home by itself.
+    pub balanced: bool,
     /// What was counted in the last [`Seen::over`], a variant each.
     pub figures: Result<Vec<VariantFigures>, String>,
     /// Over how long.
@@ -146,10 +148,13 @@ impl View {
             over: seen.over,
             release,
             gauge: record.and_then(|record| gauge(record, now)),
-            facts: [table.as_ref().and_then(|table| lease(table, now)), Some(edge(&seen.edge))]
-                .into_iter()
-                .flatten()
-                .collect(),
+            facts: [
+                table.as_ref().and_then(|table| lease(table, now, seen.balanced)),
+                Some(edge(&seen.edge)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             events: record.map(|record| last_events(&record.evidence, EVENTS_MAX)).unwrap_or_default(),
             keys: super::keys::keys(words),
             question: dialog.question(record),
@@ -240,22 +245,24 @@ fn gauge(record: &Record, now: Timestamp) -> Option<Gauge> {
     }
 }
 
-fn lease(table: &RoutingTable, now: Timestamp) -> Option<String> {
+fn lease(table: &RoutingTable, now: Timestamp, balanced: bool) -> Option<String> {
     let lease = table.lease()?;
     let home = &table.stable().name;
-    Some(if table.lapsed(now) {
-        format!(
-            "lease: ran out at {}, every router sends all visitors to {home}",
-            time_of_day(lease.expires_at)
-        )
-    } else {
-        format!("lease: {} left, then everybody goes to {home}", seconds(lease.expires_at.since(now)))
+    let (ends, left) = (time_of_day(lease.expires_at), seconds(lease.expires_at.since(now)));
+    Some(match (table.lapsed(now), balanced) {
+        (true, false) => format!("lease: ran out at {ends}, every router sends all visitors to {home}"),
+        (true, true) => {
+            format!("lease: ran out at {ends}, `crossfade rollback` brings visitors home to {home}")
+        }
+        (false, false) => format!("lease: {left} left, then everybody goes to {home}"),
+        (false, true) => format!("lease: {left} left, then another release may bring everybody to {home}"),
     })
 }
 
 fn edge(edge: &Result<EdgeStatus, String>) -> String {
     match edge {
         Err(why) => format!("edge: {why}"),
+        Ok(EdgeStatus { astray: Some(astray), .. }) => format!("load balancer: does not follow: {astray}"),
         Ok(edge) => {
             let place = edge.colo.as_deref().map_or(String::new(), |colo| format!(" in {colo}"));
             let lapsed = if edge.lapsed { ", home by itself" } else { "" };

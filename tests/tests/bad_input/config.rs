@@ -11,6 +11,7 @@ const TYPOS: &[(&str, &str, &[&str])] = &[
     ("cleanup = [\n  { method", "cleanup = [\n  { mehtod", &["line 51, column 5", "unknown field `mehtod`"]),
     ("project = \"booking\"", "project = booking", &["line 2, column 11"]),
     ("project = \"booking\"", "", &["missing field `project`"]),
+    ("project = \"booking\"", "deploy = { run = \" \" }", &["`deploy.run` is empty"]),
     ("project = \"booking\"", "project = \"Booking!\"", &["`project` is `Booking!`", "a-z, 0-9 and `-`"]),
     ("keep = 3", "keep = \"three\"", &["invalid type: string \"three\"", "line 96, column 8"]),
     ("keep = 3", "keep = -1", &["invalid value: integer `-1`", "line 96"]),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crossfade_sandbox::{Exchange, Limits};
-use crossfade_tests::{Site, openapi};
+use crossfade_tests::{Balanced, Site, openapi};
 
 #[test]
 fn all_calls_of_releases_and_of_going_back_are_as_cloudflare_describes_them() {
@@ -37,6 +37,27 @@ fn all_calls_of_releases_and_of_going_back_are_as_cloudflare_describes_them() {
 }
 
 #[test]
+fn all_calls_of_a_release_behind_a_load_balancer_are_as_cloudflare_describes_them() {
+    let stage = Balanced::new(r#"steps = [{ weight = "25%", hold = "0s" }]"#);
+    stage.site.sandbox.take_exchanges();
+    stage.release().expect(0);
+    stage.site.run(&["rollback"]).expect(0);
+    let exchanges = stage.site.sandbox.take_exchanges();
+    openapi::check(&exchanges);
+    let kinds: BTreeSet<String> = exchanges.iter().map(kind).collect();
+    let expected = [
+        "GET keys",
+        "GET load_balancers/…",
+        "GET pools/…",
+        "GET values/…",
+        "PATCH load_balancers/…",
+        "PATCH pools/…",
+        "PUT values/…",
+    ];
+    assert_eq!(kinds.iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_release_gets_on_where_each_key_may_be_written_once_a_second() {
     let site = Site::new();
     site.sandbox.set_limits(Limits { kv_key_writes: true, ..Limits::default() });
@@ -49,7 +70,9 @@ fn a_release_gets_on_where_each_key_may_be_written_once_a_second() {
 fn kind(exchange: &Exchange) -> String {
     let segments: Vec<&str> = exchange.path.split('/').collect();
     let place = match segments[..] {
-        [.., what @ ("projects" | "deployments" | "values"), _] => format!("{what}/…"),
+        [.., what @ ("projects" | "deployments" | "values" | "load_balancers" | "pools"), _] => {
+            format!("{what}/…")
+        }
         [.., last] => last.to_owned(),
         [] => String::new(),
     };

@@ -16,3 +16,4 @@ mod newcomer;
 mod output;
 mod router;
 mod signed;
+mod upstreams;

@@ -127,6 +127,7 @@ impl Rollout {
             Found::Table(found) if Some(found.revision) == self.base_revision() => {
                 self.pause_or_give_up(now, write)
             }
+            Found::NotFollowed => self.pause_or_give_up(now, write),
             Found::Nothing if self.base_revision().is_none() => self.pause_or_give_up(now, write),
             Found::Table(found) => self.finish(Outcome::Superseded(foreign(&found))),
             Found::Nothing => self.finish(Outcome::Superseded("somebody deleted the routing table".into())),

@@ -19,7 +19,8 @@ fn answer(effect: &Effect, draw: u8, last: Option<&RoutingTable>) -> Event {
             38.. => Ok(()),
         }),
         Effect::LookUp => Event::LookedUp(match draw {
-            0..=99 => Found::Unreadable(text()),
+            0..=79 => Found::Unreadable(text()),
+            80..=99 => Found::NotFollowed,
             100..=179 => Found::Table(Writer::of(&base())),
             180.. => Found::Table(Writer::of(last.unwrap())),
         }),

@@ -109,6 +109,7 @@ fn look(session: &Session) -> Seen {
     });
     Seen {
         environment: session.environment.to_string(),
+        balanced: session.routing.balancer.is_some(),
         url: session.settings.url.clone(),
         table: table_in_force(session).map_err(|error| error.in_one_line()),
         record: session.ledger.current().map_err(|error| error.in_one_line()),

@@ -189,7 +189,7 @@ impl FleetWork {
         let cancel = &self.means.cancel;
         let measured = self.each(batch, |member| {
             // Who did not take the new version has the one before, which nobody has to be sure of.
-            let at = member.after().map(|_| self.edge.target(&member.name, &self.version));
+            let at = member.after().map(|origin| self.edge.target(&member.name, &self.version, &origin));
             at.map(|at| self.checks_at(&at, cancel)).unwrap_or_default()
         });
         let results: Vec<(VariantName, CheckResult)> = measured

@@ -115,7 +115,8 @@ impl Work<'_> {
                 |_| Ok(None),
             ),
             Step::RollBackPages { to, .. } => {
-                let project = &self.wanted.project;
+                // Only planned where the project's deployments were seen.
+                let Some(project) = &self.wanted.project else { return Ok(()) };
                 let is_back = |left| {
                     let live = client.project(project, left)?.canonical_deployment;
                     Ok(live.filter(|live| live.id == *to).map(|_| ()))
