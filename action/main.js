@@ -3,46 +3,33 @@
 // (https://github.com/actions/runner/blob/main/src/Runner.Sdk/ProcessInvoker.cs).
 'use strict';
 
-const { input, output, saveState, fail, environment, program, workingDirectory } = require('./workflow');
-const { spawn } = require('node:child_process');
+const { input, append, tell, fail, environment, temporary, run, identity } = require('./workflow');
+const { program } = require('./program');
 
-/** What the exit codes mean; `crossfade --help` has them in full. */
-const OUTCOMES = { 0: 'done', 3: 'not-started', 4: 'rolled-back', 5: 'superseded', 6: 'stuck' };
-/** Commands that may leave traffic shifted when they are killed. */
-const MOVES_TRAFFIC = ['deploy'];
+const MODES = ['deploy', 'promote', 'rollback', 'abort', 'resume', 'status', 'weights'];
+/** Exit codes with which the program has seen to traffic itself; `crossfade --help` says what they mean. */
+const SETTLED = [0, 2, 3, 4, 5];
 
 main().catch((error) => fail(error.message));
 
 async function main() {
-  const [name, ...rest] = words(input('command'));
-  if (!name) return fail('input `command` is empty; say what to do, such as `deploy`');
-  const env = environment();
-  if (name === 'deploy') env.CROSSFADE_VERSION = input('version');
+  for (const name of ['apiToken', 'crossfadeToken', 'signingKey', 'gitHubToken']) if (input(name)) tell('add-mask', input(name));
+  const words = split(input('command') || input('mode'));
+  if (!input('command') && !MODES.includes(words[0])) {
+    throw new Error(`input \`mode\` is \`${input('mode')}\`: it must begin with ${MODES.join(', ')}; \`command\` takes any command`);
+  }
   const path = await program();
-  const code = await run(path, [name, ...rest], env, () => {
+  const { code, signal } = await run(path, words, { CROSSFADE_REPORT: temporary('report'), ...environment() }, (pid) => {
     // From here on `post` looks after traffic, however this process ends.
-    if (MOVES_TRAFFIC.includes(name)) saveState('running', path);
+    for (const [name, value] of Object.entries({ program: path, pid, identity: identity(pid) })) append('GITHUB_STATE', name, value);
   });
-  const outcome = OUTCOMES[code] ?? 'failed';
-  output('outcome', outcome);
-  output('exit-code', String(code));
-  saveState('ended', outcome);
+  if (signal) throw new Error(`crossfade was killed (${signal}); visitors are brought back when the job ends`);
+  if (SETTLED.includes(code)) append('GITHUB_STATE', 'settled', 'true');
   process.exitCode = code;
 }
 
-/** Runs the program to its end; resolves with its exit code. */
-function run(path, args, env, onSpawn) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(path, args, { env, cwd: workingDirectory(), stdio: ['ignore', 'inherit', 'inherit'] });
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-    child.on('spawn', onSpawn);
-    child.on('error', (error) => reject(new Error(`cannot run ${path}: ${error.message}`)));
-    child.on('close', (code) => resolve(code ?? 1));
-  });
-}
-
 /** Splits a command line at blanks; `"…"` and `'…'` keep them. Nothing else is special: no shell ever sees it. */
-function words(text) {
-  const found = text.match(/"[^"]*"|'[^']*'|[^\s"']+/g) ?? [];
-  return found.map((word) => word.replace(/^(["'])(.*)\1$/s, '$2'));
+function split(text) {
+  const words = text.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
+  return words.map((word) => word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'));
 }

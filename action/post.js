@@ -1,20 +1,15 @@
 // Runs after the job, also after a cancel or when `main` was killed: brings traffic home if the release did not settle.
-// Third of four nets: the program's own handling of signals, its release's lease at the edge, this, and a person.
+// Second of four layers: the program's own handling of signals, this, the lease at the edge, and a recovery workflow.
 'use strict';
 
-const { spawnSync } = require('node:child_process');
-const { state, environment, fail, workingDirectory } = require('./workflow');
+const { state, environment, fail, run, stop } = require('./workflow');
 
-const path = state('running');
-// An outcome means that the program saw to traffic itself, or that a person has to.
-if (path && !state('ended')) {
-  process.stdout.write('The release did not end by itself: bringing visitors back.\n');
-  const { status, error } = spawnSync(path, ['rollback', '--abandoned'], {
-    env: environment(),
-    cwd: workingDirectory(),
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  if (error || status !== 0) {
-    fail('could not bring visitors back; the lease at the edge does when it runs out. See `crossfade status`.');
-  }
+if (state('program') && !state('settled')) bringHome().catch((error) => fail(error.message));
+
+async function bringHome() {
+  process.stdout.write('The release did not settle: visitors are brought back.\n');
+  // Else it could shift them again behind our back.
+  await stop(Number(state('pid')), state('identity'));
+  const { code } = await run(state('program'), ['rollback', '--if-unsettled'], environment());
+  if (code !== 0) fail('could not bring visitors back; the lease at the edge does when it runs out. See `crossfade status`.');
 }

@@ -1,99 +1,85 @@
-// What the Actions runner and this action say to each other: inputs, outputs, state, annotations
-// (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands).
+// What the Actions runner, this action and the program say to each other: inputs, state, annotations, signals
+// (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands). Outputs are the program's.
 'use strict';
 
+const { spawn, spawnSync } = require('node:child_process');
 const { randomUUID } = require('node:crypto');
-const { appendFileSync, accessSync, constants } = require('node:fs');
-const { spawnSync } = require('node:child_process');
-const { delimiter, join, resolve } = require('node:path');
+const { appendFileSync, mkdirSync, mkdtempSync, readFileSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const { join, resolve } = require('node:path');
+const { setTimeout: pause } = require('node:timers/promises');
 
-/** An input, trimmed; empty when it was not given. */
-function input(name) {
-  return (process.env[`INPUT_${name.toUpperCase()}`] ?? '').trim();
+/** The variables that the program reads, and the inputs that they come from. */
+const VARIABLES = {
+  CLOUDFLARE_API_TOKEN: 'apiToken', CLOUDFLARE_ACCOUNT_ID: 'accountId', CROSSFADE_TOKEN: 'crossfadeToken',
+  CROSSFADE_SIGNING_KEY: 'signingKey', CROSSFADE_ENVIRONMENT: 'environment', CROSSFADE_CONFIG: 'config',
+  CROSSFADE_VERSION: 'version', CROSSFADE_GITHUB_TOKEN: 'gitHubToken', CROSSFADE_COMMENT: 'comment',
+};
+const input = (name) => (process.env[`INPUT_${name.toUpperCase()}`] ?? '').trim();
+const state = (name) => process.env[`STATE_${name}`] ?? '';
+const workspace = () => process.env.GITHUB_WORKSPACE ?? '.';
+let own;
+/** A new directory, which the runner removes after the job. */
+function temporary(name) {
+  own ??= mkdtempSync(join(process.env.RUNNER_TEMP ?? tmpdir(), 'crossfade-'));
+  mkdirSync(join(own, name));
+  return join(own, name);
 }
 
-/** Sets an output of the step. */
-function output(name, value) {
-  append('GITHUB_OUTPUT', name, value);
-}
-
-/** Keeps a value for `post`. */
-function saveState(name, value) {
-  append('GITHUB_STATE', name, value);
-}
-
-/** A value that `main` kept; empty when it did not. */
-function state(name) {
-  return process.env[`STATE_${name}`] ?? '';
-}
-
-/** Fails the step with an annotation. */
-function fail(message) {
-  process.stdout.write(`::error::${escape(message)}\n`);
-  process.exitCode ||= 1;
-}
-
-/** The program's environment: the job's, without this action's inputs, with the secrets under the names it reads. */
+/** The program's environment: the job's, with the inputs under the names that it reads. */
 function environment() {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('INPUT_')));
-  const given = {
-    CLOUDFLARE_API_TOKEN: input('cloudflare-api-token'),
-    CLOUDFLARE_ACCOUNT_ID: input('cloudflare-account-id'),
-    CROSSFADE_TOKEN: input('crossfade-token'),
-    CROSSFADE_SIGNING_KEY: input('signing-key'),
-    CROSSFADE_ENVIRONMENT: input('environment'),
-    CROSSFADE_CONFIG: input('config'),
-  };
-  for (const [name, value] of Object.entries(given)) if (value) env[name] = value;
+  // What a `run` step would not see either: the inputs, and what lets an action write the run's artifacts and caches.
+  const ours = /^(INPUT|STATE|ACTIONS_RUNTIME|ACTIONS_RESULTS|ACTIONS_CACHE)_/;
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
+  for (const [name, from] of Object.entries(VARIABLES)) if (input(from)) env[name] = input(from);
   return env;
 }
 
-/** Where to run. */
-function workingDirectory() {
-  return resolve(process.env.GITHUB_WORKSPACE ?? '.', input('working-directory') || '.');
+/** Tells the runner something. */
+const tell = (command, data) => process.stdout.write(`::${command}::${data.replace(/[%\r\n]/g, encodeURIComponent)}\n`);
+
+/** Fails the step with an annotation, where the program could not. */
+function fail(message) {
+  for (const [name, value] of [['outcome', 'failed'], ['reason', message]]) append('GITHUB_OUTPUT', name, value);
+  tell('error', message);
+  process.exitCode ||= 1;
 }
 
-/** The program: the input, else PATH's, else built from this action's own commit. */
-async function program() {
-  const given = input('binary');
-  if (given) return resolve(process.env.GITHUB_WORKSPACE ?? '.', given);
-  const onPath = (process.env.PATH ?? '').split(delimiter).map((directory) => join(directory, 'crossfade'));
-  return onPath.find(isExecutable) ?? build();
-}
-
-function build() {
-  const root = resolve(__dirname, '..');
-  process.stdout.write('::group::Building crossfade\n');
-  const { status, error } = spawnSync('cargo', ['build', '--release', '--locked', '--package', 'crossfade'], {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  process.stdout.write('::endgroup::\n');
-  if (error || status !== 0) {
-    throw new Error('cannot build crossfade: install Rust in a step before, or name the program in the input `binary`');
-  }
-  return join(root, 'target', 'release', 'crossfade');
-}
-
-function isExecutable(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Appends `NAME<<DELIMITER` … to one of the runner's files; a fresh delimiter, so that no value can end early. */
+/** Appends to one of the runner's files; with a fresh delimiter, so that no value can end early. */
 function append(file, name, value) {
-  const path = process.env[file];
-  if (!path) return;
   const end = `end-${randomUUID()}`;
-  appendFileSync(path, `${name}<<${end}\n${value}\n${end}\n`);
+  if (process.env[file]) appendFileSync(process.env[file], `${name}<<${end}\n${value}\n${end}\n`);
 }
 
-function escape(text) {
-  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+/** Runs the program to its end, with our signals handed on; resolves with its exit code, or the signal that ended it. */
+function run(path, args, env, onSpawn = () => {}) {
+  return new Promise((done, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal)); // Before there is a child.
+    const child = spawn(path, args, { env, cwd: resolve(workspace(), input('workingDirectory')), stdio: ['ignore', 'inherit', 'inherit'] });
+    child.on('spawn', () => onSpawn(child.pid));
+    child.on('error', (error) => reject(new Error(`cannot run ${path}: ${error.message}`)));
+    child.on('exit', (code, signal) => done({ code, signal }));
+  });
 }
 
-module.exports = { input, output, saveState, state, fail, environment, workingDirectory, program };
+/** What tells a process from a later one with its number: when it began. Empty when there is none, or nobody can say. */
+function identity(pid) {
+  try {
+    // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the name, which may hold anything, ends with the last `)`.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').pop().split(' ');
+    return fields[0] === 'Z' ? '' : fields[19];
+  } catch {
+    return process.platform === 'darwin' ? spawnSync('ps', ['-o', 'lstart=', '-p', pid]).stdout.toString().trim() : '';
+  }
+}
+
+/** Asks a process to end if it is the one that we know, and kills it when it does not: home takes it six seconds at most. */
+async function stop(pid, who) {
+  const runs = () => who !== '' && identity(pid) === who;
+  for (const [signal, tenths] of [['SIGTERM', 80], ['SIGKILL', 20]]) {
+    if (runs()) process.kill(pid, signal);
+    for (let waited = 0; waited < tenths && runs(); waited += 1) await pause(100);
+  }
+}
+
+module.exports = { input, state, workspace, temporary, environment, tell, fail, append, run, identity, stop };

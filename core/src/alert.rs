@@ -20,9 +20,9 @@ use crate::{Span, Timestamp};
 mod said;
 
 /// Looks in a row without enough requests after which an alert is over: nobody is served by what it was about.
-pub const SILENT_MAX: u32 = 10;
+const SILENT_MAX: u32 = 10;
 /// Looks in a row that could not be taken which are an alert themselves.
-pub const BLIND_MAX: u32 = 4;
+const BLIND_MAX: u32 = 4;
 /// What that alert is called.
 pub const BLIND: &str = "not measured";
 
@@ -145,6 +145,26 @@ pub enum Because {
 }
 
 /// All alerts of an environment.
+///
+/// ```
+/// use crossfade_core::{Timestamp, alert::{Alerts, Because, Change, Rule, Severity, State, Subject}};
+/// use crossfade_core::analysis::Counts;
+///
+/// let green = Subject { variant: "green".into(), version: "1.5.0".into() };
+/// let mut alerts = Alerts::new(Rule::defaults());
+/// let counts = Counts { requests: 100, errors: 30, ..Counts::default() };
+/// let changes = alerts.look(Timestamp::from_millis(0), &[(green, counts)].into());
+/// let Change { severity, state, .. } = &changes[0];
+/// assert_eq!((*severity, state), (Severity::Critical, &State::Raised));
+/// assert_eq!(changes[0].name(), "error rate");
+/// assert_eq!(changes[0].threshold(), Some(0.1));
+/// assert_eq!(changes[0].to_string(), "green 1.5.0: error rate is 30 % in 100 requests, above 10 %");
+///
+/// // What could not be looked at says nothing of any variant; too often, it is an alert itself.
+/// assert_eq!(alerts.blind(Timestamp::from_millis(30_000)), None);
+/// let over = alerts.end(Timestamp::from_millis(60_000));
+/// assert_eq!(over[0].state, State::Resolved(Because::Unwatched));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Alerts {
     rules: Vec<Rule>,

@@ -2,7 +2,7 @@
 //!
 //! | module | question |
 //! |---|---|
-//! | [`histogram`] | how long did answers take? |
+//! | [`LatencyHistogram`] | how long did answers take? |
 //! | [`sequential`] | is the canary worse than stable, or than allowed? (the default) |
 //! | [`threshold`] | is a number beyond a limit? (on request) |
 //! | [`dispersion`] | how much do errors cluster? |
@@ -37,7 +37,7 @@ mod counts;
 pub mod dispersion;
 pub mod evidence;
 mod guard;
-pub mod histogram;
+pub(crate) mod histogram;
 pub mod kernel;
 mod latency;
 pub mod planning;
@@ -54,7 +54,7 @@ pub use latency::FrozenEdges;
 pub use sequential::{Part, Sequential, Start};
 pub use settings::{Budget, Counting, Settings, SettingsError};
 pub use threshold::{Metric, Reading, Thresholds};
-pub use verdict::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Proof, Verdict};
+pub use verdict::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Proof, Trouble, Verdict};
 
 /// Who judges one release. The state is data: written to KV and read back it goes on with the same bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,6 +95,23 @@ impl Judge {
         match self {
             Self::Sequential(judge) => judge.verdict(hold),
             Self::Thresholds(judge) => judge.verdict(hold),
+        }
+    }
+
+    /// What was measured beside that and decides nothing, in words.
+    ///
+    /// ```
+    /// use crossfade_core::analysis::{Judge, Thresholds};
+    ///
+    /// let mut metrics = Thresholds::canary();
+    /// metrics[1].limits.dry_run = true;
+    /// let judge = Judge::Thresholds(Thresholds::new(metrics));
+    /// assert!(judge.aside().unwrap().starts_with("dry run: response time"));
+    /// ```
+    pub fn aside(&self) -> Option<String> {
+        match self {
+            Self::Sequential(_) => None,
+            Self::Thresholds(judge) => judge.aside(),
         }
     }
 }

@@ -23,6 +23,17 @@ const LOADED_BY_PAGES: [&str; 15] = [
 ];
 
 /// A place that may have the file.
+///
+/// ```
+/// # use crossfade_core::{RoutingTable, asset::{Place, places}};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// let table = RoutingTable::parse(json)?;
+/// // Green has not got a file: blue may, and then the release before.
+/// let found = places(&table, &table.variants()[1]);
+/// let versions = found.iter().map(|Place { name, version, .. }| (*name, *version));
+/// assert!(versions.eq([("blue", "1.4.2"), ("previous", "1.4.1")]));
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
     /// What the answer's header calls it: the variant's name, or `previous`.
@@ -35,6 +46,13 @@ pub struct Place<'a> {
 
 /// Whether a path (without query) names a file by its content: an extension other than HTML's, and in the name 8 or more
 /// letters and digits that are no word, as in `app-BZx3Kq9a.js` or `main.8f3a2c1d.css`; or a directory of such files.
+///
+/// ```
+/// use crossfade_core::asset::is_fingerprinted;
+///
+/// assert!(is_fingerprinted("/assets/app-BZx3Kq9a.js"));
+/// assert!(!is_fingerprinted("/calendar.json"));
+/// ```
 pub fn is_fingerprinted(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or_default();
     let Some((stem, extension)) = file.rsplit_once('.') else { return false };
@@ -53,6 +71,15 @@ pub fn is_fingerprinted(path: &str) -> bool {
 /// (<https://developers.cloudflare.com/pages/configuration/serving-pages/#single-page-application-spa-rendering>), so HTML counts
 /// as missing where a fingerprint, the browser itself or the extension says that a file is wanted. A plain 404 counts for fingerprinted
 /// names only: a file that a new version has no more, under a name of its own, is gone for good.
+///
+/// ```
+/// use crossfade_core::asset::is_missing;
+///
+/// // Pages answers a script that is not there with the start page.
+/// let is_html = || "text/html; charset=utf-8".to_owned();
+/// assert!(is_missing("/app-BZx3Kq9a.js", || "script".to_owned(), 200, is_html));
+/// assert!(!is_missing("/book", || "document".to_owned(), 200, is_html));
+/// ```
 pub fn is_missing(
     path: &str,
     dest: impl FnOnce() -> String,
@@ -69,6 +96,12 @@ pub fn is_missing(
 
 /// Whether a path's last part looks like a file's name: only such a file may be missing. Pages seldom do, and are spared the
 /// questions.
+///
+/// ```
+/// use crossfade_core::asset::names_file;
+///
+/// assert!(names_file("/logo.svg") && !names_file("/book"));
+/// ```
 pub fn names_file(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|file| file.contains('.'))
 }
@@ -105,6 +138,20 @@ fn is_html(content_type: &str) -> bool {
 ///
 /// No place is asked twice. Of variants with the same version (a rolling release's instances) one is enough; one with
 /// the asked variant's own version still counts, because the same commit built twice need not give the same files.
+///
+/// ```
+/// # let json = br#"{"schema": 1, "environment": "production", "revision": 42, "release": "rel-1",
+/// #     "updated_at": "2026-01-31T12:00:00Z", "stable": "blue", "affinity": {"by": "cookie", "salt": "rel-1"},
+/// #     "lease": {"expires_at": "2026-01-31T12:05:00Z"}, "variants": [
+/// #         {"name": "blue", "origin": "https://0a1b2c3d.booking.pages.dev", "version": "1.4.2", "weight": 9500},
+/// #         {"name": "green", "origin": "https://4e5f6a7b.booking.pages.dev", "version": "1.5.0", "weight": 500}]}"#;
+/// # let table = crossfade_core::RoutingTable::parse(json).unwrap();
+/// use crossfade_core::asset::places;
+///
+/// // Green has not got it; blue may.
+/// let asked = &table.variants()[1];
+/// assert_eq!(places(&table, asked)[0].name, "blue");
+/// ```
 pub fn places<'a>(table: &'a RoutingTable, asked: &Variant) -> Vec<Place<'a>> {
     let mut places: Vec<Place<'a>> = Vec::new();
     // While weights are shifted, who has none may be on the way to another version: a rolling release's instances.

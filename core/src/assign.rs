@@ -22,6 +22,15 @@ use siphasher::sip128::{Hasher128 as _, SipHasher24 as SipHasher24Wide};
 use crate::{RoutingTable, Timestamp};
 
 /// An opaque visitor id: 128 bits, written as 32 lower-case hex digits. It says nothing about the variant.
+///
+/// ```
+/// use crossfade_core::assign::VisitorId;
+///
+/// let visitor = VisitorId::derive(["192.0.2.7", "Firefox", "de"]);
+/// assert_eq!(VisitorId::parse(&visitor.to_string()), Some(visitor));
+/// assert_eq!(VisitorId::from_bits(visitor.bits()), visitor);
+/// assert_eq!(VisitorId::parse("somebody"), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct VisitorId(u128);
 
@@ -63,6 +72,23 @@ impl std::fmt::Display for VisitorId {
 }
 
 /// A table made ready for many visitors.
+///
+/// ```
+/// # use crossfade_core::{RoutingTable, Timestamp, assign::{Assignment, Choice, VisitorId}};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// let assignment = Assignment::new(RoutingTable::parse(json)?);
+/// assert!(assignment.is_split());
+/// assert_eq!(assignment.table().revision().number(), 42);
+///
+/// let during = Timestamp::parse("2026-01-31T12:04:59Z").unwrap();
+/// let on_green = |bits| assignment.choose(VisitorId::from_bits(bits), during).variant == 1;
+/// assert!((450..550).contains(&(0..10_000).filter(|bits| on_green(*bits)).count()));
+///
+/// // The lease has run out: everybody is on stable.
+/// let after = Timestamp::parse("2026-01-31T12:05:00Z").unwrap();
+/// assert_eq!(assignment.choose(VisitorId::from_bits(7), after), Choice { variant: 0, lapsed: true });
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Assignment {
     table: RoutingTable,

@@ -24,6 +24,22 @@ const TRIAL_WITHIN: Duration = Duration::from_secs(30);
 const EJECTIONS_MAX: u32 = 10;
 
 /// One variant's breaker in one isolate.
+///
+/// ```
+/// use crossfade_core::{Timestamp, breaker::{Breaker, State}, table};
+///
+/// let (settings, now) = (table::Breaker::default(), Timestamp::from_millis(0));
+/// let mut breaker = Breaker::new();
+/// for _ in 0..settings.failures {
+///     assert!(breaker.admits(now));
+///     breaker.note(&settings, false, now);
+/// }
+/// assert_eq!(breaker.state(), State::Open { until: now.plus(settings.ejection) });
+/// assert!(!breaker.admits(now));
+/// // One request is let through to see; while it is on its way no other is.
+/// let later = now.plus(settings.ejection);
+/// assert!(breaker.admits(later) && !breaker.admits(later));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Breaker {
     state: State,

@@ -4,12 +4,25 @@
 //! send is skipped, never an error.
 
 /// The value of the first cookie of that name (<https://www.rfc-editor.org/rfc/rfc6265#section-4.2.1>).
+///
+/// ```
+/// use crossfade_core::cookie::find;
+///
+/// assert_eq!(find("theme=dark; crossfade=3f9c", "crossfade"), Some("3f9c"));
+/// assert_eq!(find("theme=dark", "crossfade"), None);
+/// ```
 pub fn find<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     pairs(header).find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// The header without any cookie of that name; empty when none is left. A second `Cookie` line, which no browser sends, is joined
 /// to the first one with a comma by the time it gets here.
+///
+/// ```
+/// use crossfade_core::cookie::without;
+///
+/// assert_eq!(without("theme=dark; crossfade=3f9c", "crossfade"), "theme=dark");
+/// ```
 pub fn without(header: &str, name: &str) -> String {
     let is_named = |pair: &&str| pair.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
     let joined = format!(", {name}=");
@@ -20,6 +33,14 @@ pub fn without(header: &str, name: &str) -> String {
 
 /// A `Set-Cookie` without its `Domain` when that is the origin's own host or a domain above it, and not the public host's
 /// too: there a browser would refuse the cookie. `None` when there is nothing to change.
+///
+/// ```
+/// use crossfade_core::cookie::at_home;
+///
+/// let set = "id=1; Domain=booking.pages.dev; Secure";
+/// assert_eq!(at_home(set, "booking.pages.dev", "www.example.com").as_deref(), Some("id=1; Secure"));
+/// assert_eq!(at_home("id=1; Secure", "booking.pages.dev", "www.example.com"), None);
+/// ```
 pub fn at_home(set_cookie: &str, origin_host: &str, public_host: &str) -> Option<String> {
     let leads_away = |attribute: &&str| {
         let Some((name, value)) = attribute.split_once('=') else { return false };

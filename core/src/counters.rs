@@ -42,6 +42,15 @@ pub use rollup::Rows;
 pub const SCHEMA: u32 = 1;
 
 /// Whose counts they are.
+///
+/// ```
+/// # use crossfade_core::{RoutingTable, counters::Subject};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// let table = RoutingTable::parse(json)?;
+/// let green = Subject::of(&table, 1).unwrap();
+/// assert_eq!((green.revision, green.variant.as_str(), green.version.as_str()), (42, "green", "1.5.0"));
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Subject {
     /// The revision of the table that sent the requests there. Weights change only with it.
@@ -94,6 +103,20 @@ impl Outcome {
 }
 
 /// What was counted. Adding is all that is ever done to it: in any order, from any number of isolates. Counts saturate.
+///
+/// ```
+/// use crossfade_core::counters::{Outcome, Tally};
+///
+/// let mut tally = Tally::default();
+/// tally.note(Outcome::Answer { status: 200, micros: 12_000 });
+/// tally.note(Outcome::Timeout);
+/// assert!(Outcome::Timeout.is_failure());
+///
+/// let mut elsewhere = Tally::default();
+/// elsewhere.merge(&tally);
+/// let counts = elsewhere.counts();
+/// assert_eq!((counts.requests, counts.errors, counts.unanswered), (2, 1, 1));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Visitors' requests that were sent to the variant and came to an end.

@@ -20,6 +20,23 @@ pub use matching::{JsonMatch, StatusSet, TextMatch};
 pub use template::{Place, UnknownVariable, Variables, names};
 
 /// What an answer must look like. The default: any 2xx status.
+///
+/// ```
+/// use crossfade_core::probe::{Expectation, Mismatch, Observed, in_words};
+///
+/// let expected: Expectation = serde_json::from_str(r#"{"status": 200, "json": {"/status": "ok"}}"#)?;
+/// let seen = Observed {
+///     status: 200,
+///     headers: vec![("content-type".into(), "application/json".into())],
+///     body: br#"{"status":"failing"}"#.to_vec(),
+///     elapsed: std::time::Duration::from_millis(12),
+/// };
+/// let mismatches: Vec<Mismatch> = expected.mismatches(&seen);
+/// assert_eq!(in_words(&mismatches), r#"json /status is `"failing"`, expected `"ok"`"#);
+/// assert_eq!(seen.header("Content-Type"), Some("application/json"));
+/// assert_eq!(seen.json().unwrap()["status"], "failing");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]

@@ -7,6 +7,16 @@ use crate::table::Origin;
 
 /// The `Location` at the public origin (`https://www.example.com`) when it leads to `origin`'s host, by whatever scheme:
 /// a site behind something that ends TLS often does not know its own. `None` when it leads elsewhere.
+///
+/// ```
+/// use crossfade_core::{redirect, table::Origin};
+///
+/// let origin = Origin::new("origin", "https://booking.pages.dev")?;
+/// let led = redirect::home("http://booking.pages.dev/login", &origin, "https://www.example.com");
+/// assert_eq!(led.as_deref(), Some("https://www.example.com/login"));
+/// assert_eq!(redirect::home("https://elsewhere.example/", &origin, "https://www.example.com"), None);
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 pub fn home(location: &str, origin: &Origin, public: &str) -> Option<String> {
     let (scheme, there) = location.split_once("//")?;
     if !["", "http:", "https:"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {

@@ -14,6 +14,19 @@ const WINDOW_MILLIS: u64 = 10_000;
 const ALWAYS: u32 = 10;
 
 /// One isolate's budget.
+///
+/// ```
+/// use crossfade_core::{Timestamp, rescue::Budget, table::Rescue};
+///
+/// let now = Timestamp::from_millis(0);
+/// let mut budget = Budget::new();
+/// for _ in 0..100 {
+///     budget.request(now);
+/// }
+/// // 20 % of a hundred requests, and not one more.
+/// let rescued = (0..100).filter(|_| budget.rescue(&Rescue::default(), false, now)).count();
+/// assert_eq!(rescued, 20);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
     window: u64,

@@ -64,6 +64,7 @@ use crate::Timestamp;
 use crate::table::{Owner, ReleaseId, Revision, RoutingTable};
 
 mod event;
+mod forecast;
 mod judging;
 mod machine;
 mod outcome;
@@ -79,6 +80,7 @@ pub use event::{
     Answer, Broken, Confirmation, Counted, Deployed, Effect, Event, Found, Look, Measurement, NotUndone,
     Order, Verdict, WriteFailure,
 };
+pub use forecast::{Forecast, HOME_WRITTEN_WITHIN, StepForecast, WayHome, runner_minutes};
 pub use judging::{Evidence, Judging, Side, Word};
 pub use machine::Stage;
 pub use outcome::{Outcome, Reason, Traffic};
@@ -95,6 +97,26 @@ pub use tables::pair::Canary;
 use tables::{Fleet, Pair, Tables};
 
 /// One release's way from its first shifted weight to settled or home.
+///
+/// ```
+/// # use crossfade_core::{Timestamp, table::{Revision, Weight}};
+/// # use crossfade_core::rollout::*;
+/// # let mut rollout: Rollout = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rollout/example.rs"));
+/// let now = Timestamp::from_millis(0);
+/// assert_eq!(rollout.stage(), Stage::Resting);
+///
+/// let Effect::Publish { table, base, .. } = rollout.handle(now, Event::Started) else { panic!() };
+/// assert_eq!((base, table.variants()[1].weight), (Revision::new(43), Weight::TOTAL));
+/// assert_eq!(rollout.stage().to_string(), "step 1: shifting to 100 %");
+/// assert_eq!(rollout.shift_written(), Some(Shift::Canary(rollout.share(0))));
+/// // Written, seen served, measured, and written as the new stable.
+/// let Effect::Confirm(_) = rollout.handle(now, Event::Published(Ok(()))) else { panic!() };
+/// let Effect::Measure { .. } = rollout.handle(now, Event::Confirmed(Confirmation::Served)) else { panic!() };
+/// let Effect::Publish { table, .. } = rollout.handle(now, Event::Measured(Verdict::Pass.into())) else { panic!() };
+/// assert_eq!((table.stable().version.as_str(), table.lease()), ("1.6.0", None));
+/// let Effect::Confirm(_) = rollout.handle(now, Event::Published(Ok(()))) else { panic!() };
+/// assert_eq!(rollout.handle(now, Event::Confirmed(Confirmation::Served)), Effect::Finish(Outcome::Promoted));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rollout {
     plan: Plan,
@@ -142,6 +164,17 @@ impl Rollout {
     ///
     /// `base` is the table in KV, `None` before the first release ever; then a canary's steps are replaced by one to
     /// 100 %, because there is nobody to share visitors with.
+    ///
+    /// ```
+    /// use crossfade_core::rollout::{CannotStart, Rollout, Subject};
+    ///
+    /// # let rollout: Rollout = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rollout/example.rs"));
+    /// # let (plan, subject, owner) = (rollout.plan().clone(), rollout.subject(), rollout.owner().clone());
+    /// # let release = rollout.saved().release().clone();
+    /// let rollout = Rollout::new(plan, None, subject, release, owner)?;
+    /// assert_eq!((rollout.plan().steps().len(), rollout.base()), (1, None));
+    /// # Ok::<(), CannotStart>(())
+    /// ```
     ///
     /// # Errors
     /// When weights are already shifted, or the canary is the variant that is stable.

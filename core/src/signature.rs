@@ -14,6 +14,18 @@ const FIELD: &str = "signature";
 const METHOD: &str = "hmac-sha256=";
 
 /// A document taken apart.
+///
+/// ```
+/// use crossfade_core::signature::{Signed, put, take_apart};
+///
+/// let signed = put(br#"{"revision": 42, "environment": "production"}"#, &[0xc0, 0xde])?;
+/// assert_eq!(signed, r#"{"environment":"production","revision":42,"signature":"hmac-sha256=c0de"}"#);
+///
+/// let Signed { message, signature } = take_apart(signed.as_bytes())?;
+/// assert_eq!(message, br#"{"environment":"production","revision":42}"#);
+/// assert_eq!(signature, Some(vec![0xc0, 0xde]));
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
     /// The bytes that are signed.
@@ -40,6 +52,18 @@ pub fn take_apart(document: &[u8]) -> Result<Signed, TableError> {
 ///
 /// # Errors
 /// When the document is not a JSON object.
+///
+/// ```
+/// use crossfade_core::signature::{put, take_apart};
+///
+/// let document = br#"{"schema": 1, "revision": 42}"#;
+/// // What is signed is the document in one form, however it was written.
+/// let message = take_apart(document)?.message;
+/// let signed = put(document, b"the HMAC of it")?;
+/// assert_eq!(take_apart(signed.as_bytes())?.message, message);
+/// assert_eq!(take_apart(signed.as_bytes())?.signature.as_deref(), Some(b"the HMAC of it".as_slice()));
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 pub fn put(document: &[u8], signature: &[u8]) -> Result<String, TableError> {
     let mut fields = object(document)?;
     let hex: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -49,6 +73,15 @@ pub fn put(document: &[u8], signature: &[u8]) -> Result<String, TableError> {
 
 /// Which origins a router may send visitors to, whatever a table says: `https://*.booking.pages.dev, https://www.example.com`.
 /// A `*` stands for one label of the host.
+///
+/// ```
+/// use crossfade_core::{signature::AllowedOrigins, table::Origin};
+///
+/// let allowed = AllowedOrigins::parse("https://*.booking.pages.dev");
+/// assert!(allowed.allow(&Origin::new("origin", "https://4e5f6a7b.booking.pages.dev")?));
+/// assert!(!allowed.allow(&Origin::new("origin", "https://booking.pages.dev.evil.example")?));
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedOrigins(Vec<String>);
 

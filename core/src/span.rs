@@ -7,6 +7,15 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A length of time: `500ms`, `90s`, `5m`, `1h 30m`.
+///
+/// ```
+/// use crossfade_core::Span;
+///
+/// let span: Span = "1h 30m".parse()?;
+/// assert_eq!(span.0.as_secs(), 5400);
+/// assert_eq!(span.to_string(), "5400 s");
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 
@@ -26,12 +35,22 @@ impl FromStr for Span {
 }
 
 impl fmt::Display for Span {
-    /// In whole seconds where it is some, else in milliseconds.
+    /// As a person says it: `200 ms`, `1.5 s`, `30 s`, `7 min 38 s`, `2 h`, `2 d 19 h`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0.as_secs(), self.0.subsec_millis()) {
-            (seconds, 0) => write!(f, "{seconds} s"),
-            (_, _) => write!(f, "{} ms", self.0.as_millis()),
-        }
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        const DAY: u64 = 24 * HOUR;
+        let seconds = self.0.as_secs();
+        let (great, name, rest, names) = match seconds {
+            0 if !self.0.is_zero() => return write!(f, "{} ms", self.0.as_millis()),
+            0..10 => return write!(f, "{} s", (self.0.as_secs_f64() * 10.0).round() / 10.0),
+            10..MINUTE => return write!(f, "{seconds} s"),
+            MINUTE..HOUR => (seconds / MINUTE, "min", seconds % MINUTE, "s"),
+            HOUR..DAY => (seconds / HOUR, "h", seconds % HOUR / MINUTE, "min"),
+            DAY.. => (seconds / DAY, "d", seconds % DAY / HOUR, "h"),
+        };
+        write!(f, "{great} {name}")?;
+        if rest > 0 { write!(f, " {rest} {names}") } else { Ok(()) }
     }
 }
 
@@ -89,8 +108,20 @@ mod tests {
 
     #[test]
     fn spans_are_told_in_a_unit_that_fits() {
-        let told = |millis| Span(Duration::from_millis(millis)).to_string();
-        assert_eq!([told(0), told(200), told(1_500), told(90_000)], ["0 s", "200 ms", "1500 ms", "90 s"]);
+        for (millis, told) in [
+            (0, "0 s"),
+            (200, "200 ms"),
+            (1_500, "1.5 s"),
+            (4_992, "5 s"),
+            (18_985, "18 s"),
+            (90_000, "1 min 30 s"),
+            (240_000, "4 min"),
+            (458_000, "7 min 38 s"),
+            (7_200_000, "2 h"),
+            (244_000_000, "2 d 19 h"),
+        ] {
+            assert_eq!(Span(Duration::from_millis(millis)).to_string(), told);
+        }
     }
 
     #[test]

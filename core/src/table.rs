@@ -55,6 +55,25 @@ pub const VARIANTS_MAX: usize = 16;
 pub const PREVIOUS_MAX: usize = 5;
 
 /// A routing table that satisfies every invariant of this module.
+///
+/// ```
+/// # use crossfade_core::{RoutingTable, Timestamp, table::TableError};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// let table = RoutingTable::parse(json)?;
+/// assert_eq!(RoutingTable::key(table.environment()), "routing:production");
+/// assert_eq!(table.revision().number(), 42);
+/// assert_eq!(table.stable().version.as_str(), "1.4.2");
+/// assert_eq!(table.variants()[1].weight.to_string(), "5 %");
+/// assert_eq!(table.variant(&table.variants()[1].name), Some(&table.variants()[1]));
+/// assert_eq!(table.previous()[0].version.as_str(), "1.4.1");
+/// assert_eq!(RoutingTable::parse(table.to_json().as_bytes())?, table);
+///
+/// let lease = table.lease().unwrap();
+/// assert!(table.lapsed(lease.expires_at) && !table.lapsed(table.updated_at()));
+/// assert_eq!(table.affinity().salt, table.release().as_str());
+/// assert!(table.owner().is_none() && table.policy().rules.is_empty());
+/// # Ok::<(), TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RoutingTable {
     schema: u64,
@@ -76,6 +95,23 @@ pub struct RoutingTable {
 }
 
 /// What a table is made of, before its invariants are checked.
+///
+/// ```
+/// # use crossfade_core::{RoutingTable, table::{Draft, Problem, TableError, Weight}};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// let mut draft: Draft = RoutingTable::parse(json)?.draft();
+/// draft.revision = draft.revision.next();
+/// draft.variants[1].weight = Weight::from_percent("10").unwrap();
+/// let error: TableError = RoutingTable::new(draft.clone()).unwrap_err();
+/// assert_eq!(error.problem, Problem::WeightSum);
+/// assert_eq!(
+///     error.to_string(),
+///     "routing table: `variants[].weight` is `10500`: the weights must make exactly 10000 basis points"
+/// );
+/// draft.variants[0].weight = draft.variants[1].weight.rest();
+/// assert_eq!(RoutingTable::new(draft)?.revision().number(), 43);
+/// # Ok::<(), TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     /// Whose traffic this is.
@@ -103,6 +139,19 @@ pub struct Draft {
 }
 
 /// One destination.
+///
+/// ```
+/// use crossfade_core::table::{Origin, Previous, Variant, VariantName, Version, Weight};
+///
+/// let green = Variant {
+///     name: VariantName::new("name", "green")?,
+///     origin: Origin::new("origin", "https://4e5f6a7b.booking.pages.dev")?,
+///     version: Version::new("version", "1.5.0")?,
+///     weight: Weight::ZERO,
+/// };
+/// assert_eq!(Previous::from(green).version.as_str(), "1.5.0");
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Variant {
     /// The slot or instance: `blue`, `green`, …
@@ -116,6 +165,13 @@ pub struct Variant {
 }
 
 /// How long the weights hold without anybody's further word.
+///
+/// ```
+/// use crossfade_core::{Timestamp, table::Lease};
+///
+/// let lease = Lease { expires_at: Timestamp::parse("2026-01-31T12:05:00Z").unwrap() };
+/// assert_eq!(serde_json::to_string(&lease).unwrap(), r#"{"expires_at":"2026-01-31T12:05:00Z"}"#);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Lease {
     /// From this millisecond on every router sends all visitors to `stable`.

@@ -9,6 +9,19 @@ use serde::{Serialize, Serializer};
 ///
 /// Written as RFC 3339 in UTC, and no earlier than 1970, before which nobody released anything: what is earlier or later counts
 /// as the first or last moment. Milliseconds because the router compares its lease with `Date.now()`.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::Timestamp;
+///
+/// let noon = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+/// let later = noon.plus(Duration::from_millis(1500));
+/// assert_eq!(later.to_string(), "2026-01-31T12:00:01.500Z");
+/// assert_eq!(later.since(noon), Duration::from_millis(1500));
+/// assert_eq!(noon.since(later), Duration::ZERO);
+/// assert_eq!(later.minus(Duration::from_millis(1500)).as_millis(), 1_769_860_800_000);
+/// assert_eq!(Timestamp::from_millis(1_769_860_800_000), noon);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 

@@ -28,16 +28,8 @@ impl Cancel {
     /// # Errors
     /// When the system refuses the handlers.
     pub fn on_signals() -> std::io::Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
         let cancel = Self::default();
-        let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
-        let on_signal = cancel.clone();
-        std::thread::spawn(move || {
-            for signal in signals.forever() {
-                let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
-                on_signal.cancel(name);
-            }
-        });
+        listen(cancel.clone())?;
         Ok(cancel)
     }
 
@@ -84,6 +76,43 @@ impl Cancel {
     fn reasons(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
         self.shared.reasons.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[cfg(unix)]
+fn listen(cancel: Cancel) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            cancel.cancel(signal_hook::low_level::signal_name(signal).unwrap_or("a signal"));
+        }
+    });
+    Ok(())
+}
+
+/// Windows has no signals to wait for; what the C library makes of Ctrl-C sets a flag.
+#[cfg(windows)]
+fn listen(cancel: Cancel) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    let mut flags = Vec::new();
+    for (signal, name) in [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM")] {
+        let flag = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(signal, Arc::clone(&flag))?;
+        flags.push((flag, name));
+    }
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(LOOK_EVERY);
+            for (flag, name) in &flags {
+                if flag.swap(false, Ordering::Relaxed) {
+                    cancel.cancel(name);
+                }
+            }
+        }
+    });
+    Ok(())
 }
 
 #[cfg(test)]

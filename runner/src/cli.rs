@@ -1,17 +1,23 @@
 //! Arguments and environment variables in, a command out. Nothing of `clap` travels further.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use crossfade_core::Span;
 
 use crate::command;
-use crate::error::explain;
+use crate::error::{Error, explain};
+use crate::github;
 use crate::report::{Mode, Reporter};
 
+#[cfg(test)]
+mod documented;
+mod init;
 mod pages;
 mod when;
 
+pub(crate) use init::{Init, Strategy};
 pub(crate) use pages::{Pages, PagesDeploy};
 pub(crate) use when::When;
 
@@ -76,6 +82,9 @@ pub(crate) struct Global {
         hide_short_help = true
     )]
     pub(crate) api_base_url: String,
+    /// Write what happens there, events.ndjson, and when a release has ended its report: report.html, report.md, timeline.svg.
+    #[arg(long, global = true, env = "CROSSFADE_REPORT", value_name = "DIRECTORY", hide_short_help = true)]
+    pub(crate) report: Option<PathBuf>,
     /// One JSON object a line, for programs.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -89,6 +98,8 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a configuration and a workflow for this repository; never overwrites a file without asking.
+    Init(Init),
     /// Release a new version: build, upload, health checks, smoke tests, switch, verify, settle.
     Deploy(Deploy),
     /// Release a version that is already deployed somewhere: the same without build and upload.
@@ -114,7 +125,7 @@ pub(crate) enum Command {
     History(History),
     /// Tell how releases went, or what happened in one of them, as text, Markdown, or a page with pictures.
     Report(Report),
-    /// Watch what visitors get, of every environment, and raise alerts, until a signal ends it.
+    /// Watch what visitors get, of every environment, and raise alerts, until a signal or `--for` ends it.
     Monitor(Monitor),
     /// Set the weights by hand, with the same invariants as a release.
     Weights(Weights),
@@ -123,13 +134,19 @@ pub(crate) enum Command {
     /// Deployments of Cloudflare Pages alone, without the router.
     #[command(subcommand)]
     Pages(Pages),
-    /// Check the configuration file, and nothing else.
-    Validate,
+    /// Check the configuration file and say what a release will do by it; nothing is asked of anybody.
+    Validate(Validate),
     /// Print the JSON Schema of the configuration file, or of what notifications are told.
     Schema {
         /// Of the events: JSON lines, files, webhooks.
         #[arg(long)]
         events: bool,
+    },
+    /// Print the man page.
+    Man {
+        /// Write it there, and one for each command.
+        #[arg(long, value_name = "DIRECTORY")]
+        into: Option<PathBuf>,
     },
     /// Print a completion script.
     Completions {
@@ -148,9 +165,6 @@ pub(crate) struct Deploy {
     /// What Cloudflare's dashboard calls the deployment.
     #[arg(short, long, value_name = "TEXT")]
     pub(crate) message: Option<String>,
-    /// When it has ended, write its report there: report.html, report.md, timeline.svg.
-    #[arg(long, env = "CROSSFADE_REPORT", value_name = "DIRECTORY")]
-    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -187,14 +201,14 @@ pub(crate) struct Promote {
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
     /// The release (`rel-…`) or version to go to, back or forward; `crossfade history` lists them. Default: the version before.
-    #[arg(long, value_name = "RELEASE|VERSION", conflicts_with = "abandoned")]
+    #[arg(long, value_name = "RELEASE|VERSION", conflicts_with = "if_unsettled")]
     pub(crate) to: Option<String>,
     /// Also when a release is in charge, which will find that out and stop; also to a deployment that does not answer.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Only when a release that this workflow run began was cut off with weights shifted; otherwise do nothing.
+    /// Only when a release was cut off with weights shifted that this workflow run began or whose lease has run out; otherwise do nothing.
     #[arg(long, conflicts_with = "force")]
-    pub(crate) abandoned: bool,
+    pub(crate) if_unsettled: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -238,6 +252,9 @@ pub(crate) struct Monitor {
     /// Only these environments.
     #[arg(long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
+    /// End by itself after so long, such as `14m`. Default: a signal ends it.
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) time: Option<Span>,
 }
 
 #[derive(Debug, Args)]
@@ -259,22 +276,83 @@ pub(crate) struct Check {
     pub(crate) health_only: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The site's traffic, to say how many requests are at risk.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub(crate) requests_per_second: Option<f64>,
+}
+
+/// A number that a rate can be.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().map_err(|error| error.to_string())?;
+    if number.is_finite() && number > 0.0 { Ok(number) } else { Err("it must be above 0".to_owned()) }
+}
+
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
-        return ExitCode::SUCCESS;
-    }
-    match command::run(&cli.global, &cli.command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            use std::io::Write as _;
-            Reporter::new(cli.global.mode()).error(&error);
-            let _ = writeln!(anstream::stderr(), "{}", explain(&error));
-            error.to_exit()
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    github::enter(cli.global.mode());
+    let result = match &cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
+            Ok(())
         }
+        Command::Man { into } => man(into.as_deref()),
+        command => command::run(&cli.global, command),
+    };
+    let exit = match &result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&cli.global, error),
+    };
+    if let Some(job) = github::job() {
+        result.iter().for_each(|()| job.done());
+        job.leave();
     }
+    exit
+}
+
+/// Shows what `clap` has to say: help, or what is wrong with the arguments.
+fn refuse(error: &clap::Error) -> ExitCode {
+    github::enter(Mode::Lines);
+    match github::job() {
+        Some(job) if error.use_stderr() => job.refuse(&error.to_string()),
+        Some(_) | None => drop(error.print()),
+    }
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Tells programs and people why it did not work.
+fn fail(global: &Global, error: &Error) -> ExitCode {
+    use std::io::Write as _;
+    // That there is no place for a report is not worth another error.
+    let reporter = command::reporter(global, None).unwrap_or_else(|_| Reporter::new(global.mode()));
+    reporter.error(error);
+    let text = explain(error);
+    if !github::job().is_some_and(|job| job.fail(text.strip_prefix("error: ").unwrap_or(&text))) {
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+    error.to_exit()
+}
+
+/// The man page on standard output, or all of them in a directory.
+fn man(into: Option<&Path>) -> Result<(), Error> {
+    let command = Cli::command();
+    let written = match into {
+        Some(directory) => {
+            std::fs::create_dir_all(directory).and_then(|()| clap_mangen::generate_to(command, directory))
+        }
+        None => clap_mangen::Man::new(command).render(&mut std::io::stdout()),
+    };
+    written.map_err(|source| Error::Io { doing: "cannot write the man page".into(), source })
+}
+
+/// The program's arguments, for whoever checks or describes them.
+pub fn arguments() -> clap::Command {
+    Cli::command()
 }
 
 #[cfg(test)]

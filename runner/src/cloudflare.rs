@@ -130,7 +130,7 @@ impl Cloudflare {
     /// One attempt of one call; its `result`.
     pub(crate) fn call<T: DeserializeOwned>(
         &self,
-        method: &'static str,
+        method: &str,
         path: &str,
         bearer: Bearer<'_>,
         body: Body<'_>,
@@ -181,7 +181,7 @@ impl Cloudflare {
             Bearer::Upload(token) => token,
         };
         let request = http::Request::builder()
-            .method(at.method)
+            .method(&*at.method)
             .uri(format!("{}{path}", self.shared.base_url))
             .header("authorization", format!("Bearer {token}"));
         let invalid = |error: http::Error| Error::invalid(at, &self.shared.base_url, &error);
@@ -223,7 +223,7 @@ impl Cloudflare {
     /// the same key before and for nothing else: it may bring visitors home, and there are few.
     fn wait_for_turn(&self, at: &At, within: Duration) -> Duration {
         let pace = &self.shared.pace;
-        let is_write_of_kv = at.method == "PUT" && at.path.contains("/storage/kv/");
+        let is_write_of_kv = &*at.method == "PUT" && at.path.contains("/storage/kv/");
         let now = Instant::now();
         let wait = if is_write_of_kv { pace.wait_to_write(&at.path, now) } else { pace.wait(now) };
         // What cannot wait that long is better tried than given up.
@@ -252,14 +252,15 @@ impl Cloudflare {
 /// Which call: method and path without its query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct At {
-    method: &'static str,
+    // Boxed, because each error carries one.
+    method: Box<str>,
     path: Box<str>,
 }
 
 impl At {
-    fn new(method: &'static str, path: &str) -> Self {
+    fn new(method: &str, path: &str) -> Self {
         let path = path.split('?').next().unwrap_or(path);
-        Self { method, path: path.into() }
+        Self { method: method.into(), path: path.into() }
     }
 }
 

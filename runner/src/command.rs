@@ -3,15 +3,16 @@
 use crate::cli::{Command, Global, Pages};
 use crate::config::Config;
 use crate::error::Error;
+use crate::github;
 use crate::notice::Notice;
 use crate::orders::Word;
-use crate::report::{Mode, counted, now};
 
 mod back;
 mod by_hand;
 mod check;
 mod deploy;
 mod history;
+mod init;
 mod monitor;
 mod order;
 mod pages;
@@ -21,17 +22,16 @@ mod rollback;
 mod session;
 mod settings;
 mod status;
+mod validate;
 mod weights;
 
 pub use session::Session;
+pub(crate) use session::reporter;
 
 pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
     match command {
-        Command::Deploy(arguments) => {
-            let mut session = Session::open(global)?;
-            session.report.clone_from(&arguments.report);
-            deploy::run(&session, arguments)
-        }
+        Command::Init(arguments) => init::run(global, arguments),
+        Command::Deploy(arguments) => deploy::run(&Session::open(global)?, arguments),
         Command::Rollout(arguments) => deploy::rollout(&Session::open(global)?, arguments),
         Command::Promote(arguments) => order::promote(Session::open(global)?, arguments),
         Command::Abort(say) => order::run(Session::open(global)?, Word::Abort, say),
@@ -40,6 +40,9 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Approve(say) => order::run(Session::open(global)?, Word::Approve, say),
         Command::Retry => order::retry(&Session::open(global)?),
         Command::Rollback(arguments) => rollback::run(Session::open(global)?, arguments),
+        Command::Status(arguments) if arguments.watch && status::watch::has_screen(global.mode()) => {
+            status::watch::run(Session::open(global)?)
+        }
         Command::Status(arguments) => {
             let (arguments, watch) = (arguments.clone(), arguments.watch);
             match ask(Session::open(global)?, move |session| status::run(session, &arguments)) {
@@ -60,13 +63,14 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
         Command::Pages(Pages::Deploy(arguments)) => pages::deploy(global, arguments),
-        Command::Validate => validate(global),
+        Command::Validate(arguments) => validate::run(global, arguments),
         Command::Schema { events } => {
             let schema = if *events { Notice::schema() } else { Config::schema() };
             print(&serde_json::to_string_pretty(&schema).unwrap_or_default());
             Ok(())
         }
-        Command::Completions { .. } => Ok(()),
+        // What the command line says of itself is the command line's.
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
 }
 
@@ -78,28 +82,10 @@ fn ask(
     question::left_when_cancelled(&cancel, question::AT_ONCE, move || question(&session))
 }
 
-fn validate(global: &Global) -> Result<(), Error> {
-    let config = Config::read(&global.config)?;
-    let [environments, health, smoke] = [config.environments.len(), config.health.len(), config.smoke.len()];
-    print(&match global.mode() {
-        Mode::Json => serde_json::json!({
-            "version": 1, "type": "valid", "at": now(), "config": global.config,
-            "environments": environments, "health": health, "smoke": smoke,
-        })
-        .to_string(),
-        Mode::Lines => format!(
-            "{} is valid: {}, {}, {}",
-            global.config.display(),
-            counted(environments, "environment"),
-            counted(health, "health check"),
-            counted(smoke, "smoke test")
-        ),
-    });
-    Ok(())
-}
-
 /// Prints what was asked for. A reader who left is no error.
 fn print(text: &str) {
     use std::io::Write as _;
-    let _ = writeln!(anstream::stdout(), "{text}");
+    if !github::job().is_some_and(|job| job.line(text)) {
+        let _ = writeln!(anstream::stdout(), "{text}");
+    }
 }

@@ -257,7 +257,8 @@ impl Config {
     pub(crate) fn templates(&self) -> impl Iterator<Item = String> {
         let health = self.health.iter().flat_map(HealthCheck::templates);
         let smoke = self.smoke.iter().flat_map(SmokeTest::templates);
-        health.chain(smoke).chain(self.all_hooks().flat_map(Hook::templates))
+        let analysis = self.analysis.iter().flat_map(AnalysisConfig::templates);
+        health.chain(smoke).chain(self.all_hooks().flat_map(Hook::templates)).chain(analysis)
     }
 
     /// Hooks, and the webhooks among the notifications.

@@ -1,6 +1,8 @@
 //! What requests are filled with. In: values, and templates that name environment variables. Out: filled texts, and reports
 //! without secrets.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use crossfade_core::probe::{Place, UnknownVariable, Variables, names};
 
 /// Names that every health check and smoke test knows.
@@ -53,14 +55,23 @@ impl Context {
         self
     }
 
-    /// A text without the secrets, however they were written where they were put.
+    /// Adds what another one keeps secret.
+    #[must_use]
+    pub fn with_secrets_of(self, other: &Self) -> Self {
+        self.with_secrets(other.secrets.clone())
+    }
+
+    /// A text without the secrets, however they were written where they were put, and although an excerpt cut them short.
     pub fn redact(&self, text: &str) -> String {
         // Shorter values are everyday words; hiding them would make the report unreadable and protect nothing.
         const SECRET_MIN: usize = 4;
         let secrets = self.secrets.iter().filter(|secret| secret.len() >= SECRET_MIN);
         secrets.fold(text.to_owned(), |text, secret| {
-            let written = [Place::Text, Place::Json, Place::Url].map(|place| place.written(secret));
-            written.iter().fold(text, |text, written| text.replace(written.as_str(), "***"))
+            let [plain, json, url] =
+                [Place::Text, Place::Json, Place::Url].map(|place| place.written(secret));
+            // As `Basic` has it.
+            let written = [plain, json, url, STANDARD.encode(secret)];
+            written.iter().fold(text, |text, written| without(&text, written))
         })
     }
 }
@@ -77,6 +88,19 @@ impl Context {
             serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
         }
     }
+}
+
+/// A text without a secret, nor its beginning where the text was cut.
+fn without(text: &str, secret: &str) -> String {
+    /// Of less nobody makes anything.
+    const BEGINNING_MIN: usize = 8;
+    let whole = text.replace(secret, "***");
+    let parts = whole.split('…').map(|part| {
+        let cut = secret.char_indices().map(|(at, _)| at).filter(|at| *at >= BEGINNING_MIN).rev();
+        let beginning = cut.filter_map(|at| part.strip_suffix(secret.get(..at)?)).next();
+        beginning.map_or_else(|| part.to_owned(), |rest| format!("{rest}***"))
+    });
+    parts.collect::<Vec<_>>().join("…")
 }
 
 /// The environment variables that a template names.
@@ -123,6 +147,24 @@ mod tests {
             context.redact("hunter 2\" and hunter 2\\\" and /hunter%202%22?x hunter 2\"3"),
             "*** and *** and /***?x ***"
         );
+    }
+
+    #[test]
+    fn neither_a_password_in_basic_nor_a_token_that_an_excerpt_cut_short_is_told() {
+        let context =
+            Context::new("1.5.0", "rel-1").with_secrets(["ops:hunter-2".into(), "tök-4711-0815".into()]);
+        for (text, told) in [
+            ("denied Basic b3BzOmh1bnRlci0y", "denied Basic ***"),
+            ("status 403: denied Basic b3BzOmh1bnRlci", "status 403: denied Basic ***"),
+            ("`denied tök-4711-08…`, expected 2xx", "`denied ***…`, expected 2xx"),
+            ("status 403: tök-4711", "status 403: ***"),
+            (
+                "tök-471 is no secret yet; tök-4711 is in the middle",
+                "tök-471 is no secret yet; tök-4711 is in the middle",
+            ),
+        ] {
+            assert_eq!(context.redact(text), told);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anstyle::{AnsiColor, Style};
 use crossfade_core::Timestamp;
 use crossfade_core::rollout::{CannotStart, PlanError};
 use crossfade_core::table::TableError;
@@ -262,14 +263,16 @@ fn table_hint(error: &TableError) -> String {
     }
 }
 
-/// An error, its causes and its hint, as a person reads them.
+/// An error, its causes and its hint, as a person reads them on a terminal; whatever writes it elsewhere takes the colours out.
 pub fn explain(error: &Error) -> String {
-    let mut text = format!("error: {error}");
+    const ERROR: Style = AnsiColor::Red.on_default().bold();
+    const HINT: Style = AnsiColor::Cyan.on_default().bold();
+    let mut text = format!("{ERROR}error:{ERROR:#} {error}");
     for cause in error.causes() {
         text.push_str(&format!("\n  because: {cause}"));
     }
     if let Some(hint) = error.hint() {
-        text.push_str(&format!("\nhint: {hint}"));
+        text.push_str(&format!("\n{HINT}hint:{HINT:#} {hint}"));
     }
     text
 }

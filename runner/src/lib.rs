@@ -19,7 +19,11 @@
 //! | [`watch`] | the router's counters | alerts, again and again |
 //! | [`notice`], [`notify`] | what happened | files, webhooks and chats that are told |
 //! | [`summary`] | ended releases | how releases went in a period |
+//! | `github` | a job of GitHub Actions, events | outputs, annotations, a summary, deployments |
 //! | [`story`] | one release's record | a page, Markdown and a picture of what happened |
+//! | [`init`] | a repository | a configuration and a workflow for it |
+//! | [`forecast`] | a configuration | what a release will do by it |
+//! | [`screen`] | what was found of an environment | one screen, and what its keys mean |
 //! | [`error`] | | every way to fail, its hint, its exit code |
 
 #![forbid(unsafe_code)]
@@ -34,8 +38,12 @@ pub mod context;
 pub mod drive;
 pub mod edge;
 pub mod error;
+pub mod forecast;
+mod git;
+mod github;
 pub mod health;
 pub mod hooks;
+pub mod init;
 pub mod notice;
 pub mod notify;
 pub mod orders;
@@ -45,6 +53,7 @@ pub mod record;
 pub mod release;
 pub mod report;
 pub mod retry;
+pub mod screen;
 pub mod signing;
 pub mod smoke;
 pub mod source;

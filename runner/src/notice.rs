@@ -2,7 +2,7 @@
 //! prints. The names are part of the interface.
 
 use crossfade_core::Timestamp;
-use crossfade_core::alert::{Change, Severity, State};
+use crossfade_core::alert::{Because, Change, Severity, State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +95,7 @@ pub struct Alert {
     pub environment: String,
     /// What it is called. The same for as long as it lasts, with `environment` and `variant`.
     pub alert: String,
-    /// `raised` or `resolved`.
+    /// `raised`, `resolved` or `unwatched`.
     pub state: AlertState,
     /// How bad it is.
     pub severity: Severity,
@@ -127,6 +127,8 @@ pub enum AlertState {
     Raised,
     /// It is over.
     Resolved,
+    /// It lasts, and nobody will tell when it is over: the release or the monitor has ended.
+    Unwatched,
 }
 
 /// A release has ended.
@@ -189,7 +191,11 @@ impl Notice {
         Self::Alert(Alert {
             environment: environment.to_owned(),
             alert: change.name().to_owned(),
-            state: if change.state == State::Raised { AlertState::Raised } else { AlertState::Resolved },
+            state: match change.state {
+                State::Raised => AlertState::Raised,
+                State::Resolved(Because::Unwatched) => AlertState::Unwatched,
+                State::Resolved(Because::Well | Because::Silent) => AlertState::Resolved,
+            },
             severity: change.severity,
             variant: subject.map(|subject| subject.variant.clone()),
             variant_version: subject.map(|subject| subject.version.clone()),

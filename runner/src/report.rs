@@ -6,20 +6,24 @@
 //! A person reads why a command failed once, at the end, as the command's error; events say it wherever it happened.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use crossfade_core::alert::Severity;
 use crossfade_core::rollout::Evidence;
-use crossfade_core::{RoutingTable, Timestamp};
+use crossfade_core::{RoutingTable, Span, Timestamp};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::context::Context;
 use crate::error::Error;
+use crate::github;
 use crate::hooks::Asked;
 use crate::notice::{AlertState, Notice};
 
 mod event;
+mod file;
 mod phase;
 mod thin;
 
@@ -103,6 +107,15 @@ impl Reporter {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
+    /// Has everything written to `events.ndjson` in a directory too, from now on: what `--json` prints, without secrets.
+    ///
+    /// # Errors
+    /// When it cannot be written there.
+    pub fn write_to(&self, directory: &Path, secrets: Context) -> Result<(), Error> {
+        self.listen(file::listener(directory, secrets)?);
+        Ok(())
+    }
+
     /// A hook was asked: for programs and for the history. People see what it leads to.
     pub fn hook(&self, asked: &Asked) {
         self.remember(asked.into());
@@ -175,7 +188,9 @@ impl Reporter {
     /// Says something that stops nothing.
     pub fn warn(&self, text: impl Into<String>) {
         let text = text.into();
-        self.line(&format!("  {YELLOW}!{YELLOW:#} {text}"));
+        if !github::job().is_some_and(|job| job.warn(&text)) {
+            self.line(&format!("  {YELLOW}!{YELLOW:#} {text}"));
+        }
         self.remember(Event::Warning { text });
     }
 
@@ -185,6 +200,7 @@ impl Reporter {
             Notice::Alert(alert) => {
                 let (style, mark) = match (alert.state, alert.severity) {
                     (AlertState::Resolved, _) => (GREEN, "✓"),
+                    (AlertState::Unwatched, _) => (YELLOW, "■"),
                     (AlertState::Raised, Severity::Critical) => (RED, "▲"),
                     (AlertState::Raised, Severity::Warning) => (YELLOW, "▲"),
                 };
@@ -199,7 +215,7 @@ impl Reporter {
     /// Says how it ended. To people only what is good: the command's error says the rest.
     pub fn finished(&self, outcome: &'static str, good: bool, text: String) {
         let elapsed = self.started.elapsed();
-        if good {
+        if good && !github::job().is_some_and(|job| job.say(&format!("{text} ({})", seconds(elapsed)))) {
             self.line(&format!("{GREEN}{BOLD}{text}{BOLD:#}{GREEN:#} {DIM}({}){DIM:#}", seconds(elapsed)));
         }
         self.remember(Event::Finished { outcome, text, elapsed_ms: millis(elapsed) });
@@ -212,7 +228,7 @@ impl Reporter {
 
     /// A line for people; nothing with `--json`. A reader who left is no reason to stop a release.
     pub fn line(&self, text: &str) {
-        if self.mode == Mode::Lines {
+        if self.mode == Mode::Lines && !github::job().is_some_and(|job| job.line(text)) {
             let _ = writeln!(anstream::stdout(), "{text}");
         }
     }
@@ -223,6 +239,9 @@ impl Reporter {
             && let Some(line) = entry.to_line()
         {
             let _ = writeln!(anstream::stdout(), "{line}");
+        }
+        if let Some(job) = github::job() {
+            job.hear(&entry);
         }
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.iter().for_each(|listener| listener(&entry));
@@ -251,16 +270,9 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 
 /// A duration as a person says it: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 5 min`, `3 d 4 h`.
 pub fn seconds(duration: Duration) -> String {
-    const MINUTE: u64 = 60;
-    const HOUR: u64 = 60 * MINUTE;
-    const DAY: u64 = 24 * HOUR;
-    let whole = duration.as_secs();
-    match whole {
+    match duration.as_secs() {
         0..10 => format!("{:.1} s", duration.as_secs_f64()),
-        10..MINUTE => format!("{whole} s"),
-        MINUTE..HOUR => format!("{} min {} s", whole / MINUTE, whole % MINUTE),
-        HOUR..DAY => format!("{} h {} min", whole / HOUR, whole % HOUR / MINUTE),
-        DAY.. => format!("{} d {} h", whole / DAY, whole % DAY / HOUR),
+        whole => Span(Duration::from_secs(whole)).to_string(),
     }
 }
 

@@ -100,7 +100,7 @@ impl Sources {
                 (name, thread.join().unwrap_or_else(panicked))
             });
             let readings = readings.collect();
-            let (until, counts) = counted?;
+            let (until, counts) = counted.map_err(|why| self.context.redact(&why))?;
             Ok(Look { from, until, counts, readings })
         })
     }

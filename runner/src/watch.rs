@@ -55,7 +55,7 @@ impl Watch {
     pub fn look(&mut self, now: Timestamp) -> Look {
         let from = self.told.unwrap_or_else(|| now.minus(self.every));
         match self.edge.metrics(from, LOOK_WITHIN) {
-            Ok(metrics) => Look { notices: self.take(now, from, &metrics), trouble: None },
+            Ok(metrics) => Look { notices: self.take(now, &metrics), trouble: None },
             // Who counts nothing has nothing to be blind for.
             Err(error @ MetricsError::NoCounters) => Look { notices: Vec::new(), trouble: Some(error) },
             Err(error) => {
@@ -66,7 +66,7 @@ impl Watch {
         }
     }
 
-    fn take(&mut self, now: Timestamp, from: Timestamp, metrics: &Metrics) -> Vec<Notice> {
+    fn take(&mut self, now: Timestamp, metrics: &Metrics) -> Vec<Notice> {
         let until = metrics.until;
         let counted = by_variant(metrics);
         // Where its clock differs from ours, the first look sees less or more than it was to; from then on its clock counts.
@@ -74,7 +74,8 @@ impl Watch {
         let variants = counted.iter().map(|(subject, counts)| VariantFigures::of(subject, counts)).collect();
         let figures = notice::Metrics {
             environment: self.environment.clone(),
-            from: from.min(until),
+            // What it tells by the second is an hour; what was before that nobody gets.
+            from: metrics.from.min(until),
             to: until,
             variants,
         };

@@ -1,4 +1,4 @@
-//! What end-to-end tests begin with: a [`Site`] on a sandbox of its own, and the program [`crossfade`].
+//! What end-to-end tests begin with: a [`Site`] on a sandbox of its own, and the program [`crossfade()`].
 //!
 //! Every sandbox has its own ports, KV and deployments, so tests run side by side. They need the tools and the built
 //! router: `cargo xtask test` sees to both.
@@ -14,17 +14,21 @@ use crossfade_sandbox::{Options, Sandbox, Tools};
 
 mod browser;
 mod fleet;
+mod job;
 pub mod origin;
 mod reference;
 mod run;
+mod screen;
 mod signature;
 mod site;
 mod upload;
 
 pub use browser::Browser;
 pub use fleet::{Fleet, Instance, Visit, Visitors};
+pub use job::job_values;
 pub use reference::reference;
 pub use run::{Ended, Running};
+pub use screen::Screen;
 pub use signature::{hmac_sha256, signed};
 pub use site::Site;
 pub use upload::{client, client_at, try_upload, upload, upload_to};

@@ -16,6 +16,7 @@ use crate::setup::{self, Node};
 use crate::step::{Failed, say};
 use crate::{root, worker};
 
+mod binary;
 mod load;
 mod origin;
 mod pages;
@@ -39,6 +40,8 @@ enum What {
     Router(RouterArguments),
     /// `crossfade pages deploy` beside `wrangler pages deploy`.
     Pages(pages::Arguments),
+    /// The program that people download, beside wrangler.
+    Binary(binary::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -82,6 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     match &arguments.what {
         What::Router(arguments) => router(arguments),
         What::Pages(arguments) => pages::run(arguments),
+        What::Binary(arguments) => binary::run(arguments),
     }
 }
 

@@ -6,7 +6,13 @@ use crate::setup::{self, cargo};
 use crate::step::{Failed, show};
 use crate::{root, worker};
 
+#[cfg(test)]
+mod documentation;
 mod lanes;
+mod workflows;
+
+/// What this machine runs itself.
+const NATIVE: [&str; 5] = ["--workspace", "--exclude", "crossfade-worker", "--exclude", "crossfade-counters"];
 
 /// Which tests.
 #[derive(Debug, clap::Args)]
@@ -27,6 +33,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let tools = setup::all()?;
     show("format", cargo().args(["fmt", "--all", "--check"]).current_dir(root()))
         .map_err(|failed| failed.or_do("`cargo fmt` mends it"))?;
+    workflows::lint(&tools)?;
     let mut wasm_clippy = tools.toolchain.cargo();
     worker::compile_for_wasm(&tools, &mut wasm_clippy);
     show(
@@ -47,20 +54,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failed> {
             ])
             .current_dir(root()),
     )?;
-    let native = [
-        "clippy",
-        "--quiet",
-        "--workspace",
-        "--exclude",
-        "crossfade-worker",
-        "--exclude",
-        "crossfade-counters",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
-    show("clippy (native)", cargo().args(native).current_dir(root()))?;
+    show(
+        "clippy (native)",
+        cargo()
+            .args(["clippy", "--quiet"])
+            .args(NATIVE)
+            .args(["--all-targets", "--", "-D", "warnings"])
+            .current_dir(root()),
+    )?;
+    show(
+        "documentation",
+        cargo()
+            .args(["doc", "--quiet", "--no-deps"])
+            .args(NATIVE)
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .current_dir(root()),
+    )?;
     if arguments.lints_only {
         return Ok(());
     }

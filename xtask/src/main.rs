@@ -5,7 +5,9 @@
 //! | [`setup`] | finds or installs every tool, pinned, in the user's cache directory |
 //! | [`worker`] | builds the router with `worker-build` |
 //! | [`check`] | every test, in the order in which a mistake is found soonest |
-//! | [`bench`] | the router beside those that people write by hand |
+//! | [`bench`](mod@bench) | the router beside those that people write by hand |
+//! | [`docs`] | the page of every field of `crossfade.toml` |
+//! | [`licences`] | what the dependencies' licences allow |
 //! | [`demo`] | four releases under steady traffic, on the sandbox |
 //! | [`picture`] | the demo as people see it, for the README |
 //! | [`step`] | runs a command: progress, log, and an error that says what to do |
@@ -21,6 +23,8 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod check;
 mod demo;
+mod docs;
+mod licences;
 mod picture;
 mod setup;
 mod step;
@@ -43,8 +47,12 @@ enum Command {
     Demo(demo::Arguments),
     /// Run every test: format, lints, unit, property, golden and end-to-end tests.
     Test(check::Arguments),
-    /// Measure the router, or the upload, beside what people would use instead.
+    /// Measure the router, the upload or the program beside what people would use instead.
     Bench(bench::Arguments),
+    /// Write docs/configuration.md from the schema.
+    Docs,
+    /// Hold every dependency's licence and source against `deny.toml`.
+    Licences(licences::Arguments),
     /// Draw the README's picture: the demo's last release and its table.
     Picture,
     /// Build the router into `build/`; does nothing when nothing changed.
@@ -58,6 +66,8 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Test(arguments) => check::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Docs => docs::run(),
+        Command::Licences(arguments) => licences::run(&arguments),
         Command::Picture => picture::run(),
         Command::BuildWorker => setup::all().and_then(|tools| worker::build(&tools).map(drop)),
         Command::Setup => setup::all().map(drop),

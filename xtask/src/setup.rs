@@ -12,15 +12,19 @@ use crate::step::{self, Failed};
 
 mod cargo_tool;
 mod node;
+mod python;
 mod wasm;
 
 pub(crate) use node::Node;
+pub(crate) use python::Python;
 pub(crate) use wasm::Toolchain;
 
 /// What `worker` 0.8 is built by (<https://github.com/cloudflare/workers-rs>).
 const WORKER_BUILD: &str = "0.8.7";
 /// The newest that `worker-build` 0.8.7 accepts; the library in `Cargo.toml` must be the same.
 const WASM_BINDGEN: &str = "0.2.129";
+/// Reads `deny.toml`.
+const CARGO_DENY: &str = "0.20.2";
 
 /// Where everything is.
 pub(crate) struct Tools {
@@ -28,6 +32,8 @@ pub(crate) struct Tools {
     pub(crate) cache: PathBuf,
     /// Node and its packages.
     pub(crate) node: Node,
+    /// What runs and lints workflows.
+    pub(crate) python: Python,
     /// `wasm-bindgen`.
     pub(crate) wasm_bindgen: PathBuf,
     /// `worker-build`.
@@ -44,13 +50,26 @@ pub(crate) fn all() -> Result<Tools, Failed> {
     let cache = cache_directory()?;
     let _lock = lock(&cache)?;
     let node = node::ensure(&cache)?;
+    let python = python::ensure(&cache)?;
     let toolchain = wasm::ensure(&cache)?;
     let wasm_bindgen = cargo_tool::ensure(&cache, "wasm-bindgen-cli", WASM_BINDGEN, "wasm-bindgen")?;
     let worker_build = cargo_tool::ensure(&cache, "worker-build", WORKER_BUILD, "worker-build")?;
     cargo_tool::clear(&cache);
-    let tools = Tools { cache, node, wasm_bindgen, worker_build, toolchain };
+    let tools = Tools { cache, node, python, wasm_bindgen, worker_build, toolchain };
     tools.write_file()?;
     Ok(tools)
+}
+
+/// Finds or installs `cargo-deny`, which nothing else needs: it takes two minutes to build.
+///
+/// # Errors
+/// Why it could not be installed.
+pub(crate) fn cargo_deny() -> Result<PathBuf, Failed> {
+    let cache = cache_directory()?;
+    let _lock = lock(&cache)?;
+    let program = cargo_tool::ensure(&cache, "cargo-deny", CARGO_DENY, "cargo-deny")?;
+    cargo_tool::clear(&cache);
+    Ok(program)
 }
 
 impl Tools {
@@ -59,7 +78,7 @@ impl Tools {
         root().join("build")
     }
 
-    /// Writes `target/crossfade/tools.json`, which the sandbox reads.
+    /// Writes `target/crossfade/tools.json`, which the sandbox and the tests read.
     fn write_file(&self) -> Result<(), Failed> {
         let path = root().join("target/crossfade/tools.json");
         let json = serde_json::json!({
@@ -67,6 +86,7 @@ impl Tools {
             "wrangler": self.node.modules.join("wrangler/bin/wrangler.js"),
             "workerd": self.node.workerd()?,
             "worker": Self::worker_directory(),
+            "act": self.python.act(),
         });
         let failed = |error: std::io::Error| {
             Failed::new("setting up the tools", format!("cannot write {}: {error}", path.display()))
@@ -123,7 +143,7 @@ fn install(
 }
 
 /// A program on PATH.
-fn which(name: &str) -> Option<PathBuf> {
+pub(crate) fn which(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?)
         .map(|directory| directory.join(name))
         .find(|path| path.is_file())

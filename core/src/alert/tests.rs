@@ -115,7 +115,7 @@ fn that_nothing_can_be_measured_is_an_alert_too_and_says_nothing_of_the_variants
     let blind: Vec<bool> = (1..8).map(|look| alerts.blind(at(look)).is_some()).collect();
     assert_eq!(blind, [false, false, false, true, false, false, false]);
     let seen = alerts.look(at(9), &bad());
-    assert_eq!(seen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["measured again after 150 s"]);
+    assert_eq!(seen.iter().map(ToString::to_string).collect::<Vec<_>>(), ["measured again after 2 min 30 s"]);
     assert!((10..13).all(|look| alerts.blind(at(look)).is_none()), "counted anew");
 }
 
@@ -137,8 +137,8 @@ fn an_alert_says_what_it_is_in_one_sentence() {
     assert_eq!(
         said(2, 60, 0, 0),
         [
-            "green 1.5.0: error rate is 0 % again after 60 s",
-            "green 1.5.0: availability is 100 % again after 60 s"
+            "green 1.5.0: error rate is 0 % again after 1 min",
+            "green 1.5.0: availability is 100 % again after 1 min"
         ]
     );
 }

@@ -13,6 +13,13 @@ use super::kernel::{Trial, ln_mean_exp};
 const LOWER: [f64; 8] = [0.95, 0.9, 0.8, 0.6, 0.4, 0.2, 0.05, 0.001];
 
 /// So many of so many.
+///
+/// ```
+/// use crossfade_core::analysis::Rate;
+///
+/// assert_eq!(Rate::new(3, 60).share(), 0.05);
+/// assert_eq!(Rate::new(0, 0).share(), 0.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// Those that count: errors, slow answers.
@@ -44,6 +51,18 @@ impl Rate {
 }
 
 /// A rate's counts as real numbers: seen ones, or expected ones.
+///
+/// ```
+/// use crossfade_core::analysis::bounds::{Sample, below, error_free, lower, upper};
+///
+/// let seen = Sample { events: 10.0, of: 1000.0 };
+/// let (low, high) = (lower(seen, 0.05, 1.0), upper(seen, 0.05, 1.0));
+/// assert!((0.002..0.01).contains(&low) && (0.01..0.03).contains(&high));
+/// // Evidence beyond the odds of 20 to 1 is what makes a bound.
+/// assert!(below(seen, 0.03, 1.0) > 20_f64.ln());
+/// // So many requests without any error refute "one in a hundred fails".
+/// assert!((300..1000).contains(&error_free(0.01, 0.05, 1.0).unwrap()));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     /// Those that count.
@@ -71,7 +90,7 @@ pub fn lower(sample: Sample, alpha: f64, phi: f64) -> f64 {
 }
 
 /// Whether the rate's [`upper`] bound is at most this one, which it must not have exceeded by itself.
-pub fn is_below(sample: Sample, rate: f64, alpha: f64, phi: f64) -> bool {
+pub(super) fn is_below(sample: Sample, rate: f64, alpha: f64, phi: f64) -> bool {
     rate >= 1.0 && sample.of <= 0.0
         || rate * sample.of >= sample.events && below(sample, rate, phi) >= -log(alpha)
 }

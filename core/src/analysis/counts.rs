@@ -10,6 +10,14 @@ use crate::table::Weight;
 
 /// One side's counts in one interval. They are rows as they were counted, never sampling weights: estimated totals taken
 /// for counts roll back 74–99 % of healthy releases.
+///
+/// ```
+/// use crossfade_core::analysis::Counts;
+///
+/// let mut counts = Counts { requests: 60, errors: 1, ..Counts::default() };
+/// counts.merge(&Counts { requests: 40, ..Counts::default() });
+/// assert_eq!((counts.requests, counts.errors), (100, 1));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Counts {
@@ -39,6 +47,16 @@ impl Counts {
 
 /// What was counted between two looks. Each interval is judged once, after the last count for it has arrived; what comes
 /// later belongs to the next one.
+///
+/// ```
+/// use crossfade_core::analysis::Interval;
+///
+/// let interval: Interval = serde_json::from_str(r#"{
+///     "length": "30s", "weight": 500, "canary": {"requests": 60}, "stable": {"requests": 1140, "errors": 3}
+/// }"#)?;
+/// assert_eq!((interval.weight.to_string().as_str(), interval.stable.errors), ("5 %", 3));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Its length.

@@ -8,9 +8,18 @@
 use serde::{Deserialize, Serialize};
 
 /// What is assumed of a service whose errors nobody has looked at: bursts of two.
-pub const UNKNOWN: f64 = 2.0;
+pub(super) const UNKNOWN: f64 = 2.0;
 
 /// One stretch of stable's own requests, cut in two by a hash of the request: the two differ by chance alone.
+///
+/// ```
+/// use crossfade_core::analysis::dispersion::{Halves, dispersion};
+///
+/// // Four errors at a time, each time in one half: a page that fires four failing requests.
+/// let bursts = [[4, 0], [0, 4], [4, 0], [0, 4]].map(|errors| Halves { requests: [100, 100], errors });
+/// assert_eq!(dispersion(&bursts), Some(4.0));
+/// assert_eq!(dispersion(&[]), None);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Halves {
     /// Requests in each half.

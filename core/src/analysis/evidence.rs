@@ -34,6 +34,20 @@ pub struct Pace {
 /// Stakes are mixed over six bets and cash, and slowly spread anew (the fixed share of Herbster and Warmuth 1998,
 /// "Tracking the best expert", <https://doi.org/10.1023/A:1007424614876>): the logarithm never falls below
 /// `ln(1/4) − time/τ`, so a regression that begins late is found nearly as fast as one from the start.
+///
+/// ```
+/// use crossfade_core::analysis::evidence::{EProcess, PSI, Pace};
+/// use crossfade_core::analysis::kernel::Trial;
+///
+/// let pace = Pace { tau: 600.0, phi: 1.0 };
+/// let mut evidence = EProcess::default();
+/// // "At most 2 % fail" is no longer believable when 10 of 20 do.
+/// evidence.update(Trial { hits: 10.0, draws: 20.0, chance: 0.02 }, 5.0, pace);
+/// assert!(evidence.ln() > 1000_f64.ln());
+/// // Most of the stake is on one of the larger multipliers now, and little is cash.
+/// assert_eq!(evidence.stakes().len(), PSI.len() + 1);
+/// assert!(evidence.stakes()[0] < 0.01);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EProcess {
     ln_wealth: f64,

@@ -16,6 +16,13 @@ pub(super) const LIMIT_MAX: f64 = 0.999;
 const PAST_PRIOR: f64 = 200.0;
 
 /// Events on both sides.
+///
+/// ```
+/// use crossfade_core::analysis::{Rate, Sides};
+///
+/// let sides = Sides { canary: Rate::new(12, 60), stable: Rate::new(3, 1140) };
+/// assert!(sides.canary.share() > sides.stable.share());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sides {
     /// On the canary.
@@ -60,7 +67,7 @@ impl Trail {
 }
 
 /// Guards one limit that holds whatever stable does, unless stable itself is beyond it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct LimitGuard {
     pub(super) trail: Trail,
     /// All that is known of stable, from before the release on.
@@ -83,7 +90,7 @@ pub(super) struct Limit {
 
 impl LimitGuard {
     pub(super) fn new(past: Rate) -> Self {
-        Self { trail: Trail::default(), past, recent: VecDeque::new(), incident: false }
+        Self { past, ..Self::default() }
     }
 
     /// The limit in force, from what was known before the interval that it is applied to.

@@ -12,11 +12,19 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Edges in microseconds, the first 1 ms, the last 60 s.
-pub const EDGES: [u32; 240] = edges();
+pub(crate) const EDGES: [u32; 240] = edges();
 /// Buckets: one below each edge, and one above the last.
-pub const BUCKETS: usize = EDGES.len() + 1;
+const BUCKETS: usize = EDGES.len() + 1;
 
-/// One of the [`EDGES`], by its index.
+/// One of the 240 edges between buckets, by its index.
+///
+/// ```
+/// use crossfade_core::analysis::Edge;
+///
+/// let edge = Edge::nearest(200_000);
+/// assert_eq!(edge.micros(), 200_000);
+/// assert_eq!(Edge::new(edge.index()), Some(edge));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Edge(u8);
 
@@ -41,13 +49,26 @@ impl Edge {
         EDGES[self.0 as usize]
     }
 
-    /// Its place among the [`EDGES`].
+    /// Its place among the edges.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
 }
 
 /// How many answers took how long. Counts saturate, merging is addition: in any order, from any number of isolates.
+///
+/// ```
+/// use crossfade_core::analysis::LatencyHistogram;
+///
+/// let (mut canary, mut other) = (LatencyHistogram::default(), LatencyHistogram::default());
+/// [12_000, 15_000, 900_000].into_iter().for_each(|micros| canary.record(micros));
+/// other.record(13_000);
+/// canary.merge(&other);
+/// assert_eq!((canary.count(), canary.sum()), (4, 940_000));
+/// assert_eq!(canary.mean(), Some(235_000.0));
+/// assert!((900_000.0..945_000.0).contains(&canary.quantile(0.95).unwrap()));
+/// assert_eq!(canary.buckets().iter().sum::<u64>(), 4);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LatencyHistogram {
     /// By bucket, without the empty ones at the end: equal histograms have one form.
@@ -77,7 +98,7 @@ impl LatencyHistogram {
     }
 
     /// Answers that took longer than this.
-    pub fn slower_than(&self, edge: Edge) -> u64 {
+    pub(crate) fn slower_than(&self, edge: Edge) -> u64 {
         total(self.counts.get(edge.index() + 1..).unwrap_or_default())
     }
 

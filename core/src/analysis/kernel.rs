@@ -13,6 +13,16 @@ use libm::{exp, log, log1p};
 
 /// How many of `draws` events were `hits`, and how probable a hit is at most. Counts may be real: they are divided by the
 /// dispersion.
+///
+/// ```
+/// use crossfade_core::analysis::kernel::{Trial, tilt};
+///
+/// // All three errors on a canary that has 5 % of the requests: a bet on "twice as bad" wins.
+/// let trial = Trial { hits: 3.0, draws: 3.0, chance: 0.05 };
+/// assert!(trial.ln_e(2.0) > 0.0);
+/// // A hit is that probable when the canary may have 1.5 times the odds of stable.
+/// assert!((tilt(0.5, 1.5) - 0.6).abs() < 1e-12);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trial {
     /// Events on the canary.

@@ -13,6 +13,14 @@ use super::{Counts, Edge, LatencyHistogram};
 const ANSWERS_MIN: u64 = 100;
 
 /// The edges of one release, fixed before its first interval.
+///
+/// ```
+/// use crossfade_core::analysis::{FrozenEdges, LatencyHistogram};
+///
+/// // Nothing is known of stable: a quarter and half of the SLO, and the SLO itself.
+/// let edges = FrozenEdges::new(&LatencyHistogram::default(), 2_000_000).edges();
+/// assert_eq!(edges.map(|edge| edge.micros()), [500_000, 1_000_000, 2_000_000]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "[usize; 3]", try_from = "[usize; 3]")]
 pub struct FrozenEdges([Edge; 3]);
@@ -63,6 +71,9 @@ impl TryFrom<[usize; 3]> for FrozenEdges {
 pub(super) struct Arm {
     /// Errors of requests.
     pub(super) errors: Rate,
+    /// Requests without any answer.
+    #[serde(default)]
+    pub(super) unanswered: Rate,
     /// Answers slower than each edge, of those whose time is known.
     pub(super) slow: [Rate; 3],
     /// Visitors who failed for the first time.
@@ -74,6 +85,7 @@ impl Arm {
         let answers = counts.latency.count();
         Self {
             errors: Rate::new(counts.errors, counts.requests),
+            unanswered: Rate::new(counts.unanswered, counts.requests),
             slow: frozen.0.map(|edge| Rate::new(counts.latency.slower_than(edge), answers)),
             newly_failing: counts.newly_failing,
         }
@@ -81,6 +93,7 @@ impl Arm {
 
     pub(super) fn add(&mut self, other: &Self) {
         self.errors.add(other.errors);
+        self.unanswered.add(other.unanswered);
         self.slow.iter_mut().zip(other.slow).for_each(|(sum, more)| sum.add(more));
         self.newly_failing = self.newly_failing.saturating_add(other.newly_failing);
     }

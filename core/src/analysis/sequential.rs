@@ -1,6 +1,6 @@
 //! The always-valid sequential judge: a fold over intervals.
 //!
-//! Five kinds of evidence are collected, each against one hypothesis about a healthy canary ([`Part`]). The canary is
+//! Six kinds of evidence are collected, each against one hypothesis about a healthy canary ([`Part`]). The canary is
 //! rolled back when the strongest of them, weighed with its part of the budget, exceeds `1/α`. By Ville's inequality and
 //! the union bound that happens to a healthy canary in at most `α` of all releases, however often one looks, however
 //! weights and traffic change, however long it takes. The bound needs no common clock of the parts, which a mean would
@@ -33,6 +33,15 @@ const NEARLY_ALL: f64 = 0.9;
 const TAU_MIN: f64 = 600.0;
 
 /// What is known when a release begins.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::analysis::{Counts, Start};
+///
+/// let stable = Counts { requests: 50_000, errors: 120, ..Counts::default() };
+/// let start = Start { planned: Duration::from_secs(3600), stable, ..Start::default() };
+/// # assert_eq!(start.dispersion, None);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Start {
     /// How long the whole rollout is planned to take: the sum of its steps.
@@ -41,9 +50,34 @@ pub struct Start {
     pub stable: Counts,
     /// How much stable's errors cluster ([`dispersion::dispersion`]).
     pub dispersion: Option<f64>,
+    /// Whether failing visitors are told apart, and the weight alone says on which side they are.
+    pub visitors: bool,
 }
 
 /// One release's evidence.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::analysis::{Counts, Interval, Part, Proof, Sequential, Settings, SettingsError, Start, Verdict};
+///
+/// let mut judge = Sequential::new(Settings::default(), &Start::default())?;
+/// let interval: Interval = serde_json::from_str(r#"{
+///     "length": "30s", "weight": 500, "canary": {"requests": 60}, "stable": {"requests": 1140}
+/// }"#).unwrap();
+/// judge.observe(&interval);
+/// assert!(matches!(judge.verdict(Duration::from_secs(300)), Verdict::Inconclusive(_)));
+/// assert!(judge.proof().is_none() && !judge.shared_incident());
+/// assert!(judge.error_bounds().canary_upper < 0.2);
+///
+/// // Every request that came in late has failed: more than is ever allowed.
+/// judge.late(&Counts { requests: 20, errors: 20, ..Counts::default() }, &Counts::default());
+/// let (part, ln_odds) = judge.strongest();
+/// assert!(part == Part::ErrorsAbsolute && ln_odds > 1000_f64.ln());
+/// assert!(judge.evidence().iter().any(|(kind, ln)| *kind == part && *ln > ln_odds));
+/// let Proof { sides, .. } = judge.proof().unwrap();
+/// assert_eq!(sides.canary.events, 20);
+/// # Ok::<(), SettingsError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sequential {
     settings: Settings,
@@ -52,6 +86,8 @@ pub struct Sequential {
     relative: Trail,
     floor: EProcess,
     errors: LimitGuard,
+    #[serde(default)]
+    unanswered: LimitGuard,
     history: Trail,
     slower: [Trail; 3],
     slow: LimitGuard,
@@ -70,6 +106,8 @@ pub enum Part {
     ErrorsRelative,
     /// It fails more than allowed.
     ErrorsAbsolute,
+    /// It leaves more requests without an answer than allowed.
+    Availability,
     /// It fails more than stable did in the past.
     ErrorsHistory,
     /// It is slower than stable.
@@ -87,8 +125,9 @@ struct Stratum {
 
 impl Sequential {
     /// Before the first interval.
-    pub fn new(settings: Settings, start: &Start) -> Result<Self, SettingsError> {
+    pub fn new(mut settings: Settings, start: &Start) -> Result<Self, SettingsError> {
         settings.check()?;
+        settings.counting.get_or_insert(if start.visitors { Counting::Visitors } else { Counting::Requests });
         let phi = settings.dispersion.or(start.dispersion).unwrap_or(dispersion::UNKNOWN);
         let slo_micros = u64::try_from(settings.response_time.0.as_micros()).unwrap_or(u64::MAX);
         let edges = FrozenEdges::new(&start.stable.latency, slo_micros);
@@ -99,6 +138,7 @@ impl Sequential {
             relative: Trail::default(),
             floor: EProcess::default(),
             errors: LimitGuard::new(stable.errors),
+            unanswered: LimitGuard::new(stable.unanswered),
             history: Trail::default(),
             slower: Default::default(),
             slow: LimitGuard::new(stable.slow[FrozenEdges::SLO]),
@@ -145,6 +185,9 @@ impl Sequential {
         let allowed = self.errors_limit();
         let errors = Sides { canary: canary.errors, stable: stable.errors };
         self.errors.update(errors, length, allowed, self.pace);
+        let allowed = self.unanswered_limit();
+        let unanswered = Sides { canary: canary.unanswered, stable: stable.unanswered };
+        self.unanswered.update(unanswered, length, allowed, self.pace);
         let [hits, draws] = [canary.errors.events, canary.errors.of].map(|count| count as f64);
         if self.settings.error_floor > 0.0 {
             self.floor.update(Trial { hits, draws, chance: self.settings.error_floor }, seconds, self.pace);
@@ -160,11 +203,12 @@ impl Sequential {
     }
 
     /// The evidence of each kind, as natural logarithms: 0 at first, 6.9 is a thousand to one.
-    pub fn evidence(&self) -> [(Part, f64); 5] {
+    pub fn evidence(&self) -> [(Part, f64); 6] {
         let floor = if self.settings.error_floor > 0.0 { self.floor.ln() } else { f64::INFINITY };
         [
             (Part::ErrorsRelative, self.relative.ln().min(floor)),
             (Part::ErrorsAbsolute, self.errors.trail.ln()),
+            (Part::Availability, self.unanswered.trail.ln()),
             (Part::ErrorsHistory, self.history.ln()),
             (Part::LatencyRelative, ln_mean_exp(self.slower.each_ref().map(Trail::ln))),
             (Part::LatencyAbsolute, self.slow.trail.ln()),
@@ -184,7 +228,7 @@ impl Sequential {
 
     /// Whether stable is beyond a limit at this moment, so that nobody is to blame.
     pub fn shared_incident(&self) -> bool {
-        self.errors.incident().is_some() || self.slow.incident().is_some()
+        [&self.errors, &self.unanswered, &self.slow].into_iter().any(|guard| guard.incident().is_some())
     }
 
     /// Begins a step when the weight has changed, and tells whether routers have had time to learn of it.
@@ -208,13 +252,18 @@ impl Sequential {
         let Stratum { seconds, arms: [canary, stable] } = std::mem::take(&mut self.open);
         let by_weight = f64::from(weight.basis_points()) / f64::from(Weight::TOTAL.basis_points());
         let sides = Sides { canary: canary.errors, stable: stable.errors };
-        let (counts, expected) = match self.settings.counting {
-            Counting::Requests => ([canary.errors.events, stable.errors.events], share(sides)),
-            // Visitors are what was assigned at random, so it is the weight that says how many of them to expect.
-            Counting::Visitors => ([canary.newly_failing, stable.newly_failing], by_weight),
+        let (counts, expected, pace) = match self.settings.counting {
+            // Visitors are what was assigned at random, so it is the weight that says how many of them to expect. Each counts once:
+            // whatever they do in bursts, they do not cluster.
+            Some(Counting::Visitors) => {
+                ([canary.newly_failing, stable.newly_failing], by_weight, Pace { phi: 1.0, ..self.pace })
+            }
+            Some(Counting::Requests) | None => {
+                ([canary.errors.events, stable.errors.events], share(sides), self.pace)
+            }
         };
         let trial = trial_of(counts, tilt(expected, self.settings.error_tolerance));
-        self.relative.update(trial, sides, seconds, self.pace);
+        self.relative.update(trial, sides, seconds, pace);
         for (index, trail) in self.slower.iter_mut().enumerate() {
             let sides = Sides { canary: canary.slow[index], stable: stable.slow[index] };
             let chance = tilt(share(sides), self.settings.latency_tolerance);
@@ -235,37 +284,12 @@ impl Sequential {
         self.history.update(trial, Sides { stable: Rate::default(), ..sides }, seconds, self.pace);
     }
 
-    fn proven(&self) -> Option<Proof> {
-        let (part, ln_odds) = self.strongest();
-        let budget = self.settings.false_rollbacks;
-        if ln_odds < -log(budget) {
-            return None;
-        }
-        let edges = self.edges.edges();
-        let (sides, edge, limit) = match part {
-            Part::ErrorsRelative => (self.relative.since(), None, None),
-            Part::ErrorsAbsolute => {
-                (self.errors.trail.since(), None, Some(self.errors.limit(self.errors_limit())))
-            }
-            Part::ErrorsHistory => {
-                let sides = Sides { stable: self.errors.past, ..self.history.since() };
-                (sides, None, Some(self.settings.history_tolerance))
-            }
-            Part::LatencyRelative => {
-                let by_edge = self.slower.iter().zip(edges);
-                let (slower, edge) = by_edge.max_by(|(one, _), (two, _)| one.ln().total_cmp(&two.ln()))?;
-                (slower.since(), Some(edge), None)
-            }
-            Part::LatencyAbsolute => {
-                let limit = self.slow.limit(self.slow_limit());
-                (self.slow.trail.since(), Some(edges[FrozenEdges::SLO]), Some(limit))
-            }
-        };
-        Some(Proof { part, sides, edge_micros: edge.map(super::Edge::micros), limit, ln_odds, budget })
-    }
-
     fn errors_limit(&self) -> Limit {
         self.limit(self.settings.error_rate)
+    }
+
+    fn unanswered_limit(&self) -> Limit {
+        self.limit(1.0 - self.settings.availability)
     }
 
     fn slow_limit(&self) -> Limit {
@@ -282,6 +306,7 @@ impl Sequential {
         match part {
             Part::ErrorsRelative => budget.errors_relative,
             Part::ErrorsAbsolute => budget.errors_absolute,
+            Part::Availability => budget.availability,
             Part::ErrorsHistory => budget.errors_history,
             Part::LatencyRelative => budget.latency_relative,
             Part::LatencyAbsolute => budget.latency_absolute,

@@ -6,6 +6,19 @@ use serde::{Deserialize, Serialize};
 use crate::Span;
 
 /// How the sequential judge judges.
+///
+/// ```
+/// use crossfade_core::analysis::{Budget, Counting, Settings, SettingsError};
+///
+/// let settings = Settings { counting: Counting::Visitors, false_rollbacks: 0.01, ..Settings::default() };
+/// settings.check()?;
+/// let budget = Budget { errors_relative: 0.9, ..Budget::default() };
+/// assert_eq!(
+///     Settings { budget, ..settings }.check().unwrap_err().to_string(),
+///     "`budget` must be divided into shares that sum to at most 1"
+/// );
+/// # Ok::<(), SettingsError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -17,6 +30,8 @@ pub struct Settings {
     pub budget: Budget,
     /// The share of requests that may fail (0 to 1) before the canary is rolled back whatever stable does.
     pub error_rate: f64,
+    /// The share of requests that get an answer at all (0 to 1), whatever stable does; with fewer the canary is rolled back.
+    pub availability: f64,
     /// The time within which answers are expected (1 ms to 60 s); rounded to the nearest bucket's edge, at most 2.4 % away.
     pub response_time: Span,
     /// The share of answers that may take longer (0 to 1).
@@ -50,8 +65,10 @@ pub struct Settings {
     /// How much more errors cluster than independent ones (1 to 1000); measured from stable, or else 2, when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dispersion: Option<f64>,
-    /// What is counted as an error of the relative judgement.
-    pub counting: Counting,
+    /// What is counted as an error of the relative judgement; when absent visitors, where they are told apart and assigned by the
+    /// weight alone, else requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counting: Option<Counting>,
 }
 
 /// The part of the budget that each kind of evidence has. Together at most 1: then the budget holds by the union bound.
@@ -63,6 +80,8 @@ pub struct Budget {
     pub errors_relative: f64,
     /// The canary fails more than allowed.
     pub errors_absolute: f64,
+    /// The canary leaves more requests without an answer than allowed.
+    pub availability: f64,
     /// The canary fails more than stable ever did, when nobody is left on stable.
     pub errors_history: f64,
     /// The canary is slower than stable.
@@ -72,12 +91,11 @@ pub struct Budget {
 }
 
 /// What is counted when the sides are compared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Counting {
     /// Each failed request.
-    #[default]
     Requests,
     /// Each visitor who fails for the first time in this release. Where visitors stay on their side, a few of them who
     /// always fail would otherwise roll back up to 29 % of healthy releases.
@@ -101,6 +119,7 @@ impl Default for Settings {
             false_rollbacks: 0.001,
             budget: Budget::default(),
             error_rate: 0.02,
+            availability: 0.995,
             response_time: seconds(2),
             slow_rate: 0.01,
             margin: 0.01,
@@ -115,7 +134,7 @@ impl Default for Settings {
             settle: seconds(30),
             incident_window: seconds(150),
             dispersion: None,
-            counting: Counting::Requests,
+            counting: None,
         }
     }
 }
@@ -125,9 +144,10 @@ impl Default for Budget {
         Self {
             errors_relative: 0.35,
             errors_absolute: 0.25,
+            availability: 0.05,
             errors_history: 0.10,
             latency_relative: 0.15,
-            latency_absolute: 0.15,
+            latency_absolute: 0.10,
         }
     }
 }
@@ -138,6 +158,7 @@ impl Settings {
         let shares = [
             ("budget.errors_relative", self.budget.errors_relative),
             ("budget.errors_absolute", self.budget.errors_absolute),
+            ("budget.availability", self.budget.availability),
             ("budget.errors_history", self.budget.errors_history),
             ("budget.latency_relative", self.budget.latency_relative),
             ("budget.latency_absolute", self.budget.latency_absolute),
@@ -148,6 +169,7 @@ impl Settings {
         }
         let positive = [
             ("error_rate", self.error_rate),
+            ("availability", self.availability),
             ("slow_rate", self.slow_rate),
             ("margin", self.margin),
             ("false_rollbacks", self.false_rollbacks * 2.0),
@@ -170,7 +192,7 @@ impl Settings {
         within("stratum", (1..=1_000_000).contains(&self.stratum), "from 1 to 1000000 requests")?;
         let millis = self.response_time.0.as_millis();
         within("response_time", (1..=60_000).contains(&millis), "from 1ms to 60s")?;
-        let budget: f64 = shares[..5].iter().map(|(_, share)| share).sum();
+        let budget: f64 = shares[..6].iter().map(|(_, share)| share).sum();
         within("budget", budget <= 1.0 + 1e-9, "divided into shares that sum to at most 1")
     }
 }
@@ -206,7 +228,7 @@ mod tests {
     fn settings_are_read_with_defaults_and_unknown_ones_are_refused() {
         let read = |text| serde_json::from_str::<Settings>(text);
         let some = read(r#"{"error_rate": 0.005, "counting": "visitors", "settle": "1m"}"#).unwrap();
-        assert_eq!((some.error_rate, some.counting, some.margin), (0.005, Counting::Visitors, 0.01));
+        assert_eq!((some.error_rate, some.counting, some.margin), (0.005, Some(Counting::Visitors), 0.01));
         assert!(read(r#"{"error_rat": 0.005}"#).unwrap_err().to_string().contains("error_rat"));
     }
 }

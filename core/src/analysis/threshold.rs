@@ -24,10 +24,23 @@ use crate::table::Weight;
 mod said;
 mod tally;
 
-pub use said::{Broken, Unsure};
+pub(super) use said::counted;
+pub use said::{Broken, Measured, Unsure};
 pub use tally::{End, Tally};
 
 /// What is measured and how it is compared.
+///
+/// ```
+/// use crossfade_core::analysis::threshold::{Condition, Limits, Measure, Metric, NoData};
+///
+/// let metric: Metric = serde_json::from_str(r#"{
+///     "name": "slowest", "measure": {"quantile-seconds": 0.95}, "pass": {"at-most": 1.5}, "failure_limit": 2
+/// }"#)?;
+/// assert_eq!(metric.measure, Measure::QuantileSeconds(0.95));
+/// assert_eq!(metric.limits, Limits { failure_limit: 2, no_data: NoData::Hold, ..Limits::default() });
+/// assert_eq!(metric.pass, Some(Condition::AtMost(1.5)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -100,6 +113,15 @@ pub enum NoData {
 }
 
 /// What is measured, on the canary.
+///
+/// ```
+/// use crossfade_core::analysis::{Counts, Reading, threshold::Measure};
+///
+/// let counts = Counts { requests: 200, errors: 3, ..Counts::default() };
+/// assert_eq!(Measure::ErrorRate.of(&counts), Reading::Value(0.015));
+/// assert_eq!(Measure::ErrorRate.said(0.015), "1.5 %");
+/// assert_eq!(Measure::MeanSeconds.of(&counts), Reading::NoData);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -117,6 +139,14 @@ pub enum Measure {
 }
 
 /// A comparison with a number.
+///
+/// ```
+/// use crossfade_core::analysis::threshold::{Condition, Measure};
+///
+/// let condition = Condition::AtMost(0.02);
+/// assert!(condition.holds(0.02) && !condition.holds(0.021));
+/// assert_eq!((condition.said(Measure::ErrorRate).as_str(), condition.limit()), ("at most 2 %", 0.02));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -156,6 +186,27 @@ pub enum Reading {
 }
 
 /// One release's measurements.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::analysis::{Interval, Thresholds, Verdict, threshold::{End, Tally}};
+///
+/// let mut judge = Thresholds::new(Thresholds::canary());
+/// let interval: Interval = serde_json::from_str(r#"{
+///     "length": "30s", "weight": 500, "canary": {"requests": 60, "errors": 3}, "stable": {"requests": 1140}
+/// }"#)?;
+/// judge.observe(&interval);
+/// assert_eq!(judge.weight(), Some(interval.weight));
+/// assert_eq!(
+///     judge.verdict(Duration::from_secs(300)).to_string(),
+///     "error rate was not at most 2 % in 1 measurements, 0 are forgiven; the last was 5 %"
+/// );
+/// let (_, tally): (_, &Tally) = judge.metrics().next().unwrap();
+/// assert_eq!((tally.failures(), tally.end()), (1, Some(End::Failed)));
+/// assert_eq!((tally.inconclusive(), tally.errors_in_a_row(), tally.successes_in_step()), (0, 0, 0));
+/// assert_eq!((tally.last().is_some(), tally.requests()), (true, 60));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Thresholds {
     metrics: Vec<(Metric, Tally)>,
@@ -220,13 +271,18 @@ impl Thresholds {
         if let Some((metric, tally)) = unsure {
             return Verdict::Inconclusive(Inconclusive::Thresholds(Unsure::new(metric, tally)));
         }
-        match hold.checked_sub(self.in_step) {
-            Some(left) if !left.is_zero() => Verdict::Inconclusive(Inconclusive::Time { left: Span(left) }),
-            _ => {
-                let measurements = counted().map(|(_, tally)| tally.successes_in_step()).sum();
-                Verdict::Pass(Passed::Thresholds { measurements })
-            }
-        }
+        let passed = Passed::Thresholds {
+            measurements: counted().map(|(_, tally)| tally.successes_in_step()).sum(),
+            metrics: counted().map(|(metric, tally)| Measured::new(metric, tally)).collect(),
+        };
+        passed.after(hold, self.in_step)
+    }
+
+    /// What was measured and decides nothing.
+    pub(super) fn aside(&self) -> Option<String> {
+        let dry = self.metrics.iter().filter(|(metric, _)| metric.limits.dry_run);
+        let told: Vec<String> = dry.map(|(metric, tally)| Measured::new(metric, tally).to_string()).collect();
+        (!told.is_empty()).then(|| format!("dry run: {}", told.join(", ")))
     }
 
     /// Each metric and what came of it, dry runs too.

@@ -1,17 +1,40 @@
 //! What the judge says, and why, in one sentence.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Rate;
 use super::guard::Sides;
 use super::sequential::Part;
-use super::threshold::{Broken, Unsure};
+use super::threshold::{Broken, Measured, Unsure};
 use crate::Span;
 use crate::table::Weight;
 
 mod said;
 
 /// What is known of the canary. Every one explains itself as text.
+///
+/// ```
+/// use crossfade_core::analysis::*;
+///
+/// /// A verdict in a word, and what decides it.
+/// fn word(verdict: &Verdict) -> &'static str {
+///     match verdict {
+///         Verdict::Fail(Failure::Proof(Proof { .. })) => "worse, with certainty",
+///         Verdict::Fail(Failure::Threshold(_)) => "beyond a threshold",
+///         Verdict::Pass(Passed::Bounds { errors: Gate { .. }, .. }) => "not worse",
+///         Verdict::Pass(Passed::Thresholds { .. }) => "within every threshold",
+///         Verdict::Inconclusive(Inconclusive::Requests(Missing { need: Need::Errors, .. })) => "too few requests",
+///         Verdict::Inconclusive(_) => "not yet",
+///         Verdict::Hold(Hold::SharedIncident { trouble: Trouble::Slow, .. }) => "stable is slow too",
+///         Verdict::Hold(Hold::SharedIncident { .. }) => "stable fails too",
+///         Verdict::Hold(Hold::Telemetry { .. }) => "half of it is not counted",
+///     }
+/// }
+/// let verdict = Verdict::Pass(Passed::Thresholds { measurements: 3 });
+/// assert_eq!(word(&verdict), "within every threshold");
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "verdict", rename_all = "kebab-case")]
 pub enum Verdict {
@@ -64,12 +87,28 @@ pub enum Passed {
         slow: Option<Gate>,
         /// The most, 0 to 1, that the canary may be worse.
         margin: f64,
+        /// How certain that is, 0 to 1.
+        sure: f64,
     },
     /// Every plain threshold held.
     Thresholds {
         /// Measurements in this step.
         measurements: u64,
+        /// The last one of each metric.
+        metrics: Vec<Measured>,
     },
+}
+
+impl Passed {
+    /// What it is for a step that lasts `hold`, of which so much is over.
+    pub(super) fn after(self, hold: Duration, lasted: Duration) -> Verdict {
+        match hold.checked_sub(lasted) {
+            Some(left) if !left.is_zero() => {
+                Verdict::Inconclusive(Inconclusive::Time { left: Span(left), passed: self })
+            }
+            _ => Verdict::Pass(self),
+        }
+    }
 }
 
 /// The canary's rate against stable's, since the release began.
@@ -93,6 +132,8 @@ pub enum Inconclusive {
     Time {
         /// Until the step's hold is over.
         left: Span,
+        /// What would pass then.
+        passed: Passed,
     },
     /// A plain threshold is neither broken nor held.
     Thresholds(Unsure),
@@ -131,10 +172,10 @@ pub enum Need {
 pub enum Hold {
     /// Stable is beyond its limit too.
     SharedIncident {
-        /// Stable's errors, or its slow answers.
+        /// Of how many of stable's requests or answers that is true.
         stable: Rate,
-        /// Whether it is about slow answers.
-        slow: bool,
+        /// What is wrong with them.
+        trouble: Trouble,
         /// The limit, 0 to 1.
         limit: f64,
     },
@@ -145,4 +186,16 @@ pub enum Hold {
         /// Its weight.
         weight: Weight,
     },
+}
+
+/// What is wrong with requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// They fail.
+    Failed,
+    /// They get no answer.
+    Unanswered,
+    /// Their answers are slow.
+    Slow,
 }

@@ -23,6 +23,25 @@ pub const ENTRIES_MAX: usize = 64;
 pub const FAILED_MAX: usize = 256;
 
 /// What an isolate has counted and not yet got rid of.
+///
+/// ```
+/// # use crossfade_core::{RoutingTable, Timestamp, assign::VisitorId};
+/// # use crossfade_core::counters::{Batch, Book, Delivery, Entry, Outcome, book::visitor_hash};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// let table = RoutingTable::parse(json)?;
+/// let now = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+/// let visitor = || visitor_hash(&table, VisitorId::from_bits(7));
+/// let mut book = Book::new();
+/// let entry: &mut Entry = book.entry(&table, 1).unwrap();
+/// entry.note(Outcome::Answer { status: 503, micros: 9_000 }, visitor);
+///
+/// let due = book.due(&table, now).unwrap();
+/// let batch: &Batch = book.take(due, now, || "isolate-1".into()).unwrap();
+/// assert_eq!((batch.sequence, batch.entries[0].tally.errors), (1, 1));
+/// book.delivered(1, Delivery::Done);
+/// assert_eq!(book.due(&table, now), None);
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     /// Who counts: a name that no other isolate has.

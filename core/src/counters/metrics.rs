@@ -15,6 +15,16 @@ const FROM_DEFAULT: Duration = Duration::from_secs(3600);
 const BY_SECOND_MAX: Duration = Duration::from_secs(3600);
 
 /// A question.
+///
+/// ```
+/// use crossfade_core::{Timestamp, counters::{By, Query, metrics::Format}};
+///
+/// let query = Query::parse([("by", "second"), ("from", "2026-01-31T12:00:00Z")])?;
+/// assert_eq!((query.by, query.format), (By::Second, Format::Json));
+/// let noon = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+/// assert_eq!(query.begin(noon.plus(std::time::Duration::from_secs(60))), noon);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
     /// Whose traffic; only named in the answer.
@@ -131,6 +141,23 @@ fn time(name: &str, value: &str) -> Result<Timestamp, String> {
 }
 
 /// An answer: what was counted in `[from, to)`, complete and never changed again.
+///
+/// ```
+/// use crossfade_core::counters::{Metrics, Series, prometheus};
+///
+/// let answer = |requests: u64| -> Metrics {
+///     serde_json::from_value(serde_json::json!({
+///         "schema": 1, "environment": "production", "from": 0, "to": 60_000, "until": 60_000,
+///         "series": [{"revision": 42, "release": "rel-7", "variant": "green", "version": "1.5.0",
+///                     "requests": requests, "errors": 0, "latency": [0]}],
+///     })).unwrap()
+/// };
+/// // Two objects' answers to one question.
+/// let all = Metrics::merged([answer(2), answer(3)]).unwrap();
+/// let Series { tally, .. } = &all.series[0];
+/// assert_eq!(tally.requests, 5);
+/// assert!(prometheus::text(&all).contains("crossfade_requests_total{environment=\"production\""));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metrics {
     /// [`super::SCHEMA`].

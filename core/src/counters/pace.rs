@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::Timestamp;
 
 /// The least time between two flushes while a release is in flight.
-pub const IN_FLIGHT: Duration = Duration::from_secs(1);
+pub(super) const IN_FLIGHT: Duration = Duration::from_secs(1);
 /// The least time between two flushes else; also the most that they are put off while the object fails.
-pub const IDLE: Duration = Duration::from_secs(60);
+pub(super) const IDLE: Duration = Duration::from_secs(60);
 /// How long a flush is waited for.
 pub const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 /// The most that a timer waits: what a Worker does after an answer may take 30 s
@@ -20,6 +20,19 @@ const TIMER_MAX: Duration = Duration::from_secs(20);
 const OVERDUE: Duration = Duration::from_secs(10);
 
 /// An isolate's pace.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::{Timestamp, counters::pace::Pace};
+///
+/// let (now, second) = (Timestamp::from_millis(0), Duration::from_secs(1));
+/// let mut pace = Pace::new();
+/// // The first one at once, the next one when the interval is over.
+/// let timer = pace.set(now, second).unwrap();
+/// assert!(pace.begin(timer, now));
+/// pace.end(true);
+/// assert_eq!(pace.set(now, second), Some(now.plus(second)));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
     /// When the last flush began.

@@ -24,6 +24,15 @@ const LE_MILLIS: [u64; 16] =
     [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 60_000];
 
 /// Writes an answer; counters since the object began when it is of [`super::By::Ever`].
+///
+/// ```
+/// use crossfade_core::{Timestamp, counters::{Metrics, SCHEMA, prometheus}};
+///
+/// let none = Timestamp::from_millis(0);
+/// let environment = "production".into();
+/// let metrics = Metrics { schema: SCHEMA, environment, from: none, to: none, until: none, series: vec![] };
+/// assert!(prometheus::text(&metrics).starts_with("# HELP crossfade_requests_total "));
+/// ```
 pub fn text(metrics: &Metrics) -> String {
     let mut text = String::new();
     let labels: Vec<(String, &Tally)> =

@@ -12,12 +12,55 @@ use crate::Timestamp;
 pub const KEEP: Duration = Duration::from_secs(48 * 3600);
 /// The most visitors that are remembered as failing of one release: the ones beyond count as new again, which no verdict waits for
 /// by then.
-pub const FAILING_MAX: u64 = 100_000;
+const FAILING_MAX: u64 = 100_000;
 /// How often old rows are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// What the object remembers. The order in which it is asked to write keeps it right when it is interrupted: a batch may be lost
 /// then, never counted twice.
+///
+/// ```
+/// # use std::cell::RefCell;
+/// # use std::convert::Infallible;
+/// use crossfade_core::Timestamp;
+/// use crossfade_core::counters::{Batch, Query, Rows, Subject, Tally, rollup};
+/// use rollup::{Accepted, accept, look};
+///
+/// # #[derive(Default)]
+/// # struct Memory(RefCell<u64>, RefCell<Vec<(Timestamp, Subject, Tally)>>);
+/// # impl Rows for Memory {
+/// #     type Error = Infallible;
+/// #     fn sequence(&self, _: &str) -> Result<u64, Infallible> { Ok(*self.0.borrow()) }
+/// #     fn set_sequence(&self, _: &str, sequence: u64, _: Timestamp) -> Result<(), Infallible> { Ok(*self.0.borrow_mut() = sequence) }
+/// #     fn promised(&self) -> Result<Timestamp, Infallible> { Ok(Timestamp::from_millis(0)) }
+/// #     fn set_promised(&self, _: Timestamp) -> Result<(), Infallible> { Ok(()) }
+/// #     fn swept(&self) -> Result<Timestamp, Infallible> { Ok(Timestamp::from_millis(0)) }
+/// #     fn sweep(&self, _: Timestamp, _: Timestamp) -> Result<(), Infallible> { Ok(()) }
+/// #     fn bucket(&self, _: Timestamp, _: &Subject) -> Result<Tally, Infallible> { Ok(Tally::default()) }
+/// #     fn set_bucket(&self, at: Timestamp, of: &Subject, tally: &Tally) -> Result<(), Infallible> {
+/// #         Ok(self.1.borrow_mut().push((at, of.clone(), tally.clone())))
+/// #     }
+/// #     fn buckets(&self, _: Timestamp, _: Timestamp, each: &mut dyn FnMut(Timestamp, Subject, Tally)) -> Result<(), Infallible> {
+/// #         Ok(self.1.borrow().iter().for_each(|(at, of, tally)| each(*at, of.clone(), tally.clone())))
+/// #     }
+/// #     fn total(&self, _: &Subject) -> Result<Tally, Infallible> { Ok(Tally::default()) }
+/// #     fn set_total(&self, _: &Subject, _: &Tally, _: Timestamp) -> Result<(), Infallible> { Ok(()) }
+/// #     fn totals(&self, _: &mut dyn FnMut(Subject, Tally)) -> Result<(), Infallible> { Ok(()) }
+/// #     fn remember(&self, _: &str, _: u64, _: u64, _: Timestamp) -> Result<bool, Infallible> { Ok(true) }
+/// # }
+/// let batch: Batch = serde_json::from_value(serde_json::json!({
+///     "schema": 1, "isolate": "isolate-1", "sequence": 1,
+///     "entries": [{"revision": 42, "release": "rel-7", "variant": "green", "version": "1.5.0",
+///                  "requests": 9, "errors": 1, "latency": [0], "failed": [7]}],
+/// })).unwrap();
+/// let (rows, now) = (Memory::default(), Timestamp::from_millis(1_000)); // `impl Rows for Memory`
+/// assert_eq!(accept(&rows, &batch, now)?, Accepted::Counted);
+/// // Sent again, because nobody knew whether it had arrived.
+/// assert_eq!(accept(&rows, &batch, now)?, Accepted::Known);
+/// let metrics = look(&rows, &Query::default(), Timestamp::from_millis(2_000))?;
+/// assert_eq!((metrics.series[0].tally.requests, metrics.series[0].tally.newly_failing), (9, 1));
+/// # Ok::<(), Infallible>(())
+/// ```
 pub trait Rows {
     /// Why it cannot.
     type Error;

@@ -6,6 +6,22 @@ use serde_json::Value;
 use super::Observed;
 
 /// Where a value stands in an answer.
+///
+/// ```
+/// use crossfade_core::probe::{Capture, Missing, Observed};
+///
+/// let answer = Observed {
+///     status: 201,
+///     headers: vec![("location".into(), "/bookings/7".into())],
+///     body: br#"{"token":"t1"}"#.to_vec(),
+///     elapsed: Default::default(),
+/// };
+/// assert_eq!(Capture::Json("/token".into()).take(&answer)?, "t1");
+/// assert_eq!(Capture::Header("Location".into()).take(&answer)?, "/bookings/7");
+/// let missing: Missing = Capture::Json("/gone".into()).take(&answer).unwrap_err();
+/// assert_eq!(missing.to_string(), "the answer has no json /gone");
+/// # Ok::<(), Missing>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Capture {
     /// In the JSON body, by JSON pointer.

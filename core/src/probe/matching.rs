@@ -7,6 +7,14 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 /// Statuses that are fine.
+///
+/// ```
+/// use crossfade_core::probe::StatusSet;
+///
+/// let fine: StatusSet = serde_json::from_str(r#"["2xx", 404]"#)?;
+/// assert!(fine.contains(204) && fine.contains(404) && !fine.contains(500));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusSet(Vec<Status>);
 
@@ -18,6 +26,15 @@ enum Status {
 }
 
 /// What a header must be.
+///
+/// ```
+/// use crossfade_core::probe::TextMatch;
+///
+/// let read = |json| serde_json::from_str::<TextMatch>(json);
+/// assert_eq!(read(r#""nosniff""#)?, TextMatch::Equals("nosniff".into()));
+/// assert_eq!(read(r#"{"contains": "json"}"#)?, TextMatch::Contains("json".into()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TextMatch {
     /// Exactly this.
@@ -29,6 +46,15 @@ pub enum TextMatch {
 }
 
 /// What a JSON field must be.
+///
+/// ```
+/// use crossfade_core::probe::JsonMatch;
+///
+/// let read = |json| serde_json::from_str::<JsonMatch>(json);
+/// assert_eq!(read("2")?, JsonMatch::Equals(2.into()));
+/// assert_eq!(read(r#"{"exists": true}"#)?, JsonMatch::Exists(true));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum JsonMatch {
     /// Exactly this value.

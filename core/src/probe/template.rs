@@ -4,6 +4,22 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Values by name.
+///
+/// ```
+/// use crossfade_core::probe::{Place, UnknownVariable, Variables, names};
+///
+/// let mut variables = Variables::default();
+/// variables.set("user", "Ann & \"Bob\"");
+/// assert!(variables.has("user"));
+/// assert_eq!(variables.fill("/of/{{user}}", Place::Url)?, "/of/Ann%20%26%20%22Bob%22");
+/// assert_eq!(variables.fill(r#"{"of":"{{user}}"}"#, Place::Json)?, r#"{"of":"Ann & \"Bob\""}"#);
+///
+/// let unknown: UnknownVariable = variables.fill("{{token}}", Place::Text).unwrap_err();
+/// assert_eq!(unknown.to_string(), "`{{token}}` is not known here; known are user");
+/// assert!(names("/of/{{user}}?at={{ day }}").eq(["user", "day"]));
+/// assert_eq!(Place::Url.written("a b"), "a%20b");
+/// # Ok::<(), UnknownVariable>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables(BTreeMap<String, String>);
 

@@ -15,10 +15,31 @@ use super::{HookGate, Outcome};
 ///
 /// What carries `until` may take long: when that time comes first, the answer is [`Event::Busy`], the machine renews the
 /// lease and asks for the same effect again, and the driver goes on with the one that is under way.
+///
+/// ```
+/// use crossfade_core::Timestamp;
+/// use crossfade_core::rollout::{Answer, Confirmation, Effect, Event, Found, NotUndone, WriteFailure};
+///
+/// /// A driver without a world: nothing can be written, asked or undone.
+/// fn perform(effect: Effect) -> Event {
+///     let nothing = || "there is no world".to_owned();
+///     match effect {
+///         Effect::Publish { .. } => Event::Published(Err(WriteFailure::NotWritten(nothing()))),
+///         Effect::LookUp => Event::LookedUp(Found::Nothing),
+///         Effect::Confirm(_) => Event::Confirmed(Confirmation::NotYet(nothing())),
+///         Effect::Measure { .. } => Event::Measured(Default::default()),
+///         Effect::Ask { .. } => Event::Answered(Answer::Fail(nothing())),
+///         Effect::Deploy { .. } => Event::Deployed(vec![]),
+///         Effect::Undo { instances, .. } => Event::Undone(Err(NotUndone { instances, why: nothing() })),
+///         Effect::WaitUntil(_) | Effect::Finish(_) => Event::Woke,
+///     }
+/// }
+/// assert_eq!(perform(Effect::WaitUntil(Timestamp::from_millis(0))), Event::Woke);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "an effect that is not performed stalls the rollout"]
 pub enum Effect {
-    /// Write this table, if [`super::standing`] lets us. Answer: [`Event::Published`].
+    /// Write this table, if [`super::standing()`] lets us. Answer: [`Event::Published`].
     Publish {
         /// The table to write.
         table: Box<RoutingTable>,
@@ -113,6 +134,14 @@ pub struct NotUndone {
 }
 
 /// What people may say to a release in flight. To abort it, a driver answers [`Event::Cancelled`].
+///
+/// ```
+/// use crossfade_core::rollout::{Event, Order};
+///
+/// let order: Order = serde_json::from_str(r#""promote-full""#)?;
+/// assert_eq!(Event::Ordered(order), Event::Ordered(Order::PromoteFull));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
@@ -167,6 +196,21 @@ pub enum Confirmation {
 }
 
 /// One measurement.
+///
+/// ```
+/// use crossfade_core::{Timestamp, analysis::Counts};
+/// use crossfade_core::rollout::{Counted, Look, Measurement, Verdict};
+///
+/// let canary = Counts { requests: 60, errors: 1, ..Counts::default() };
+/// let look = Look {
+///     from: Timestamp::from_millis(0),
+///     until: Timestamp::from_millis(5_000),
+///     counts: vec![Counted { revision: None, canary, stable: Counts::default() }],
+///     readings: Default::default(),
+/// };
+/// let measurement = Measurement { counted: Some(Ok(look)), ..Verdict::Pass.into() };
+/// assert_eq!(measurement.probes, Some(Verdict::Pass));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measurement {
     /// What probes and hooks say; `None` when they were not asked.
@@ -232,6 +276,16 @@ pub enum Answer {
 }
 
 /// How one instance came out of being deployed.
+///
+/// ```
+/// use crossfade_core::rollout::{Broken, Deployed};
+/// use crossfade_core::table::VariantName;
+///
+/// let instance = VariantName::new("name", "one")?;
+/// let failed = Deployed { instance, result: Err(Broken::Unhealthy("status is 503, expected 2xx".into())) };
+/// assert!(failed.result.is_err());
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployed {
     /// Which.

@@ -11,6 +11,32 @@ use crate::table::{Revision, Weight};
 use crate::{Span, Timestamp};
 
 /// The judge of a release, and up to when he has seen.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use crossfade_core::Timestamp;
+/// # use crossfade_core::analysis::{Counts, Judge, Settings, Start};
+/// # use crossfade_core::rollout::*;
+/// # let rollout: Rollout = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rollout/example.rs"));
+/// let begin = Timestamp::from_millis(0);
+/// let judge = Judge::sequential(Settings::default(), &Start::default()).unwrap();
+/// let mut rollout = rollout.judged_by(Judging::new(judge, begin));
+/// assert!(rollout.is_judged());
+/// # let _ = rollout.handle(begin, Event::Started);
+/// # let _ = rollout.handle(begin, Event::Published(Ok(())));
+/// # let Effect::Measure { .. } = rollout.handle(begin, Event::Confirmed(Confirmation::Served)) else { panic!() };
+/// let (canary, stable) = (Counts { requests: 20, errors: 20, ..Counts::default() }, Counts::default());
+/// let (until, counts) = (begin.plus(Duration::from_secs(5)), vec![Counted { revision: None, canary, stable }]);
+/// let look = Look { from: begin, until, counts, readings: Default::default() };
+/// let measured = Measurement { counted: Some(Ok(look)), ..Verdict::Pass.into() };
+/// let Effect::Publish { urgent: true, .. } = rollout.handle(until, Event::Measured(measured)) else { panic!() };
+///
+/// // What it was that sent everybody home.
+/// let evidence: Vec<Evidence> = rollout.evidence();
+/// let Evidence { canary: Side { requests, errors, .. }, verdict, .. } = &evidence[0];
+/// assert_eq!((*requests, *errors, *verdict), (20, 20, Word::Fail));
+/// assert!(rollout.replies().is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Judging {
     judge: Judge,
@@ -131,7 +157,8 @@ impl Judging {
     /// What is known now; `hold` is how long the step lasts.
     pub(super) fn ruling(&self, weight: Weight, hold: std::time::Duration) -> Ruling {
         let verdict = self.judge.verdict(hold);
-        let why = verdict.to_string();
+        let aside = self.judge.aside().map_or_else(String::new, |aside| format!("; {aside}"));
+        let why = format!("{verdict}{aside}");
         match verdict {
             Judged::Fail(Failure::Threshold(broken)) if broken.end == End::CouldNotMeasure => {
                 Ruling::TooBlind { times: broken.times, why }

@@ -8,6 +8,17 @@ use crate::table::{Revision, Weight};
 use crate::{Span, Timestamp};
 
 /// How it ended.
+///
+/// ```
+/// use crossfade_core::rollout::{Outcome, Reason, Traffic};
+/// use crossfade_core::table::Weight;
+///
+/// let why = "health: status is 503, expected 2xx".to_owned();
+/// let reason = Reason::MeasurementFailed { step: 1, weight: Weight::from_percent("25").unwrap(), why };
+/// let Outcome::RolledBack(reason) = Outcome::RolledBack(reason) else { unreachable!() };
+/// assert_eq!(reason.to_string(), "step 2 (25 %): health: status is 503, expected 2xx");
+/// # let _: Option<Traffic> = None;
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The new version is stable.

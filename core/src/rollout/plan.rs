@@ -14,6 +14,28 @@ pub use limits::{Limits, OnDeadline, OnFailure, OnInconclusive, OnTrouble};
 pub use rolling::{Batch, Rolling};
 
 /// Steps, gates and limits of a rollout.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::rollout::{Draft, Gate, HookGate, Plan, PlanError, Shift, Step};
+/// use crossfade_core::table::Weight;
+///
+/// let step = |percent, minutes: u64| Step {
+///     shift: Shift::Canary(Weight::from_percent(percent).unwrap()),
+///     hold: Duration::from_secs(60 * minutes),
+///     gates: vec![],
+/// };
+/// let mut steps = vec![step("5", 5), step("100", 10)];
+/// steps[1].gates.push(Gate::Hook(HookGate::ConfirmPromotion));
+/// let plan = Plan::new(Draft { steps, ..Draft::default() })?;
+/// assert_eq!((plan.steps().len(), plan.gates(1).len()), (2, 1));
+/// assert_eq!(plan.deadline(), Duration::from_secs(60 * (2 * 15 + 60)));
+///
+/// let falling = Draft { steps: vec![step("50", 5), step("25", 5)], ..Draft::default() };
+/// let error: PlanError = Plan::new(falling).unwrap_err();
+/// assert_eq!(error.to_string(), "step 2 (25 %) does not raise the weight of the step before (50 %)");
+/// # Ok::<(), PlanError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Draft", into = "Draft")]
 pub struct Plan {
@@ -238,11 +260,12 @@ impl Plan {
         drains.map(|step| step.hold).max().unwrap_or_default()
     }
 
-    /// For the first release ever there is nobody to share visitors with.
+    /// For the first release ever there is nobody to share visitors with, and nothing to go back to: one passed measurement, and
+    /// watching any longer would keep a runner busy for nothing.
     pub(super) fn for_first_release(mut self) -> Self {
         if let Some(Shift::Canary(_)) = self.steps.last().map(|step| step.shift) {
             self.steps.drain(..self.steps.len() - 1);
-            self.steps.iter_mut().for_each(|step| step.gates.clear());
+            self.steps.iter_mut().for_each(|step| (step.hold, step.gates) = (Duration::ZERO, Vec::new()));
         }
         self
     }

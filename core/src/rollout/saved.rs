@@ -15,6 +15,24 @@ use super::tables::pair::{Canary, Pair};
 use super::{CannotStart, Judging, Plan, Reason, Rollout, Subject, Writer};
 
 /// What is saved of a rollout.
+///
+/// ```
+/// # use crossfade_core::table::{Generation, RunnerId, TableError};
+/// # use crossfade_core::rollout::*;
+/// # let rollout: Rollout = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/rollout/example.rs"));
+/// let text = serde_json::to_string(&rollout.saved()).unwrap();
+///
+/// // Another process, after this one has died.
+/// let saved: Saved = serde_json::from_str(&text).unwrap();
+/// assert_eq!((saved.release().as_str(), saved.generation()), ("rel-8", Generation::FIRST));
+/// assert_eq!(saved.hold(0), Some(std::time::Duration::ZERO));
+/// let runner = RunnerId::new("runner", "a07b44")?;
+/// let resumed = Rollout::resume(saved, runner, rollout.base()).unwrap().approved().above(None);
+/// assert_eq!((resumed.step(), resumed.plan()), (0, rollout.plan()));
+/// assert_eq!((resumed.subject(), resumed.base()), (rollout.subject(), rollout.base()));
+/// assert_eq!(resumed.owner().generation, Generation::new(2));
+/// # Ok::<(), TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
     plan: Plan,
@@ -94,6 +112,11 @@ impl Saved {
     /// How often it has been taken charge of.
     pub const fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// How long a step of its plan is held.
+    pub fn hold(&self, step: usize) -> Option<std::time::Duration> {
+        self.plan.steps().get(step).map(|step| step.hold)
     }
 
     /// Whose it is.

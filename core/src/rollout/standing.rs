@@ -9,6 +9,19 @@ use crate::table::{Generation, Owner, ReleaseId, Revision, RoutingTable};
 use super::WriteFailure;
 
 /// Who wrote a table.
+///
+/// ```
+/// # use crossfade_core::{RoutingTable, rollout::{WriteFailure, Writer, standing}, table::ReleaseId};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// let ours = RoutingTable::parse(json)?;
+/// let other = ours.at_rest(ReleaseId::new("release", "rel-8")?, ours.updated_at());
+/// assert_eq!(standing(Some(&Writer::of(&ours)), &ours, None), Ok(()));
+/// assert_eq!(
+///     standing(Some(&Writer::of(&other)), &ours, Some(ours.revision())),
+///     Err(WriteFailure::Superseded("revision 43 of release rel-8".into()))
+/// );
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Writer {
     /// Its revision.

@@ -3,6 +3,18 @@
 use crate::table::{Environment, Revision, RoutingTable, VARIANTS_MAX, Variant, VariantName, Weight};
 
 /// Why a rollout cannot start from a table.
+///
+/// ```
+/// # use crossfade_core::{RoutingTable, rollout::CannotStart};
+/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+/// let table = RoutingTable::parse(json)?;
+/// let check = |slot: usize| CannotStart::check(&table, table.environment(), &table.variants()[slot].name);
+/// assert_eq!(
+///     check(1).unwrap_err().to_string(),
+///     "revision 42 gives `green` 5 % although `blue` is stable"
+/// );
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotStart {
     /// Weights are shifted already.

@@ -16,6 +16,7 @@ use crate::table::{
 
 mod canary;
 mod fleet;
+mod forecast;
 mod gates;
 mod judging;
 mod lease;

@@ -5,6 +5,16 @@ use serde::Serialize;
 use super::{TableError, name};
 
 /// How visitors are recognised and spread.
+///
+/// ```
+/// use crossfade_core::table::{Affinity, AffinityBy, SameSite};
+///
+/// let by = AffinityBy::Cookie { same_site: SameSite::Strict, path: "shop".into() };
+/// assert!(by.check().unwrap_err().to_string().contains("it must be a path such as `/shop`"));
+///
+/// let affinity = Affinity { by: AffinityBy::default(), salt: "rel-7".into() };
+/// assert_eq!(serde_json::to_string(&affinity).unwrap(), r#"{"by":"cookie","salt":"rel-7"}"#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Affinity {
     /// What recognises a visitor.

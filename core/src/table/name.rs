@@ -90,21 +90,56 @@ macro_rules! word {
 
 word!(
     /// The name of an environment: `production`, `staging`.
+    ///
+    /// ```
+    /// use crossfade_core::table::Environment;
+    ///
+    /// assert_eq!(Environment::new("environment", "staging").unwrap().as_str(), "staging");
+    /// assert!(Environment::new("environment", "Staging").is_err());
+    /// ```
     Environment, is_name, Problem::NotAName
 );
 word!(
     /// The name of a variant: `blue`, `green`, an instance.
+    ///
+    /// ```
+    /// use crossfade_core::table::VariantName;
+    ///
+    /// assert_eq!(VariantName::new("name", "green").unwrap().as_str(), "green");
+    /// assert!(VariantName::new("name", "Green!").is_err());
+    /// ```
     VariantName, is_name, Problem::NotAName
 );
 word!(
     /// What is deployed, in its authors' own words: `1.5.0`, a commit.
+    ///
+    /// ```
+    /// use crossfade_core::table::Version;
+    ///
+    /// assert_eq!(Version::new("version", "1.5.0").unwrap().as_str(), "1.5.0");
+    /// assert!(Version::new("version", "\"1.5.0\"").is_err());
+    /// ```
     Version, fits_a_header, Problem::NotAWord
 );
 word!(
     /// One run of the program: `rel-…`.
+    ///
+    /// ```
+    /// use crossfade_core::table::ReleaseId;
+    ///
+    /// assert_eq!(ReleaseId::new("release", "rel-7").unwrap().as_str(), "rel-7");
+    /// assert!(ReleaseId::new("release", "").is_err());
+    /// ```
     ReleaseId, fits_a_header, Problem::NotAWord
 );
 word!(
     /// One process that drives a release, drawn at random: `3f9c21`.
+    ///
+    /// ```
+    /// use crossfade_core::table::RunnerId;
+    ///
+    /// assert_eq!(RunnerId::new("runner", "3f9c21").unwrap().as_str(), "3f9c21");
+    /// assert!(RunnerId::new("runner", "-").is_err());
+    /// ```
     RunnerId, is_name, Problem::NotAName
 );

@@ -10,6 +10,17 @@ use super::{Problem, TableError};
 ///
 /// Plain `http` is accepted for loopback hosts only, where the sandbox lives: a table must not be able to send
 /// visitors' cookies over an open line.
+///
+/// ```
+/// use crossfade_core::table::{Origin, is_loopback};
+///
+/// let origin = Origin::new("origin", "https://4e5f6a7b.booking.pages.dev/")?;
+/// assert_eq!(origin.as_str(), "https://4e5f6a7b.booking.pages.dev");
+/// assert_eq!(origin.host(), "4e5f6a7b.booking.pages.dev");
+/// assert!(Origin::new("origin", "http://booking.example.com").is_err());
+/// assert!(Origin::new("origin", "http://127.0.0.1:8788")?.is_loopback() && is_loopback("localhost"));
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Origin(String);

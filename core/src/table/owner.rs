@@ -10,6 +10,17 @@ use super::RunnerId;
 ///
 /// A release that is taken over keeps its id, so the id alone would let the runner that was thought dead go on writing.
 /// Whoever takes over counts the generation up; a lower one stops as soon as it sees a higher one.
+///
+/// ```
+/// use crossfade_core::table::{Generation, Owner, RunnerId};
+///
+/// let began = Owner { runner: RunnerId::new("runner", "3f9c21")?, generation: Generation::FIRST };
+/// let took_over = Owner { runner: RunnerId::new("runner", "a07b44")?, generation: began.generation.next() };
+/// assert!(took_over.generation > began.generation);
+/// assert_eq!(took_over.generation, Generation::new(2));
+/// assert_eq!(took_over.generation.number(), 2);
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// The process.

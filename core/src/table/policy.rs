@@ -12,6 +12,21 @@ pub const MILLIS_MAX: u64 = 3_600_000;
 pub const RULES_MAX: usize = 16;
 
 /// Rescue, breaker, mirror and rules.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::table::{Breaker, Mirror, Policy, Rescue, VariantName, Weight};
+///
+/// let policy = Policy {
+///     rescue: Rescue { deadline: Duration::from_secs(3), ..Rescue::default() },
+///     breaker: Breaker { failures: 3, ..Breaker::default() },
+///     mirror: Some(Mirror { to: VariantName::new("to", "green")?, weight: Weight::from_percent("1").unwrap() }),
+///     ..Policy::default()
+/// };
+/// let error = policy.check(|name| name.as_str() == "blue").unwrap_err();
+/// assert_eq!(error.to_string(), "routing table: `mirror.to` is `green`: no variant has this name");
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Policy {
     /// Retrying a canary's failed answer on stable.

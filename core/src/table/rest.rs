@@ -8,6 +8,17 @@ impl RoutingTable {
     ///
     /// A lease means a release in flight. Nobody has vouched for its canary, which must never pass for the version before:
     /// it is listed no more, but for the files that pages loaded from it still need.
+    ///
+    /// ```
+    /// # use crossfade_core::{RoutingTable, table::Weight};
+    /// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+    /// let table = RoutingTable::parse(json)?;
+    /// let rest = table.at_rest(table.release().clone(), table.updated_at());
+    /// assert_eq!((rest.revision().number(), rest.lease()), (43, None));
+    /// assert_eq!(rest.variants().len(), 1);
+    /// assert_eq!(rest.stable().weight, Weight::TOTAL);
+    /// # Ok::<(), crossfade_core::table::TableError>(())
+    /// ```
     #[must_use]
     pub fn at_rest(&self, release: ReleaseId, now: Timestamp) -> Self {
         let unfinished = self.lease.is_some();
@@ -36,6 +47,17 @@ impl RoutingTable {
     ///
     /// `to` keeps the name that it is listed by; when it is not listed, it takes the place of whoever has the name `slot`, or is
     /// added by it. Only the version before and this one stay variants; pages loaded from the others still find their files.
+    ///
+    /// ```
+    /// # use crossfade_core::{RoutingTable, table::Weight};
+    /// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
+    /// let table = RoutingTable::parse(json)?;
+    /// let (green, now) = (table.variants()[1].clone(), table.updated_at());
+    /// let slot = green.name.clone();
+    /// let after = table.switched(&green.into(), &slot, table.release().clone(), now);
+    /// assert_eq!((after.stable().version.as_str(), after.stable().weight), ("1.5.0", Weight::TOTAL));
+    /// # Ok::<(), crossfade_core::table::TableError>(())
+    /// ```
     #[must_use]
     pub fn switched(&self, to: &Previous, slot: &VariantName, release: ReleaseId, now: Timestamp) -> Self {
         let rest = self.at_rest(release, now);

@@ -3,6 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 /// The number of a write: 1, 2, 3, …
+///
+/// ```
+/// use crossfade_core::table::Revision;
+///
+/// assert_eq!(Revision::FIRST.next(), Revision::new(2).unwrap());
+/// assert_eq!(Revision::FIRST.number(), 1);
+/// assert_eq!(Revision::new(0), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(u64);

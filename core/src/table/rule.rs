@@ -5,6 +5,26 @@ use serde::Serialize;
 use super::{Problem, TableError, TextMatch, VariantName, name};
 
 /// One rule. All conditions that it has must hold; one without any holds for everybody.
+///
+/// ```
+/// use crossfade_core::table::{Facts, Named, Rule, TextMatch, VariantName};
+///
+/// struct Request;
+/// impl Facts for Request {
+///     fn header(&self, _name: &str) -> Option<String> { None }
+///     fn cookie(&self, name: &str) -> Option<String> { (name == "staff").then(|| "yes".into()) }
+///     fn country(&self) -> Option<String> { Some("CH".into()) }
+/// }
+/// let rule = Rule {
+///     to: VariantName::new("to", "green")?,
+///     path: Some(TextMatch::Prefix("/book".into())),
+///     header: None,
+///     cookie: Some(Named { name: "staff".into(), is: TextMatch::Present }),
+///     country: vec!["AT".into(), "CH".into()],
+/// };
+/// assert!(rule.holds("/booking", &Request) && !rule.holds("/", &Request));
+/// # Ok::<(), crossfade_core::table::TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// Who gets the request. A weight of 0 is no hindrance: that is how staff see a version before visitors do.

@@ -4,6 +4,13 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 /// What a text must be.
+///
+/// ```
+/// use crossfade_core::table::TextMatch;
+///
+/// assert!(TextMatch::Prefix("/admin".into()).holds("/admin/users"));
+/// assert!(!TextMatch::Exact("/admin".into()).holds("/admin/users"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TextMatch {
     /// The same, byte for byte.

@@ -5,6 +5,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A share in basis points: 0 (nobody) to 10000 (everybody).
+///
+/// ```
+/// use crossfade_core::table::Weight;
+///
+/// let weight = Weight::from_percent("12.5").unwrap();
+/// assert_eq!(weight, Weight::new(1250).unwrap());
+/// assert_eq!((weight.to_string().as_str(), weight.rest().basis_points()), ("12.5 %", 8750));
+/// assert_eq!(Weight::new(10_001), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct Weight(u16);

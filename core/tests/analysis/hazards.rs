@@ -1,7 +1,7 @@
 //! What breaks any test of this kind, and what is done about it: section by section as in the reference.
 
 use crossfade_core::analysis::dispersion::{Halves, dispersion};
-use crossfade_core::analysis::{Counting, Hold, Interval, Judge, Part, Settings, Verdict};
+use crossfade_core::analysis::{Hold, Interval, Judge, Part, Settings, Start, Verdict};
 use crossfade_core::{Span, analysis::Counts};
 
 use crate::random::Random;
@@ -50,8 +50,11 @@ fn a_few_visitors_who_always_fail_are_counted_once() {
     let mut random = Random::new(82);
     let mut rolled_back = [0; 2];
     for _ in 0..ROLLOUTS {
-        let counting = |counting| judge(relative(Settings { counting, ..Settings::default() }));
-        let mut judges = [counting(Counting::Requests), counting(Counting::Visitors)];
+        let judge = |visitors| {
+            let start = Start { planned: seconds(3000), visitors, ..Start::default() };
+            Judge::sequential(relative(Settings::default()), &start).unwrap()
+        };
+        let mut judges = [false, true].map(judge);
         // Their place between 0 and 1, their share of all requests, and whether they failed before.
         let visitors: Vec<(f64, f64)> =
             (0..2000).map(|_| (random.uniform(), libm::exp(random.normal()))).collect();
@@ -149,6 +152,21 @@ fn a_canary_is_not_blamed_for_being_as_slow_as_stable() {
     (0..10).for_each(|_| assert_eq!(observe([0; 3], [0; 3]), (false, false)));
     (0..4).for_each(|_| assert_eq!(observe([60, 40, 30], [180, 120, 90]), (true, false)));
     assert!(observe([150; 3], [0; 3]).1, "but for being slower it is");
+}
+
+#[test]
+fn a_canary_is_not_blamed_for_leaving_as_much_unanswered_as_stable() {
+    let mut judge = sequential(0.001, 1.0);
+    let silent = |requests, unanswered| Counts { unanswered, ..counts(requests, unanswered, None) };
+    let mut observe = |canary, stable| {
+        judge.observe(&interval(30, 5000, silent(500, canary), silent(500, stable)));
+        (is_shared(&judge), failed(&judge))
+    };
+    // Below the error rate that is allowed, and above what may be unanswered.
+    assert_eq!(observe(8, 8), (true, false));
+    // Once it has always been so it is no incident any more.
+    (0..100).for_each(|_| assert!(!observe(8, 8).1));
+    assert!((0..10).any(|_| observe(60, 8).1), "but for leaving more it is");
 }
 
 fn is_shared(judge: &Judge) -> bool {

@@ -104,8 +104,8 @@ proptest! {
         start in any_counts(), visitors: bool
     ) {
         let counting = if visitors { Counting::Visitors } else { Counting::Requests };
-        let settings = Settings { counting, dispersion: Some(1.0), ..Settings::default() };
-        let start = Start { planned: seconds(u64::MAX), stable: start, dispersion: Some(f64::NAN) };
+        let settings = Settings { counting: Some(counting), dispersion: Some(1.0), ..Settings::default() };
+        let start = Start { planned: seconds(u64::MAX), stable: start, dispersion: Some(f64::NAN), visitors };
         let mut judge = Sequential::new(settings, &start).unwrap();
         for (canary, stable, weight, length) in extremes {
             judge.observe(&interval(length, weight, canary, stable));
@@ -192,7 +192,7 @@ fn sequential() -> Sequential {
     let settings = Settings { dispersion: Some(1.0), ..Settings::default() };
     Sequential::new(
         settings,
-        &Start { planned: seconds(3000), stable: counts(3000, 6, None), dispersion: None },
+        &Start { planned: seconds(3000), stable: counts(3000, 6, None), ..Start::default() },
     )
     .unwrap()
 }

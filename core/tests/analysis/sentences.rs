@@ -20,16 +20,17 @@ fn without_an_error_the_reference_s_488_requests_are_missing_and_the_weight_is_t
     assert_eq!(missing.weight, Weight::new(764));
     assert_eq!(
         judge.verdict(seconds(300)).to_string(),
-        "too little is known of the canary's errors (0 of 30 requests (0 %) against 0 of 570 requests (0 %) on stable): \
-         458 more requests will do if it does as well as stable, 458 s at this weight, or one step of its length at 7.64 %"
+        "too little is known of the canary's errors: 0 of 30 requests (0 %) against 0 of 570 requests (0 %) on stable; \
+         458 more requests will do if it does as well as stable, which takes 7 min 38 s at this weight, or its step's time \
+         at 7.64 %"
     );
     judge.observe(&interval(300, 500, counts(457, 0, None), counts(8683, 0, None)));
     assert_eq!(self::missing(&judge).requests, Some(1));
     judge.observe(&interval(1, 500, counts(1, 0, None), counts(19, 0, None)));
     assert_eq!(
         judge.verdict(seconds(300)).to_string(),
-        "the canary fails at most 1 % more than stable: 0 of 488 requests (0 %), so certainly no more than 1 %, against 0 \
-         of 9272 requests (0 %), certainly no fewer than 0 %; no answer was timed"
+        "the canary fails no more than stable does and 1 % of all requests, which is 95 % sure: 0 of 488 requests (0 %), \
+         at most 1 %, against 0 of 9272 requests (0 %), at least 0 %; no answer was timed"
     );
 }
 
@@ -65,7 +66,8 @@ fn without_traffic_and_before_its_time_it_says_so() {
     judge.observe(&interval(30, 500, counts(600, 0, None), counts(11_400, 0, None)));
     assert_eq!(
         judge.verdict(seconds(300)).to_string(),
-        "the canary is as good as stable so far; its step lasts another 240 s"
+        "the canary fails no more than stable does and 1 % of all requests, which is 95 % sure: 0 of 600 requests (0 %), \
+         at most 0.81 %, against 0 of 11400 requests (0 %), at least 0 %; no answer was timed; its step lasts another 4 min"
     );
 }
 
@@ -75,6 +77,11 @@ fn each_step_needs_requests_of_its_own() {
     judge.observe(&interval(300, 500, counts(600, 0, None), counts(11_400, 0, None)));
     assert!(matches!(judge.verdict(seconds(300)), Verdict::Pass(_)));
     judge.observe(&interval(30, 2500, counts(500, 0, None), counts(1500, 0, None)));
+    assert_eq!(
+        missing(&judge).takes,
+        Some(Span(seconds(3))),
+        "they do arrive, although they do not count yet"
+    );
     judge.observe(&interval(1, 2500, counts(10, 0, None), counts(30, 0, None)));
     let missing = missing(&judge);
     assert_eq!(
@@ -125,6 +132,15 @@ fn every_failure_is_told_with_its_numbers() {
              release in a billion (the limit is 1000), and is final for this release",
         ),
         (
+            Part::Availability,
+            &unknown,
+            10_000,
+            Counts { unanswered: 15, ..counts(1000, 15, None) },
+            counts(0, 0, None),
+            "the canary leaves more than the 0.5 % allowed without an answer: 30 of 2000 requests (1.5 %); this happens to at \
+             most one healthy release in ",
+        ),
+        (
             Part::ErrorsHistory,
             &known,
             10_000,
@@ -152,7 +168,7 @@ fn every_failure_is_told_with_its_numbers() {
     ];
     for (part, past, weight, canary, stable, sentence) in cases {
         let settings = Settings { dispersion: Some(1.0), ..Settings::default() };
-        let start = Start { planned: seconds(3000), stable: past.clone(), dispersion: None };
+        let start = Start { planned: seconds(3000), stable: past.clone(), ..Start::default() };
         let mut judge = Judge::sequential(settings, &start).unwrap();
         for _ in 0..20 {
             judge.observe(&interval(30, weight, canary.clone(), stable.clone()));
@@ -172,7 +188,7 @@ fn every_failure_is_told_with_its_numbers() {
 #[test]
 fn stable_s_past_counts_from_two_thousand_requests_on() {
     for (past, counts_for_something) in [(1999, false), (2000, true)] {
-        let start = Start { planned: seconds(3000), stable: counts(past, 5, None), dispersion: None };
+        let start = Start { planned: seconds(3000), stable: counts(past, 5, None), ..Start::default() };
         let mut judge = Judge::sequential(Settings::default(), &start).unwrap();
         judge.observe(&interval(30, 10_000, counts(500, 30, None), Counts::default()));
         let Judge::Sequential(inner) = &judge else { unreachable!() };

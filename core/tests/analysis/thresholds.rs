@@ -11,11 +11,6 @@ use crate::{counts, interval, seconds};
 const RULES: &str = include_str!("../../src/analysis/threshold/rules.md");
 
 #[test]
-fn people_read_the_same_table() {
-    assert!(include_str!("../../../README.md").contains(RULES.trim()), "README.md has another table");
-}
-
-#[test]
 fn measurements_count_as_the_documented_table_says() {
     let rows: Vec<Vec<&str>> = (RULES.lines().skip(2))
         .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
@@ -79,11 +74,14 @@ fn the_limits_of_a_canary_are_two_percent_two_seconds_and_half_a_percent_unanswe
         judge.verdict(seconds(30))
     };
     let broken = |canary| match judged(canary) {
-        Verdict::Fail(Failure::Threshold(broken)) => broken.metric,
+        Verdict::Fail(Failure::Threshold(broken)) => broken.measured.metric,
         verdict => verdict.to_string(),
     };
     let fast = Some([0; 3]);
-    assert!(matches!(judged(counts(1000, 20, fast)), Verdict::Pass(Passed::Thresholds { measurements: 3 })));
+    assert!(matches!(
+        judged(counts(1000, 20, fast)),
+        Verdict::Pass(Passed::Thresholds { measurements: 3, .. })
+    ));
     assert_eq!(broken(counts(1000, 21, fast)), "error rate");
     assert_eq!(broken(Counts { unanswered: 6, ..counts(1000, 6, fast) }), "availability");
     let mut slow = counts(1, 0, None);
@@ -91,7 +89,50 @@ fn the_limits_of_a_canary_are_two_percent_two_seconds_and_half_a_percent_unanswe
     assert_eq!(broken(slow), "response time");
     assert_eq!(
         judged(counts(1000, 21, fast)).to_string(),
-        "error rate was not at most 2 % in 1 measurements, 0 are forgiven; the last was 2.1 %"
+        "error rate is 2.1 % in 1000 requests (at most 2 % passes): 1 failed measurement, more than the 0 forgiven"
+    );
+    slow = counts(400, 2, None);
+    slow.latency.record(1_200_000);
+    assert_eq!(
+        judged(slow).to_string(),
+        "3 measurements held: error rate is 0.5 % in 400 requests (at most 2 % passes), response time is 1.2 s in 400 requests \
+         (at most 2 s passes), availability is 100 % in 400 requests (at least 99.5 % passes)"
+    );
+}
+
+#[test]
+fn what_is_neither_good_nor_bad_is_told_with_both_limits_and_a_dry_run_is_told_beside_it() {
+    let both = |name: &str, dry_run| Metric {
+        name: name.into(),
+        fail: Some(Condition::Above(3.0)),
+        ..metric(Limits { dry_run, ..Limits::default() })
+    };
+    let mut judge = Judge::Thresholds(Thresholds::new(vec![both("queue", false), both("dry", true)]));
+    let sentence = |judge: &Judge| (judge.verdict(seconds(90)).to_string(), judge.aside().unwrap());
+    let rule = "(at most 1 passes, above 3 fails)";
+    assert_eq!(
+        sentence(&judge),
+        (format!("queue is not measured yet {rule}"), format!("dry run: dry is not measured yet {rule}"))
+    );
+    let mut read = |values: [Reading; 2]| {
+        let readings = ["queue", "dry"].map(str::to_owned).into_iter().zip(values).collect();
+        judge.observe(&Interval { readings, ..interval(30, 500, Counts::default(), Counts::default()) });
+        sentence(&judge)
+    };
+    assert_eq!(
+        read([Reading::Value(0.0), Reading::Error("502".into())]),
+        (
+            format!("1 measurement held: queue is 0 {rule}; its step lasts another 1 min"),
+            format!("dry run: dry is 502 {rule}")
+        )
+    );
+    assert_eq!(read([Reading::NoData, Reading::Value(7.0)]).0, format!("queue is without data {rule}"));
+    assert_eq!(
+        read([Reading::Value(2.0), Reading::Value(7.0)]),
+        (
+            format!("queue is 2 {rule}: neither good nor bad in 1 measurement"),
+            format!("dry run: dry is 7 {rule}")
+        )
     );
 }
 

@@ -116,8 +116,13 @@ fn an_answer_has_the_form_that_is_documented() {
 fn prometheus_reads_counters_and_a_histogram() {
     let rows = Memory::default();
     ok(accept(&rows, &batch("a", &[(answer(200), 0), (answer(500), 9)]), at(1500)));
-    let text =
-        prometheus::text(&ask(&rows, &[("environment", "production"), ("format", "prometheus")], at(4200)));
+    let mut metrics = ask(&rows, &[("environment", "production"), ("format", "prometheus")], at(4200));
+    let text = prometheus::text(&metrics);
+    metrics.environment = "a\"b\\c\nd".into();
+    assert!(
+        prometheus::text(&metrics).contains(r#"{environment="a\"b\\c\nd",release"#),
+        "labels are escaped"
+    );
     let labels = r#"environment="production",release="rel-1",revision="2",variant="green",version="1.5.0""#;
     for line in [
         "# TYPE crossfade_requests_total counter".to_owned(),

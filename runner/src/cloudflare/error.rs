@@ -150,7 +150,7 @@ impl Error {
 
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
-        let about = |at: &At| at.path.clone();
+        let about = |at: &At| at.path.to_string();
         match self {
             Self::Unauthorised { at, .. } => Some(format!(
                 "CLOUDFLARE_API_TOKEN needs the permission \"{}\" on this account; also look at CLOUDFLARE_ACCOUNT_ID",

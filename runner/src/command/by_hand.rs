@@ -1,6 +1,7 @@
 //! What a person did to the weights: noted as the environment's last release and in the history, and told to whoever wants to know.
 
 use super::Session;
+use super::report::write_all;
 use crate::notice::{Completed, Notice};
 use crate::notify::Notifications;
 use crate::record::{Ended, Record};
@@ -12,6 +13,9 @@ pub(super) fn record(session: &Session, record: Record, outcome: &str, text: &st
     let ended = Some(Ended { at, outcome: outcome.into(), text: text.into() });
     let evidence = session.reporter.evidence(&[]);
     let record = Record { ended, evidence, phase: outcome.into(), ..record };
+    if let Err(error) = write_all(session, &record) {
+        session.reporter.warn(format!("the report could not be written: {}", error.in_one_line()));
+    }
     if let Err(error) = session.ledger.take_over(&record) {
         session.reporter.warn(format!("the history could not be written: {error}"));
     }
@@ -19,6 +23,7 @@ pub(super) fn record(session: &Session, record: Record, outcome: &str, text: &st
     if let Some(notifications) = &notifications {
         session.reporter.listen(notifications.listener());
     }
+    let github = session.tell_github();
     session.reporter.notice(Notice::Completed(Completed {
         environment: record.environment,
         release: record.id,
@@ -28,8 +33,12 @@ pub(super) fn record(session: &Session, record: Record, outcome: &str, text: &st
         text: text.to_owned(),
         elapsed_ms: millis(at.since(record.started_at)),
     }));
+    if let Some(github) = github {
+        github.finish(&session.cancel.further());
+    }
     if let Some(notifications) = notifications {
         let undelivered = notifications.finish(&session.cancel.further());
         undelivered.into_iter().for_each(|text| session.reporter.warn(text));
     }
+    session.tell_stable();
 }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::question::{AT_ONCE, left_when_cancelled};
-use super::session::environment;
+use super::session::{environment, reporter};
 use crate::cancel::Cancel;
 use crate::cli::{Check, Global};
 use crate::config::{Config, check_site_url};
 use crate::error::Error;
 use crate::release::{self, CLEAN_UP_WITHIN};
-use crate::report::Reporter;
 
 pub(super) fn run(global: &Global, arguments: &Check) -> Result<(), Error> {
     let config = Config::read(&global.config)?;
@@ -20,7 +19,8 @@ pub(super) fn run(global: &Global, arguments: &Check) -> Result<(), Error> {
     check_site_url(&url).map_err(|why| Error::Usage(format!("the URL is {why}")))?;
     let cancel = Cancel::on_signals()
         .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
-    let checks = Arc::new((config, release::target(&url), Reporter::new(global.mode())));
+    let reporter = reporter(global, Some(&config))?;
+    let checks = Arc::new((config, release::target(&url), reporter));
     let (asked, on_cancel) = (Arc::clone(&checks), cancel.clone());
     left_when_cancelled(&cancel, AT_ONCE, move || {
         let (config, target, reporter) = &*asked;

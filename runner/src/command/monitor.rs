@@ -1,4 +1,4 @@
-//! `crossfade monitor`: every environment, again and again, until a signal ends it.
+//! `crossfade monitor`: every environment, again and again, until a signal or `--for` ends it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,12 +30,16 @@ pub(super) fn run(global: &Global, arguments: &Monitor) -> Result<(), Error> {
         let (environment, url, every) = (&session.environment, &session.settings.url, config.monitor.every);
         reporter.line(&format!("watching {environment} at {url} every {every}"));
     }
+    let began = Instant::now();
     std::thread::scope(|scope| {
         for (session, edge) in sessions.iter().zip(&edges) {
             let reporter = &*reporter;
             scope.spawn(move || watch(session, edge, reporter));
         }
         while !cancel.wait(TROUBLE_EVERY) {
+            if arguments.time.is_some_and(|time| began.elapsed() >= time.0) {
+                sessions.iter().for_each(|session| session.cancel.cancel("the time is over"));
+            }
             notifications.iter().flat_map(|it| it.trouble()).for_each(|text| reporter.warn(text));
         }
     });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::question::{AT_ONCE, left_when_cancelled};
-use super::session::{environment, root};
+use super::session::{environment, reporter, root};
 use super::settings;
 use crate::cancel::Cancel;
 use crate::cli::{Global, PagesDeploy};
@@ -41,7 +41,7 @@ pub(super) fn deploy(global: &Global, arguments: &PagesDeploy) -> Result<(), Err
         .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
     let order = Arc::new(Order {
         client,
-        reporter: Reporter::new(global.mode()),
+        reporter: reporter(global, None)?,
         project,
         directory,
         checkout: Checkout::read(&root).unwrap_or_default().overridden(arguments),
@@ -81,15 +81,9 @@ impl Order {
         let deployment = self.upload()?;
         let deployment = self.wait(&deployment)?;
         let url = deployment.url.clone();
-        let aliases = deployment.aliases.unwrap_or_default();
-        let also = aliases.first().map_or_else(String::new, |alias| format!(", also at {alias}"));
-        self.reporter.deployed(Event::Deployed {
-            project: self.project.clone(),
-            id: deployment.id,
-            url: url.clone(),
-            aliases,
-            pages_environment: deployment.environment,
-        });
+        let alias = deployment.aliases.as_ref().and_then(|aliases| aliases.first());
+        let also = alias.map_or_else(String::new, |alias| format!(", also at {alias}"));
+        self.reporter.deployed(Event::deployed(&self.project, deployment));
         self.reporter.finished("done", true, format!("deployed: {url}{also}"));
         Ok(())
     }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{Session, print};
 use crate::cli::Report as Arguments;
 use crate::error::Error;
+use crate::github;
 use crate::notice::{Line, Notice, Report};
 use crate::record::Record;
 use crate::report::{Mode, now};
@@ -61,12 +62,15 @@ fn one(session: &Session, wanted: &str, arguments: &Arguments) -> Result<(), Err
     Ok(())
 }
 
-/// The report of a release that has just ended: `report.html`, `report.md` and `timeline.svg` in a directory.
+/// The report of a release that has just ended, where somebody wants it: `report.html`, `report.md` and `timeline.svg` in a
+/// directory, and a job's summary.
 ///
 /// # Errors
 /// When they cannot be written.
-pub(crate) fn write_all(session: &Session, record: &Record, directory: &Path) -> Result<(), Error> {
+pub(crate) fn write_all(session: &Session, record: &Record) -> Result<(), Error> {
     let story = Story::of(record, |text| session.secrets.redact(text));
+    github::job().iter().for_each(|job| job.summarise(&story, session.report.as_deref()));
+    let Some(directory) = &session.report else { return Ok(()) };
     let failed = |source| Error::Io { doing: format!("cannot make `{}`", directory.display()), source };
     std::fs::create_dir_all(directory).map_err(failed)?;
     write(&directory.join("report.html"), &story.to_html())?;

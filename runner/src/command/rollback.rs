@@ -14,12 +14,12 @@ use crate::drive::shares;
 use crate::edge::Edge;
 use crate::error::Error;
 use crate::orders::{Letter, Word, speaker};
-use crate::record::{Record, runner_name};
+use crate::record::{Ended, Record, runner_name};
 use crate::release::{self, Back, is_settled_fleet, new_release_id, table_in_force, write_table};
 use crate::report;
 
 pub(super) fn run(session: Session, arguments: &Rollback) -> Result<(), Error> {
-    if let Rollback { to: None, force: false, abandoned: false } = arguments
+    if let Rollback { to: None, force: false, if_unsettled: false } = arguments
         && session.ledger.current()?.is_some_and(|record| record.in_charge(report::now()))
     {
         // Home is what the version before means while a release moves traffic, and its runner knows the way.
@@ -30,16 +30,16 @@ pub(super) fn run(session: Session, arguments: &Rollback) -> Result<(), Error> {
         );
     }
     let edge = session.edge()?;
-    let table = table_in_force(&session)?
-        .ok_or_else(|| Error::Usage("there is no routing table yet, so nothing to roll back".into()))?;
-    if arguments.abandoned {
-        if !abandoned_by_us(&session, &table)? {
-            session.reporter.warn("nothing that this run began is in flight; nothing was changed");
-            return Ok(());
-        }
-    } else {
+    let table = table_in_force(&session)?;
+    if !arguments.if_unsettled {
         refuse_while_in_charge(&session, arguments.force)?;
+    } else if !is_left_unsettled(&session, table.as_ref())? {
+        let text = let_go(&session, table.as_ref())?;
+        session.reporter.finished("done", true, text);
+        return Ok(());
     }
+    let table =
+        table.ok_or_else(|| Error::Usage("there is no routing table yet, so nothing to roll back".into()))?;
     if let Some(record) = fleet_in_flight(&session, &table) {
         return undo_fleet(session, record, arguments);
     }
@@ -67,7 +67,7 @@ pub(super) fn is_shifted(session: &Session) -> Result<bool, Error> {
 
 /// `crossfade abort` with nobody in charge of the weights in flight.
 pub(super) fn home(session: Session) -> Result<(), Error> {
-    run(session, &Rollback { to: None, force: false, abandoned: false })
+    run(session, &Rollback { to: None, force: false, if_unsettled: false })
 }
 
 /// `crossfade promote` with nothing in flight: the other version that the table lists, which a rollback has left there.
@@ -188,13 +188,35 @@ pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(
     }
 }
 
-/// Whether the weights in flight are those of a release that this same run began and that did not end.
-fn abandoned_by_us(session: &Session, table: &RoutingTable) -> Result<bool, Error> {
-    let record = session.ledger.current()?;
-    Ok(table.lease().is_some()
-        && record.is_some_and(|record| {
-            record.id == table.release().as_str() && record.ended.is_none() && record.runner == runner_name()
-        }))
+/// Whether the weights in flight are those of a release that did not end: one that this same run began, or any whose lease has run
+/// out, so that the routers have sent everybody home and nobody notices.
+fn is_left_unsettled(session: &Session, table: Option<&RoutingTable>) -> Result<bool, Error> {
+    let Some((table, lease)) = table.and_then(|table| Some((table, table.lease()?))) else {
+        return Ok(false);
+    };
+    let is_it = |record: Record| record.id == table.release().as_str();
+    Ok(lease.expires_at <= report::now() || left_by_us(session)?.is_some_and(is_it))
+}
+
+/// The release that this same run began and that did not end.
+fn left_by_us(session: &Session) -> Result<Option<Record>, Error> {
+    let current = session.ledger.current()?;
+    Ok(current.filter(|record| record.ended.is_none() && record.runner == runner_name()))
+}
+
+/// Ends the record of a release that this run began and that moved nobody, so that the next one need not wait until it counts as
+/// dead; what was done.
+fn let_go(session: &Session, table: Option<&RoutingTable>) -> Result<String, Error> {
+    let nobody_moves = table.is_none_or(|table| table.lease().is_none());
+    let Some(record) = left_by_us(session)?.filter(|_| nobody_moves) else {
+        return Ok("nothing that this run began is in flight; nothing was changed".into());
+    };
+    let Record { id, version, phase, .. } = &record;
+    let text = format!("{version} never ended: it was cut off ({phase}) before it moved anybody");
+    let said = format!("release {id} of {text}");
+    let ended = Some(Ended { at: report::now(), outcome: "abandoned".into(), text });
+    session.ledger.close_ours(&Record { ended, ..record })?;
+    Ok(said)
 }
 
 fn version_before(table: &RoutingTable, release: &ReleaseId) -> Result<RoutingTable, Error> {

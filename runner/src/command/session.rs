@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossfade_core::table::Environment;
+use crossfade_core::table::{Environment, Variant};
 
 use super::settings;
 use crate::cancel::Cancel;
@@ -15,7 +15,9 @@ use crate::config::{Config, EnvironmentConfig};
 use crate::context::Context;
 use crate::edge::{ControlToken, Edge};
 use crate::error::Error;
+use crate::github;
 use crate::record::Ledger;
+use crate::release::table_in_force;
 use crate::report::Reporter;
 use crate::signing::Signer;
 
@@ -76,11 +78,11 @@ impl Session {
             client,
             namespace,
             signer: settings::signer()?,
-            reporter: Arc::new(Reporter::new(global.mode())),
+            reporter: Arc::new(reporter(global, Some(&config))?),
             cancel,
             api_within: Duration::from_secs(20),
             secrets: settings::secrets(&config),
-            report: None,
+            report: global.report.clone(),
             control_token: settings::control_token()?,
             config,
         })
@@ -91,6 +93,27 @@ impl Session {
         self.settings.project.as_deref().unwrap_or(&self.config.project)
     }
 
+    /// Tells GitHub what is said from now on, when this is a job that may.
+    pub(crate) fn tell_github(&self) -> Option<github::Telling> {
+        let telling = github::Telling::start(self.environment.as_str(), &self.settings.url)?;
+        self.reporter.listen(telling.listener());
+        Some(telling)
+    }
+
+    /// Tells a job which Pages deployment everybody is on now. What cannot be found out is not told.
+    pub(crate) fn tell_stable(&self) {
+        // After a signal nobody has the time: this asks KV.
+        let Some(job) = github::job().filter(|_| !self.cancel.is_cancelled()) else { return };
+        let Ok(Some(table)) = table_in_force(self) else { return };
+        let Variant { version, origin, .. } = table.stable();
+        let is_at = |it: Option<&str>| it.is_some_and(|it| it.trim_end_matches('/') == origin.as_str());
+        if let Ok(Some(record)) = self.ledger.ended(version.as_str())
+            && let Some(stable) = record.uploaded().iter().find(|it| is_at(it.origin))
+        {
+            job.stable_is(stable.id);
+        }
+    }
+
     /// The router at the public URL.
     ///
     /// # Errors
@@ -98,12 +121,26 @@ impl Session {
     pub fn edge(&self) -> Result<Edge, Error> {
         let token = self.control_token.clone().ok_or_else(|| Error::Missing {
             what: "CROSSFADE_TOKEN",
-            hint: "set the same secret here and at the router (`wrangler secret put CROSSFADE_TOKEN`); it opens \
-                   /__crossfade/status, which tells what the edge serves"
+            hint: "set the same secret here and at the router (`wrangler secret put CROSSFADE_TOKEN`); in a workflow, pass it as \
+                   the action's input `crossfadeToken`. It opens /__crossfade/status, which tells what the edge serves"
                 .into(),
         })?;
         Ok(Edge::new(&self.settings.url, token))
     }
+}
+
+/// What speaks, to people or programs and where `--report` says. What nobody may read is not written there.
+///
+/// # Errors
+/// When nothing can be written there.
+pub(crate) fn reporter(global: &Global, config: Option<&Config>) -> Result<Reporter, Error> {
+    let reporter = Reporter::new(global.mode());
+    if let Some(directory) = &global.report {
+        let ours = settings::our_secrets();
+        reporter.write_to(directory, config.map_or(ours, settings::secrets))?;
+        github::job().iter().for_each(|job| job.reported_in(directory));
+    }
+    Ok(reporter)
 }
 
 /// All environments of the configuration.

@@ -7,6 +7,7 @@ use crate::config::{Config, Hook, check_url, from_environment};
 use crate::context::Context;
 use crate::edge::{CONTROL_TOKEN, ControlToken};
 use crate::error::Error;
+use crate::github::GITHUB_TOKEN;
 use crate::signing::{SIGNING_KEY, Signer};
 
 /// The account.
@@ -15,7 +16,7 @@ pub(super) fn account(global: &Global) -> Result<AccountId, Error> {
     if id.is_empty() {
         return Err(Error::Missing {
             what: "the Cloudflare account id",
-            hint: "set CLOUDFLARE_ACCOUNT_ID (`wrangler whoami` shows it)".into(),
+            hint: "set CLOUDFLARE_ACCOUNT_ID (`wrangler whoami` shows it); in a workflow, the action's input `accountId`".into(),
         });
     }
     if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -31,7 +32,8 @@ pub(super) fn api_token() -> Result<ApiToken, Error> {
     let token = secret(API_TOKEN)?.ok_or_else(|| Error::Missing {
         what: API_TOKEN,
         hint: "create a token with the permissions \"Cloudflare Pages: Edit\" and \"Workers KV Storage: Edit\" at \
-               https://dash.cloudflare.com/profile/api-tokens and set it in the environment"
+               https://dash.cloudflare.com/profile/api-tokens and set it in the environment; in a workflow, pass a secret as the \
+               action's input `apiToken`"
             .into(),
     })?;
     Ok(ApiToken::new(token))
@@ -49,15 +51,19 @@ pub(super) fn signer() -> Result<Signer, Error> {
 
 /// What nobody may read: our own secrets, and whatever the configuration takes from the environment.
 pub(super) fn secrets(config: &Config) -> Context {
-    let ours = [API_TOKEN, CONTROL_TOKEN, SIGNING_KEY].map(from_environment);
-    let variable = |name: &str| {
-        let value = std::env::var(name).ok()?;
-        Some(value.trim().to_owned()).filter(|value| !value.is_empty())
-    };
     let queries: Vec<String> = config.all_hooks().filter_map(Hook::query).map(str::to_owned).collect();
-    Context::new("", "")
-        .with_environment(ours.into_iter().chain(config.templates()), variable)
-        .with_secrets(queries)
+    our_secrets().with_environment(config.templates(), variable).with_secrets(queries)
+}
+
+/// Our own secrets.
+pub(super) fn our_secrets() -> Context {
+    let ours = [API_TOKEN, CONTROL_TOKEN, SIGNING_KEY, GITHUB_TOKEN].map(from_environment);
+    Context::new("", "").with_environment(ours, variable)
+}
+
+fn variable(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok()?;
+    Some(value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 /// Where the API is.

@@ -4,21 +4,24 @@
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
-use crossfade_core::rollout::Stage;
 use serde_json::json;
 
 use super::{Session, print};
 use crate::cli::Status;
 use crate::edge::EdgeStatus;
 use crate::error::Error;
+use crate::github;
 use crate::record::Record;
 use crate::release::table_in_force;
 use crate::report::{self, Mode};
+use crate::screen::possible;
+
+pub(super) mod watch;
 
 /// The most that one question to the edge may take.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// How often it is looked at again.
-const WATCH_EVERY: Duration = Duration::from_secs(2);
+pub(super) const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 /// What was found.
 struct Found {
@@ -43,6 +46,7 @@ pub(super) fn run(session: &Session, arguments: &Status) -> Result<(), Error> {
         }
         let in_flight = matches!(&found.record, Ok(Some(record)) if record.ended.is_none());
         if !arguments.watch || (found.record.is_ok() && !in_flight) {
+            github::job().iter().for_each(|job| job.answer(&shown));
             found.table?;
             found.record?;
             return Ok(());
@@ -180,17 +184,10 @@ fn in_flight(record: &Record, now: crossfade_core::Timestamp) -> String {
         let refused = answered.refused.as_ref().map_or_else(String::new, |why| format!(": refused, {why}"));
         lines.push(format!("  last told to {} {}{refused}", answered.order.command(), answered.by));
     }
-    let commands: &[&str] = match (&record.stage, record.in_charge(now)) {
-        (Some(stage), false) if stage.waits_for_approval() => &["approve", "resume", "abort"],
-        (_, false) => &["resume", "abort"],
-        (Some(stage), true) if stage.waits_for_approval() => &["approve", "pause", "abort"],
-        (Some(Stage::Paused { .. }), true) => &["resume", "promote", "abort"],
-        (Some(Stage::Watching { .. } | Stage::Waiting { .. }), true) => &["promote", "pause", "abort"],
-        (Some(Stage::GoingHome { .. } | Stage::Settling), true) => &[],
-        (_, true) => &["abort"],
-    };
+    let commands = possible(record, now);
     if !commands.is_empty() {
-        let commands: Vec<String> = commands.iter().map(|it| format!("`crossfade {it}`")).collect();
+        let commands: Vec<String> =
+            commands.iter().map(|it| format!("`crossfade {}`", it.command())).collect();
         lines.push(format!("  now: {}", commands.join(", ")));
     }
     lines.join("\n")

@@ -8,8 +8,8 @@ use crossfade_core::analysis::{Metric, Settings, Thresholds};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 
-use super::Source;
 use super::requests::{check_limits, check_name, check_not_zero};
+use super::{Source, from_environment};
 
 /// Looking more often than this tells nothing more: counts are kept by the second.
 const EVERY_MIN: Duration = Duration::from_secs(1);
@@ -133,6 +133,17 @@ impl AnalysisConfig {
         }
     }
 
+    /// Texts that may hold `{{env.NAME}}`, and the names that sources are authenticated with as such texts.
+    pub fn templates(&self) -> impl Iterator<Item = String> {
+        let sources = self.metrics.iter().filter_map(|metric| metric.source.as_ref()).chain(&self.source);
+        sources.flat_map(|source| {
+            source
+                .templates()
+                .into_iter()
+                .chain(source.secrets().iter().map(|name| from_environment(name)).collect::<Vec<_>>())
+        })
+    }
+
     /// Refuses what could never work.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.every.0 < EVERY_MIN {
@@ -221,11 +232,16 @@ impl MetricConfig {
                 }
             }
         }
-        match (self.pass, self.fail) {
-            (None, None) => Err(format!(
+        let conditions = [self.pass, self.fail].map(|condition| condition.map(Condition::limit));
+        if let Some(limit) = conditions.into_iter().flatten().find(|limit| !limit.is_finite()) {
+            // The judge's state is JSON, which has no such number: nobody could read the release any more.
+            return Err(format!("{at} compares with {limit}: it must be a number such as 0.02"));
+        }
+        match conditions {
+            [None, None] => Err(format!(
                 "{at} has neither `pass` nor `fail`: add one such as pass = {{ at-most = 0.02 }}"
             )),
-            (Some(_), _) | (_, Some(_)) => Ok(()),
+            [Some(_), _] | [_, Some(_)] => Ok(()),
         }
     }
 }

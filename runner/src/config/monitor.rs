@@ -10,6 +10,9 @@ use serde::Deserialize;
 
 use super::requests::{check_name, check_not_zero};
 
+/// So much the router tells by the second, and what was before it would be nobody's.
+const EVERY_MAX: Duration = Duration::from_secs(60 * 60);
+
 /// What `crossfade monitor` watches, and every release while it moves visitors.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -44,6 +47,9 @@ impl MonitorConfig {
             [("every", self.every), ("report_every", self.report_every), ("report_over", self.report_over)]
         {
             check_not_zero(&format!("`monitor.{name}`"), span)?;
+        }
+        if self.every.0 > EVERY_MAX {
+            return Err(format!("`monitor.every` is {}: it must be at most {}", self.every, Span(EVERY_MAX)));
         }
         let mut names = vec![BLIND];
         for rule in &self.alerts {

@@ -6,7 +6,7 @@ use crossfade_core::Span;
 use crossfade_core::rollout::{Limits, OnDeadline, OnFailure, OnInconclusive, OnTimeout};
 use crossfade_core::table::Weight;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Percent;
 use super::requests::check_not_zero;
@@ -81,7 +81,7 @@ pub struct RolloutConfig {
 }
 
 /// The strategies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     /// A second slot is deployed, checked, and then serves everybody.

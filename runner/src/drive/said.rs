@@ -9,6 +9,7 @@ use crossfade_core::Span;
 use crossfade_core::table::VariantName;
 
 use super::shares;
+use crate::github;
 use crate::report::{Phase, Reporter};
 
 mod gate;
@@ -114,6 +115,7 @@ impl<'a> Said<'a> {
                 self.trouble.clone_from(why);
             }
             (Effect::Publish { table, .. }, Event::Published(Ok(()))) => {
+                github::job().iter().for_each(|job| job.revision_is(table.revision().number()));
                 // A renewal of the lease, or the same without it: no news.
                 if let Some((why, shares)) = self.published.as_ref().filter(|(_, it)| *it != self.written) {
                     self.reporter.weights(why, table);

@@ -15,6 +15,7 @@ use crate::cloudflare::API_TOKEN;
 use crate::config;
 use crate::context::Context;
 use crate::edge::CONTROL_TOKEN;
+use crate::github::GITHUB_TOKEN;
 use crate::signing::SIGNING_KEY;
 
 /// How long what was asked to end may take to put things in order.
@@ -42,7 +43,8 @@ pub(crate) fn ask(
         Ok(child) => child,
         Err(source) => return (Err(no_answer(format!("could not be started: {source}"))), String::new()),
     };
-    let output = Output::new(Arc::clone(context), on_standard_error);
+    let title = run.clone();
+    let output = Output::new(Arc::clone(context), move |text| on_standard_error(&title, text));
     let stdout = child.stdout.take().map(|stream| output.follow(Stream::Stdout, stream));
     let stderr = child.stderr.take().map(|stream| output.follow(Stream::Stderr, stream));
     let ended = wait(&mut child, timeout, cancel);
@@ -91,7 +93,7 @@ fn wait(child: &mut Child, timeout: Duration, cancel: &Cancel) -> Ended {
 fn command(hook: &config::Command, directory: &Path, variables: &[(&str, String)]) -> Command {
     let mut command = shell(&hook.run);
     // Whoever has these can move traffic; nothing but this program needs them.
-    command.env_remove(SIGNING_KEY).env_remove(CONTROL_TOKEN);
+    command.env_remove(SIGNING_KEY).env_remove(CONTROL_TOKEN).env_remove(GITHUB_TOKEN);
     if !hook.secrets {
         // A build runs a thousand packages of strangers; only a hook that deploys something itself needs it.
         command.env_remove(API_TOKEN);

@@ -174,7 +174,7 @@ mod tests {
             (10, Some(55), Answer::Wait(seconds(5))),
             (3600, None, Answer::Wait(seconds(60))),
             (0, None, Answer::Wait(WAIT_MIN)),
-            (10, Some(60), Answer::Fail("approval was not decided within 60 s".into())),
+            (10, Some(60), Answer::Fail("approval was not decided within 1 min".into())),
         ] {
             let answer = believed(Ok(Answer::Wait(seconds(says))), waited.map(seconds), &hook);
             assert_eq!(answer, Ok(becomes), "{says} after {waited:?}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::beside::Beside;
 use crate::cancel::Cancel;
 use crate::context::Context;
+use crate::github;
 
 /// How much of an answer's or an output's end is kept for the record.
 pub(super) const KEPT_MAX: usize = 4 * 1024;
@@ -22,7 +23,7 @@ const END_WITHIN: Duration = Duration::from_secs(1);
 pub(super) struct Output {
     context: Arc<Context>,
     kept: Arc<Mutex<Kept>>,
-    show: fn(&str),
+    show: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 /// What is left of it.
@@ -43,8 +44,8 @@ pub(super) enum Stream {
 
 impl Output {
     /// What is printed is shown by `show`.
-    pub(super) fn new(context: Arc<Context>, show: fn(&str)) -> Self {
-        Self { context, kept: Arc::default(), show }
+    pub(super) fn new(context: Arc<Context>, show: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { context, kept: Arc::default(), show: Arc::new(show) }
     }
 
     /// Begins to read a stream.
@@ -83,9 +84,11 @@ impl Output {
     }
 }
 
-/// Standard output is ours: programs read events there.
-pub(super) fn on_standard_error(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+/// Standard output is ours: programs read events there. A job's log is one stream, in which `title` says whose text it is.
+pub(super) fn on_standard_error(title: &str, text: &str) {
+    if !github::job().is_some_and(|job| job.foreign(title, text)) {
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
 }
 
 /// Takes what can be shown: whole lines, redacted, and of a line without end all but its last part.

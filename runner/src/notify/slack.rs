@@ -36,6 +36,7 @@ fn mood(notice: &Notice) -> (&'static str, &'static str) {
         Notice::Metrics(_) | Notice::Report(_) => ("📊", BLUE),
         Notice::Alert(alert) => match (alert.state, alert.severity) {
             (AlertState::Resolved, _) => ("✅", GREEN),
+            (AlertState::Unwatched, _) => ("⏹️", AMBER),
             (AlertState::Raised, Severity::Critical) => ("🔥", RED),
             (AlertState::Raised, Severity::Warning) => ("⚠️", AMBER),
         },

@@ -178,8 +178,7 @@ impl Charge<'_> {
         }));
         let ending = Some(Ending { outcome, text: text.clone() });
         let moment = Moment { deployment_url: record.origin.clone(), outcome: ending, ..self.moment };
-        let record = end::close(session, &session.ledger, record, &self.earlier, outcome, text);
-        end::report(session, &record);
+        end::close(session, record, &self.earlier, outcome, text);
         end::after(session, &self.asker, &moment, &result);
         self.begun.finish(CLEAN_UP_WITHIN);
         drop(self.telling);

@@ -10,7 +10,7 @@ use crate::command::Session;
 use crate::command::report::write_all;
 use crate::error::Error;
 use crate::hooks::{Asker, Moment, Phase};
-use crate::record::{Ended, Ledger, Record};
+use crate::record::{Ended, Record};
 use crate::report;
 
 /// A rollout's outcome as a command's result.
@@ -52,30 +52,24 @@ pub(super) fn in_charge(renewed: Result<(), Error>) -> Result<(), Error> {
     })
 }
 
-/// Puts the release into the history. That this fails must not change what the release came to.
+/// Tells people what the release came to and puts it into the history. That this fails must not change what it came to.
 pub(super) fn close(
     session: &Session,
-    ledger: &Ledger,
     record: Record,
     earlier: &[Value],
     outcome: &'static str,
     text: String,
-) -> Record {
+) {
     let evidence = session.reporter.evidence(earlier);
     let at = report::now();
     let ended = Some(Ended { at, outcome: outcome.into(), text });
     let record = Record { ended, evidence, updated_at: at, phase: outcome.into(), stage: None, ..record };
-    if let Err(error) = ledger.close_ours(&record) {
-        session.reporter.warn(format!("the history could not be written: {error}"));
-    }
-    record
-}
-
-/// Writes the report of a release that has ended, when somebody wants it.
-pub(super) fn report(session: &Session, record: &Record) {
-    let Some(directory) = &session.report else { return };
-    if let Err(error) = write_all(session, record, directory) {
+    // Before anything that may have to be waited for: a job that was cancelled has little time left.
+    if let Err(error) = write_all(session, &record) {
         session.reporter.warn(format!("the report could not be written: {}", error.in_one_line()));
+    }
+    if let Err(error) = session.ledger.close_ours(&record) {
+        session.reporter.warn(format!("the history could not be written: {error}"));
     }
 }
 
@@ -89,6 +83,7 @@ pub(super) fn after(session: &Session, asker: &Asker, moment: &Moment, result: &
         Err(_) => {}
     }
     hooks::tell(session, &asker, Phase::PostRollout, moment);
+    session.tell_stable();
     if result.is_ok() && !session.cancel.is_cancelled() {
         settle::clean_up(session);
     }

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::health::{self, CheckResult, HealthCheck, Verdict};
 use crate::probe::{self, NoAnswer, Target};
 use crate::release::{Request, cancelled_or};
+use crate::report::Event;
 use crate::report::{Reporter, counted};
 use crate::smoke::{self, SmokeResult, SmokeTest};
 use crate::upload;
@@ -41,10 +42,14 @@ pub(super) fn live(
     let wait = |id| {
         upload::wait_until_live(&session.client, session.project(), id, within, &|time| cancel.wait(time))
     };
-    if let Some(Err(error)) = id.map(wait) {
-        let error = cancelled_or(cancel, error.into());
-        phase.failed_because(origin.as_str(), &error.in_one_line());
-        return Err(error);
+    match id.map(wait) {
+        Some(Ok(deployment)) => session.reporter.deployed(Event::deployed(session.project(), deployment)),
+        Some(Err(error)) => {
+            let error = cancelled_or(cancel, error.into());
+            phase.failed_because(origin.as_str(), &error.in_one_line());
+            return Err(error);
+        }
+        None => {}
     }
     let Some(version) = &session.config.version else {
         phase.done(format!("{origin} is live"));

@@ -5,6 +5,7 @@ use crossfade_core::Span;
 use super::cancelled_or;
 use crate::command::Session;
 use crate::error::Error;
+use crate::github;
 use crate::hooks::{Answer, Asked, Asker, Cancelled, Events, Moment, Phase, hold};
 use crate::notify::Notifications;
 
@@ -54,6 +55,7 @@ pub(super) struct Telling<'a> {
     session: &'a Session,
     events: Option<Events>,
     notifications: Option<Notifications>,
+    github: Option<github::Telling>,
 }
 
 impl<'a> Telling<'a> {
@@ -66,7 +68,8 @@ impl<'a> Telling<'a> {
         if let Some(notifications) = &notifications {
             session.reporter.listen(notifications.listener());
         }
-        Self { session, events, notifications }
+        let github = session.tell_github();
+        Self { session, events, notifications, github }
     }
 }
 
@@ -75,6 +78,9 @@ impl Drop for Telling<'_> {
         let further = self.session.cancel.further();
         let events = self.events.take().map(|events| events.finish(&further));
         let notifications = self.notifications.take().map(|notifications| notifications.finish(&further));
+        if let Some(github) = self.github.take() {
+            github.finish(&further);
+        }
         for undelivered in events.into_iter().chain(notifications).flatten() {
             self.session.reporter.warn(undelivered);
         }

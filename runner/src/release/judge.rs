@@ -1,6 +1,5 @@
 //! Who judges what a release's visitors meet: nobody, where the router has no counters and nobody asked for it.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crossfade_core::RoutingTable;
@@ -9,7 +8,7 @@ use crossfade_core::rollout::{Canary, Judging, Plan};
 
 use super::charge::Charge;
 use super::gates::context;
-use crate::config::{AnalysisConfig, JudgeKind, Source, from_environment};
+use crate::config::{AnalysisConfig, JudgeKind, Source};
 use crate::error::Error;
 use crate::report;
 use crate::source::{Counter, NoCounts, Past, Patience, Sources, Who};
@@ -47,16 +46,11 @@ pub(super) fn sources(
     let numbers: Vec<(String, Source)> = (analysis.metrics.iter())
         .filter_map(|metric| Some((metric.name.clone(), metric.source.clone()?)))
         .collect();
-    let secrets = numbers.iter().flat_map(|(_, source)| source.secrets()).map(|name| from_environment(&name));
-    let templates: BTreeSet<String> = numbers
-        .iter()
-        .map(|(_, source)| source)
-        .chain(&analysis.source)
-        .flat_map(Source::templates)
-        .chain(secrets)
-        .collect();
     let context = context(&session.config, canary.version.as_str(), charge.release.as_str())
-        .with_environment(templates, |name| std::env::var(name).ok().map(|value| value.trim().to_owned()));
+        .with_environment(analysis.templates(), |name| {
+            std::env::var(name).ok().map(|value| value.trim().to_owned())
+        })
+        .with_secrets_of(&session.secrets);
     let (client, cancel) = (session.client.clone(), session.cancel.clone());
     Ok(Some(Sources { who, counter, numbers, patience, context, client, cancel }))
 }
@@ -99,7 +93,10 @@ pub(super) fn begin(
     let judge = match analysis.judge {
         JudgeKind::Threshold => Judge::Thresholds(Thresholds::new(analysis.thresholds())),
         JudgeKind::Sequential | JudgeKind::None => {
-            let start = Start { planned, stable: past.stable, dispersion: past.dispersion };
+            // A rule leads visitors to a side whatever the weight says.
+            let visitors =
+                matches!(sources.counter, Counter::Edge(_)) && session.config.router.rules.is_empty();
+            let start = Start { planned, stable: past.stable, dispersion: past.dispersion, visitors };
             Judge::sequential(analysis.sequential.clone(), &start)
                 .map_err(|error| Error::Usage(format!("`analysis.sequential`: {error}")))?
         }

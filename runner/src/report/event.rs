@@ -6,6 +6,7 @@ use crossfade_core::{RoutingTable, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::millis;
+use crate::cloudflare::pages::Deployment;
 use crate::error::Error;
 use crate::hooks::{Answer, Asked, NoAnswer};
 use crate::notice::Notice;
@@ -165,6 +166,15 @@ impl Event {
     }
 }
 
+impl Event {
+    /// A deployment that is live.
+    pub(crate) fn deployed(project: &str, deployment: Deployment) -> Self {
+        let Deployment { id, url, environment, aliases, .. } = deployment;
+        let aliases = aliases.unwrap_or_default();
+        Self::Deployed { project: project.to_owned(), id, url, aliases, pages_environment: environment }
+    }
+}
+
 impl From<&Error> for Event {
     fn from(error: &Error) -> Self {
         Self::Error {
@@ -221,6 +231,13 @@ impl Share {
     }
 }
 
+#[derive(Serialize)]
+struct Line<'a> {
+    version: u8,
+    #[serde(flatten)]
+    entry: &'a Entry,
+}
+
 /// An event and when it happened.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
@@ -234,12 +251,11 @@ pub struct Entry {
 impl Entry {
     /// The event as a program reads it.
     pub(super) fn to_line(&self) -> Option<String> {
-        #[derive(Serialize)]
-        struct Line<'a> {
-            version: u8,
-            #[serde(flatten)]
-            entry: &'a Entry,
-        }
         serde_json::to_string(&Line { version: 1, entry: self }).ok()
+    }
+
+    /// The same, to be changed before somebody reads it.
+    pub(super) fn to_json(&self) -> Option<serde_json::Value> {
+        serde_json::to_value(Line { version: 1, entry: self }).ok()
     }
 }

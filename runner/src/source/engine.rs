@@ -73,7 +73,7 @@ impl Engine<'_> {
             from.as_millis() / 1_000,
             until.as_millis() / 1_000,
         );
-        let answer = self.ask(&query).map_err(|why| self.asker.context.redact(&why))?;
+        let answer = self.ask(&query)?;
         let found = answer.get("data").and_then(Value::as_array);
         let found = found.ok_or("the answer has no `data`")?;
         let counted = found.iter().filter_map(|row| counted(who, row)).collect();

@@ -48,7 +48,7 @@ impl Pair<'_> {
             }
         }
         match trouble {
-            Some(why) if canary.requests == 0 => Err(self.context.redact(&why)),
+            Some(why) if canary.requests == 0 => Err(why),
             Some(_) | None => Ok(vec![Counted { revision: None, canary, stable }]),
         }
     }

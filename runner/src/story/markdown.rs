@@ -8,6 +8,13 @@ use crate::summary::markdown;
 impl Story {
     /// As Markdown; `picture` is where the picture is, when there is one.
     pub fn to_markdown(&self, picture: Option<&str>) -> String {
+        self.markdown_around(&picture.map_or_else(String::new, |picture| {
+            format!("\n![weights, errors, latency, verdicts, phases over time]({picture})\n")
+        }))
+    }
+
+    /// As Markdown; `picture` is what shows it, as Markdown too.
+    pub(crate) fn markdown_around(&self, picture: &str) -> String {
         let mark = match self.is_good() {
             Some(true) => "✅",
             Some(false) => "❌",
@@ -24,9 +31,7 @@ impl Story {
         for (name, value) in self.facts() {
             text.push_str(&format!("| {name} | {} |\n", markdown(&value)));
         }
-        if let Some(picture) = picture {
-            text.push_str(&format!("\n![weights, errors, latency, verdicts, phases over time]({picture})\n"));
-        }
+        text.push_str(picture);
         self.steps_to(&mut text);
         self.phases_to(&mut text);
         if !self.notes.is_empty() {

@@ -30,8 +30,9 @@ fn in_short(why: &str) -> String {
         }
         Some(_) | None => ("", why),
     };
-    // A gate names itself and its check; what comes behind differs from time to time.
-    let parts: Vec<&str> = why.split(": ").take(2).collect();
+    // The judge says what is wrong and then the numbers; a gate names itself and its check, and then what differs from time to time.
+    let telling = if why.starts_with("the canary ") { 1 } else { 2 };
+    let parts: Vec<&str> = why.split(": ").take(telling).collect();
     let text = format!("{at}{}", without_numbers(&parts.join(": ")));
     match text.char_indices().nth(LENGTH_MAX) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -71,11 +72,15 @@ mod tests {
             ),
             (
                 "step 2 (5 %): the canary fails more than stable: 12 of 60 requests (20 %) against 3 of 1140",
-                "the canary fails more than stable: … of … requests (… %) against … of …",
+                "the canary fails more than stable",
             ),
             (
                 "step 3 could not be measured 4 times in a row: no answer: timeout",
                 "could not measure: no answer: timeout",
+            ),
+            (
+                "step 1 could not be measured 2 times in a row: queue: 502 (1 in a row forgiven)",
+                "could not measure: queue: … (… in a row forgiven)",
             ),
             ("step 3 (25 %) is undecided: 210 requests are missing", "undecided: … requests are missing"),
             ("cancelled (SIGINT) before any traffic was moved", "cancelled"),

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crossfade_sandbox::{Action, Fault, KvFault};
+use crossfade_tests::origin::Origin;
 use crossfade_tests::{Ended, Running, Site};
 use rustix::process::Signal;
 
@@ -55,15 +56,24 @@ fn a_signal_after_the_switch_brings_traffic_home_at_once() {
     home_after(&site, running, &[Signal::TERM], 3);
     site.sandbox.clear_faults();
 
-    // While a smoke test hangs behind the public URL, with an API that takes its time, and a second and third signal as
-    // GitHub sends them.
+    // While a smoke test hangs behind the public URL, with an API that takes its time, a second and third signal as GitHub sends
+    // them, and a GitHub that accepts connections and nothing else.
     partner.hold(1);
-    let running = site.begin_deploy("1.2.0", &[]);
+    let github = Origin::new(|_, wire| wire.wait_for_the_end());
+    let mut command = site.command(&["deploy", "--as", "1.2.0", "--json"]);
+    command.envs([
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_REPOSITORY", "acme/booking"),
+        ("GITHUB_SHA", "0a1b2c"),
+    ]);
+    command.env("GITHUB_API_URL", github.url()).env("CROSSFADE_GITHUB_TOKEN", "ghs_secret");
+    let running = Running::begin(command);
     partner.until_held();
     assert_eq!(site.served_version(), "1.2.0");
     site.sandbox.fault(Fault { method: None, ..Fault::new("", "/storage/kv/", Action::Latency { ms: 800 }) });
     let ended = home_after(&site, running, &[Signal::INT, Signal::TERM, Signal::INT], 5);
     assert!(ended.error().contains("cancelled: SIGINT"), "the first reason stays: {}", ended.error());
+    assert!(!github.received().is_empty(), "it was told, and not waited for");
     site.sandbox.clear_faults();
 
     // While it settles: everybody is on the new version already, and the edge does not know that this is for good.

@@ -42,6 +42,10 @@ fn what_is_wrong_in_analysis_is_named_where_it_stands() {
         (metric("measure = \"error-rate\""), vec!["`queue` has neither `pass` nor `fail`".into()]),
         (metric("pass = { at-most = 1 }"), vec!["`queue` has neither `measure` nor `source`".into()]),
         (
+            metric("fail = { above = inf }\nmeasure = \"error-rate\""),
+            vec!["`queue` compares with inf: it must be a number".into()],
+        ),
+        (
             metric("pass = { at-most = 1 }\nmeasure = { quantile-seconds = 95 }"),
             vec!["`quantile-seconds` is 95: it must be from 0 to 1".into()],
         ),

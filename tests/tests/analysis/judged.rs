@@ -55,6 +55,7 @@ fn a_good_canary_passes_with_enough_requests_and_whatever_a_killed_runner_saw_is
         drop(running);
         let judging = stage.site.document("release:production")["saved"]["judging"].clone();
         assert!(judging["seen_until"].is_string(), "{judging}");
+        assert_eq!(judging["judge"]["settings"]["counting"], "visitors", "{judging}");
         let ended = crossfade_tests::Ended::of(stage.site.command(&["resume", "--runner-is-dead", "--json"]));
         (ended.expect(0), judging)
     });

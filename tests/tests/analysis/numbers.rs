@@ -32,14 +32,22 @@ fn thresholds_roll_back_by_counts_and_by_a_number_from_elsewhere() {
     let stage = Stage::new(HALF, &of_queue);
     queue.store(11, Ordering::Relaxed);
     let ended = stage.release().expect(4);
-    assert!(ended.error().contains("queue was not at most 10 in 1 measurements"), "{}", ended.stderr);
+    assert!(
+        ended.error().contains("queue is 11 (at most 10 passes): 1 failed measurement"),
+        "{}",
+        ended.stderr
+    );
 
     let of_counts = "[analysis]\njudge = \"threshold\"\nevery = \"1s\"\n\n[[analysis.metrics]]\nname = \"error rate\"\n\
                      measure = \"error-rate\"\npass = { at-most = 0.02 }\ninterval = \"1s\"\nminimum_requests = 50\n";
     let stage = Stage::new(HALF, of_counts);
     stage.are(Pages::Failing { one_of: 2 });
     let (_, _, ended) = stage.visited(|| stage.release().expect(4));
-    assert!(ended.error().contains("error rate was not at most 2 %"), "{}", ended.stderr);
+    assert!(
+        ended.error().contains("requests (at most 2 % passes): 1 failed measurement"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

@@ -150,7 +150,7 @@ const HOOKS: &[(&str, &[&str])] = &[
     ("rollout = [{ run = \"true\", retries = 21 }]", &["`hooks.rollout`: `retries` is 21"]),
     (
         "confirm_promotion = [{ run = \"true\", wait_max = \"25h\" }]",
-        &["`hooks.confirm_promotion`: `wait_max` is 90000 s: it must be at most 86400 s"],
+        &["`hooks.confirm_promotion`: `wait_max` is 1 d 1 h: it must be at most 1 d"],
     ),
 ];
 

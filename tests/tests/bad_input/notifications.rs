@@ -35,6 +35,7 @@ fn what_is_wrong_with_an_alert_is_said_with_its_remedy() {
     let fine = rule("slow", "{ quantile-seconds = 0.95 }", "{ above = 2.0 }");
     for (text, said) in [
         ("[monitor]\nevery = \"0s\"".to_owned(), "`monitor.every` is 0 s: it must be longer than nothing"),
+        ("[monitor]\nevery = \"2h\"".to_owned(), "`monitor.every` is 2 h: it must be at most 1 h"),
         (rule("a", "\"reading\"", "{ above = 1.0 }"), "`measure` is `reading`, which only an analysis has"),
         (
             rule("a", "{ quantile-seconds = 95.0 }", "{ above = 1.0 }"),

@@ -106,8 +106,8 @@ fn a_deployment_that_cannot_run_fails_with_the_runtimes_own_words() {
     let site = site(&[("index.html", "x"), ("_worker.js", "export default { fetch( { }")]);
     let failed = upload_to(&client(&sandbox), site.path(), None);
     let Err(Error::Failed { stage, log, .. }) = &failed else { panic!("{failed:?}") };
-    let last = log.last().map(String::as_str);
-    assert_eq!((&**stage, last), ("deploy", Some("✘ [ERROR] Failed to build _worker.js.")));
+    assert_eq!(stage, "deploy");
+    assert_eq!(log.last().map(String::as_str), Some("✘ [ERROR] Failed to build _worker.js."), "{log:?}");
 }
 
 #[test]

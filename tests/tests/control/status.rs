@@ -1,6 +1,6 @@
 //! What `status` says of a release in flight, and how it follows one.
 
-use crossfade_tests::Running;
+use crossfade_tests::{Running, Screen};
 use rustix::process::Signal;
 
 use crate::Stage;
@@ -31,13 +31,21 @@ fn status_says_what_a_release_does_and_what_one_can_do() {
         "now: `crossfade promote`, `crossfade pause`, `crossfade abort`",
     ]);
     watching.until("watched at 25 %");
-    stage.site.run(&["pause", "--why", "lunch"]).expect(0);
+    // At a terminal it is a screen, and what is pressed there is said to the release.
+    let mut screen = Screen::begin(stage.site.command(&["status", "--watch"]));
+    screen.until("step 2 of 3: watched at 25 %");
+    screen.press("p");
+    screen.until("pause 2.0.0?");
+    screen.press("y");
+    screen.until("told to pause: it does");
+    screen.until("step 2 of 3: paused at 25 %");
     says(&[
         "step 2: paused at 25 % (by order), at most until 20",
         "last told to pause by ",
-        "lunch",
         "`crossfade resume`",
     ]);
+    screen.press("q");
+    assert_eq!(screen.end(), 0);
     watching.until("paused at 25 %");
     running.signal(Signal::KILL);
     running.end();

@@ -113,7 +113,7 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
         table
     };
     let run = |id: &str| {
-        let mut command = site.command(&["rollback", "--abandoned"]);
+        let mut command = site.command(&["rollback", "--if-unsettled"]);
         command.envs([
             ("GITHUB_SERVER_URL", "https://github.example"),
             ("GITHUB_REPOSITORY", "acme/booking"),
@@ -127,7 +127,7 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
         record
     };
     for (why, table, record, run_id) in [
-        ("nothing is shifted", rest.clone(), Some(record("rel-before", ours)), "17"),
+        ("nothing is shifted", rest.clone(), Some(record("rel-before", ours)), "18"),
         ("nobody is in charge", shifted("rel-cut-off"), None, "17"),
         ("another run began it", shifted("rel-cut-off"), Some(record("rel-cut-off", ours)), "18"),
         ("another release shifted", shifted("rel-other"), Some(record("rel-cut-off", ours)), "17"),
@@ -143,6 +143,17 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
     }
     assert_eq!(site.changes(), []);
 
+    // Of what moved nobody the next release need not wait until it counts as dead, not even where there is no table yet.
+    for table in [None, Some(&rest)] {
+        match table {
+            Some(table) => site.put("routing:production", table),
+            None => site.sandbox.delete_kv("routing:production"),
+        }
+        site.put("release:production", &record("rel-before", ours));
+        run("17").prints(&["release rel-before of 7.7.7 never ended: it was cut off ("]);
+        assert_eq!(site.document("release:production")["ended"]["outcome"], "abandoned");
+    }
+
     site.put("routing:production", &shifted("rel-cut-off"));
     site.put("release:production", &record("rel-cut-off", ours));
     run("17").prints(&["✓ home       revision ", "blue 1.0.0 serves everybody", "served at the edge"]);
@@ -152,7 +163,7 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
     assert_eq!((&history["ended"]["outcome"], &history["version"]), (&"abandoned".into(), &"7.7.7".into()));
     run("17").prints(&["nothing that this run began is in flight"]);
     // Both at once would be a contradiction.
-    assert_eq!(site.run(&["rollback", "--abandoned", "--force"]).code, 2);
+    assert_eq!(site.run(&["rollback", "--if-unsettled", "--force"]).code, 2);
 }
 
 #[test]
@@ -210,9 +221,16 @@ fn questions_about_the_program_itself_are_answered_anywhere() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = offline(&["completions", shell]).expect(0).stdout;
         assert!(
-            script.contains("crossfade") && script.contains("rollback") && script.contains("abandoned"),
+            script.contains("crossfade") && script.contains("rollback") && script.contains("if-unsettled"),
             "{shell}"
         );
+    }
+    offline(&["man"]).expect(0).prints(&[".TH crossfade 1", "Exit codes:"]);
+    let pages = tempfile::TempDir::new().unwrap();
+    offline(&["man", "--into", pages.path().to_str().unwrap()]).expect(0);
+    for page in ["crossfade.1", "crossfade-deploy.1", "crossfade-pages-deploy.1"] {
+        let text = std::fs::read_to_string(pages.path().join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
     }
     let help = offline(&["--help"]).expect(0).stdout;
     for line in

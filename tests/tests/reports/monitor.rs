@@ -77,7 +77,7 @@ fn what_visitors_get_is_watched_and_each_alert_is_told_once_and_resolved() {
     monitor.until_met("it was raised again", |said| alerts(said).len() == 5);
     monitor.signal(Signal::INT);
     let ended = monitor.end().expect(0);
-    assert_eq!(alerts(&ended.stdout), [&seen[..], &["error rate raised", "error rate resolved"]].concat());
+    assert_eq!(alerts(&ended.stdout), [&seen[..], &["error rate raised", "error rate unwatched"]].concat());
 
     let all = ended.events();
     figures_are_complete(&all, &counters);
@@ -135,6 +135,10 @@ fn all_environments_are_watched_and_a_router_without_counters_is_named_once() {
     let ended = monitor.end().expect(0).prints(&[line]);
     assert_eq!(ended.stdout.matches("has no counters").count(), 1, "{}", ended.stdout);
     assert!(!ended.stdout.contains("staging: not measured"), "{}", ended.stdout);
+    // With a time it ends by itself.
+    site.run(&["monitor", "--for", "100ms"])
+        .expect(0)
+        .prints(&["watching production at ", "watching staging at "]);
     site.run(&["monitor", "--only", "nowhere"]).expect(2).says(&["environment `nowhere` is not in"]);
 }
 
@@ -157,7 +161,7 @@ fn a_release_raises_the_same_alerts_and_keeps_them() {
         "[rollout]\nmeasure_every = \"300ms\"\nsteps = [{ weight = \"5%\", hold = \"3s\" }, { weight = \"100%\", hold = \"1s\" }]",
     );
     let ended = site.begin_deploy("1.1.0", &[]).end().expect(0);
-    assert_eq!(alerts(&ended.stdout), ["error rate raised", "error rate resolved"]);
+    assert_eq!(alerts(&ended.stdout), ["error rate raised", "error rate unwatched"]);
     assert!(of(&ended.events(), "metrics_updated", "production").len() > 5);
 
     // They are in the history, and in its report; the figures, which measurements tell better, are not.

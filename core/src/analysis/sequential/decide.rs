@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use libm::log;
 
-use super::{Sequential, Step};
-use crate::Span;
+use super::{Part, Sequential, Step};
+use crate::analysis::Edge;
 use crate::analysis::bounds::{Rate, Sample, below, is_below, lower, smallest, upper};
 use crate::analysis::guard::Sides;
 use crate::analysis::latency::FrozenEdges;
-use crate::analysis::verdict::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Verdict};
+use crate::analysis::verdict::{
+    Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Proof, Trouble, Verdict,
+};
 
 /// Odds at which the canary certainly reports less than half its share: one in ten thousand, as this is asked at each
 /// step beside the budget and only ever holds.
@@ -28,14 +30,13 @@ impl Sequential {
             return Verdict::Inconclusive(Inconclusive::Requests(missing));
         }
         let lasted = self.step.as_ref().map_or(Duration::ZERO, Step::length);
-        match hold.checked_sub(lasted) {
-            Some(left) if !left.is_zero() => Verdict::Inconclusive(Inconclusive::Time { left: Span(left) }),
-            _ => Verdict::Pass(Passed::Bounds {
-                errors: self.gate(self.errors_of_all()),
-                slow: self.slow_of_all().map(|sides| self.gate(sides)),
-                margin: self.settings.margin,
-            }),
-        }
+        let passed = Passed::Bounds {
+            errors: self.gate(self.errors_of_all()),
+            slow: self.slow_of_all().map(|sides| self.gate(sides)),
+            margin: self.settings.margin,
+            sure: 1.0 - self.settings.false_passes,
+        };
+        passed.after(hold, lasted)
     }
 
     /// The bounds of both sides' error rates, since the release began.
@@ -43,13 +44,49 @@ impl Sequential {
         self.gate(self.errors_of_all())
     }
 
-    fn held(&self) -> Option<Hold> {
-        let incident = |stable, slow, limit| Hold::SharedIncident { stable, slow, limit };
-        if let Some(stable) = self.errors.incident() {
-            return Some(incident(stable, false, self.errors.limit(self.errors_limit())));
+    /// The proof against the canary, when the evidence exceeds the budget.
+    pub(super) fn proven(&self) -> Option<Proof> {
+        let (part, ln_odds) = self.strongest();
+        let budget = self.settings.false_rollbacks;
+        if ln_odds < -log(budget) {
+            return None;
         }
-        if let Some(stable) = self.slow.incident() {
-            return Some(incident(stable, true, self.slow.limit(self.slow_limit())));
+        let edges = self.edges.edges();
+        let (sides, edge, limit) = match part {
+            Part::ErrorsRelative => (self.relative.since(), None, None),
+            Part::ErrorsAbsolute => {
+                (self.errors.trail.since(), None, Some(self.errors.limit(self.errors_limit())))
+            }
+            Part::Availability => {
+                (self.unanswered.trail.since(), None, Some(self.unanswered.limit(self.unanswered_limit())))
+            }
+            Part::ErrorsHistory => {
+                let sides = Sides { stable: self.errors.past, ..self.history.since() };
+                (sides, None, Some(self.settings.history_tolerance))
+            }
+            Part::LatencyRelative => {
+                let by_edge = self.slower.iter().zip(edges);
+                let (slower, edge) = by_edge.max_by(|(one, _), (two, _)| one.ln().total_cmp(&two.ln()))?;
+                (slower.since(), Some(edge), None)
+            }
+            Part::LatencyAbsolute => {
+                let limit = self.slow.limit(self.slow_limit());
+                (self.slow.trail.since(), Some(edges[FrozenEdges::SLO]), Some(limit))
+            }
+        };
+        Some(Proof { part, sides, edge_micros: edge.map(Edge::micros), limit, ln_odds, budget })
+    }
+
+    fn held(&self) -> Option<Hold> {
+        let guards = [
+            (&self.errors, Trouble::Failed, self.errors_limit()),
+            (&self.unanswered, Trouble::Unanswered, self.unanswered_limit()),
+            (&self.slow, Trouble::Slow, self.slow_limit()),
+        ];
+        for (guard, trouble, limit) in guards {
+            if let Some(stable) = guard.incident() {
+                return Some(Hold::SharedIncident { stable, trouble, limit: guard.limit(limit) });
+            }
         }
         let step = self.step.as_ref()?;
         let [canary, stable] = step.requests();

@@ -6,17 +6,36 @@ use serde::Serialize;
 
 use super::{Condition, End, Measure, Metric, Reading, Tally};
 
-/// A metric that failed.
+/// A metric's last measurement beside what it is compared with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Broken {
-    /// Its name.
+pub struct Measured {
+    /// The metric's name.
     pub metric: String,
-    /// Whether it failed or could not be measured.
-    pub end: End,
     /// The last measurement.
     pub last: Option<String>,
-    /// What would have been good.
-    pub wanted: String,
+    /// What passes, and what fails.
+    pub rule: String,
+}
+
+/// A metric that failed.
+///
+/// ```
+/// use crossfade_core::analysis::threshold::{Broken, End};
+///
+/// let (metric, wanted) = ("error rate".to_owned(), "at most 2 %".to_owned());
+/// let broken = Broken { metric, end: End::Failed, last: Some("5 %".into()), wanted, times: 3, forgiven: 2 };
+/// assert_eq!(
+///     broken.to_string(),
+///     "error rate was not at most 2 % in 3 measurements, 2 are forgiven; the last was 5 %"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Broken {
+    /// What was measured.
+    #[serde(flatten)]
+    pub measured: Measured,
+    /// Whether it failed or could not be measured.
+    pub end: End,
     /// How many failures, or errors in a row.
     pub times: u32,
     /// How many are forgiven.
@@ -24,18 +43,43 @@ pub struct Broken {
 }
 
 /// A metric that is neither good nor bad.
+///
+/// ```
+/// use crossfade_core::analysis::threshold::Unsure;
+///
+/// let (metric, wanted) = ("error rate".to_owned(), "at most 2 %".to_owned());
+/// let unsure = Unsure { metric, inconclusive: 0, ended: false, last: None, wanted };
+/// assert_eq!(unsure.to_string(), "error rate is not measured yet; it passes at most 2 %");
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Unsure {
-    /// Its name.
-    pub metric: String,
+    /// What was measured.
+    #[serde(flatten)]
+    pub measured: Measured,
     /// How often it was measured without a result.
     pub inconclusive: u32,
     /// Whether more inconclusive measurements than are forgiven ended it.
     pub ended: bool,
-    /// The last measurement.
-    pub last: Option<String>,
-    /// What would be good.
-    pub wanted: String,
+}
+
+impl Measured {
+    pub(super) fn new(metric: &Metric, tally: &Tally) -> Self {
+        let last = tally.last().map(|reading| match reading {
+            Reading::Value(value) if tally.requests() > 0 => {
+                format!("{} in {} requests", metric.measure.said(*value), tally.requests())
+            }
+            Reading::Value(value) => metric.measure.said(*value),
+            Reading::NoData => "without data".into(),
+            Reading::Error(why) => why.clone(),
+        });
+        let told = |condition: Option<Condition>, does: &str| {
+            condition.map(|condition| format!("{} {does}", condition.said(metric.measure)))
+        };
+        let rules: Vec<String> =
+            [told(metric.pass, "passes"), told(metric.fail, "fails")].into_iter().flatten().collect();
+        let rule = if rules.is_empty() { "whatever it is".into() } else { rules.join(", ") };
+        Self { metric: metric.name.clone(), last, rule }
+    }
 }
 
 impl Broken {
@@ -46,44 +90,41 @@ impl Broken {
             }
             _ => (End::Failed, tally.failures(), metric.limits.failure_limit),
         };
-        Self {
-            metric: metric.name.clone(),
-            end,
-            last: last(metric, tally),
-            wanted: wanted(metric),
-            times,
-            forgiven,
-        }
+        Self { measured: Measured::new(metric, tally), end, times, forgiven }
     }
 }
 
 impl Unsure {
     pub(super) fn new(metric: &Metric, tally: &Tally) -> Self {
         Self {
-            metric: metric.name.clone(),
+            measured: Measured::new(metric, tally),
             inconclusive: tally.inconclusive(),
             ended: tally.end() == Some(End::Inconclusive),
-            last: last(metric, tally),
-            wanted: wanted(metric),
         }
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metric, last, rule } = self;
+        write!(f, "{metric} is {} ({rule})", last.as_deref().unwrap_or("not measured yet"))
     }
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { metric, last, wanted, times, forgiven, .. } = self;
-        let last = last.as_deref().unwrap_or("nothing");
-        match self.end {
+        let Self { measured, times, forgiven, end } = self;
+        match end {
+            // How often is said by whoever counts all that could not be measured.
             End::CouldNotMeasure => {
-                write!(
-                    f,
-                    "{metric} could not be measured {times} times in a row, {forgiven} are forgiven: {last}"
-                )
+                let last = measured.last.as_deref().unwrap_or("nothing");
+                write!(f, "{}: {last} ({forgiven} in a row forgiven)", measured.metric)
             }
             End::Failed | End::Inconclusive => {
                 write!(
                     f,
-                    "{metric} was not {wanted} in {times} measurements, {forgiven} are forgiven; the last was {last}"
+                    "{measured}: {}, more than the {forgiven} forgiven",
+                    counted(*times, "failed measurement")
                 )
             }
         }
@@ -92,35 +133,18 @@ impl fmt::Display for Broken {
 
 impl fmt::Display for Unsure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { metric, wanted, inconclusive, .. } = self;
-        match &self.last {
-            None => write!(f, "{metric} is not measured yet; it passes {wanted}"),
-            Some(last) if self.ended => {
-                write!(
-                    f,
-                    "{metric} was neither good nor bad in {inconclusive} measurements, the last was {last}; it passes {wanted}"
-                )
-            }
-            Some(last) => write!(f, "{metric} is {last} in this step; it passes {wanted}"),
+        self.measured.fmt(f)?;
+        if self.ended {
+            write!(f, ": neither good nor bad in {}", counted(self.inconclusive, "measurement"))?;
         }
+        Ok(())
     }
 }
 
-fn last(metric: &Metric, tally: &Tally) -> Option<String> {
-    Some(match tally.last()? {
-        Reading::Value(value) => metric.measure.said(*value),
-        Reading::NoData => "without data".into(),
-        Reading::Error(why) => why.clone(),
-    })
-}
-
-fn wanted(metric: &Metric) -> String {
-    let told = |condition: Condition| condition.said(metric.measure);
-    match (metric.pass, metric.fail) {
-        (Some(pass), _) => told(pass),
-        (None, Some(fail)) => format!("other than {}", told(fail)),
-        (None, None) => "measured".into(),
-    }
+/// `1 measurement`, `2 measurements`.
+pub(in crate::analysis) fn counted(count: impl Into<u64>, what: &str) -> String {
+    let count = count.into();
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Measure {

@@ -14,6 +14,9 @@ pub struct Tally {
     window: Counts,
     since: Duration,
     last: Option<Reading>,
+    /// Among how many requests that was measured; 0 when it is no count of requests.
+    #[serde(default)]
+    requests: u64,
     outcome: Option<Outcome>,
     successes: u64,
     successes_in_step: u64,
@@ -69,6 +72,7 @@ impl Tally {
             Reading::Value(value) if !value.is_finite() => Reading::Error(format!("{value} is not a number")),
             reading => reading,
         };
+        self.requests = if metric.measure == Measure::Reading { 0 } else { self.window.requests };
         // Too few requests are kept until there are enough.
         if reading != Reading::NoData {
             self.window = Counts::default();
@@ -85,6 +89,11 @@ impl Tally {
     /// The last measurement.
     pub fn last(&self) -> Option<&Reading> {
         self.last.as_ref()
+    }
+
+    /// Among how many requests; 0 when it is no count of requests.
+    pub fn requests(&self) -> u64 {
+        self.requests
     }
 
     /// Failed measurements of the release.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Proof, Verdict};
+use super::{Failure, Gate, Hold, Inconclusive, Missing, Need, Passed, Proof, Trouble, Verdict};
+use crate::analysis::threshold::counted;
 use crate::analysis::{Part, Rate, Sides};
 
 impl fmt::Display for Verdict {
@@ -12,8 +13,8 @@ impl fmt::Display for Verdict {
             Self::Fail(Failure::Threshold(broken)) => broken.fmt(f),
             Self::Pass(passed) => passed.fmt(f),
             Self::Inconclusive(Inconclusive::Requests(missing)) => missing.fmt(f),
-            Self::Inconclusive(Inconclusive::Time { left }) => {
-                write!(f, "the canary is as good as stable so far; its step lasts another {left}")
+            Self::Inconclusive(Inconclusive::Time { left, passed }) => {
+                write!(f, "{passed}; its step lasts another {left}")
             }
             Self::Inconclusive(Inconclusive::Thresholds(unsure)) => unsure.fmt(f),
             Self::Hold(hold) => hold.fmt(f),
@@ -43,6 +44,12 @@ impl fmt::Display for Proof {
                     Of(canary, "requests")
                 )
             }
+            Part::Availability => write!(
+                f,
+                "the canary leaves more than the {} allowed without an answer: {}",
+                Percent(limit),
+                Of(canary, "requests")
+            ),
             Part::ErrorsHistory => write!(
                 f,
                 "the canary fails more than {limit} times as often as stable did: {} against a past of {}",
@@ -74,13 +81,18 @@ impl fmt::Display for Proof {
 impl fmt::Display for Passed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Thresholds { measurements } => write!(f, "every limit held in {measurements} measurements"),
-            Self::Bounds { errors, slow, margin } => {
+            Self::Thresholds { measurements, metrics } => {
+                let metrics: Vec<String> = metrics.iter().map(ToString::to_string).collect();
+                write!(f, "{} held: {}", counted(*measurements, "measurement"), metrics.join(", "))
+            }
+            Self::Bounds { errors, slow, margin, sure } => {
                 let Gate { sides, canary_upper, stable_lower } = errors;
                 write!(
                     f,
-                    "the canary fails at most {} more than stable: {}, so certainly no more than {}, against {}, certainly no fewer than {}",
+                    "the canary fails no more than stable does and {} of all requests, which is {} sure: {}, at most {}, against {}, \
+                     at least {}",
                     Percent(*margin),
+                    Percent(*sure),
                     Of(sides.canary, "requests"),
                     Percent(*canary_upper),
                     Of(sides.stable, "requests"),
@@ -107,19 +119,21 @@ impl fmt::Display for Missing {
         };
         write!(
             f,
-            "too little is known of the canary's {what} ({} against {} on stable)",
+            "too little is known of the canary's {what}: {} against {} on stable; ",
             Of(canary, of),
             Of(stable, of)
         )?;
-        match self.requests {
-            Some(requests) => write!(f, ": {requests} more requests will do if it does as well as stable, ")?,
-            None => return f.write_str(": no number of requests will do while it does no better"),
-        }
+        let Some(requests) = self.requests else {
+            return f.write_str("no number of requests will do while it does no better");
+        };
+        write!(f, "{} will do if it does as well as stable, ", counted(requests, "more request"))?;
         match (self.takes, self.weight) {
             (Some(takes), Some(weight)) => {
-                write!(f, "{takes} at this weight, or one step of its length at {weight}")
+                write!(f, "which takes {takes} at this weight, or its step's time at {weight}")
             }
-            (Some(takes), None) => write!(f, "{takes} at this weight, and no weight makes one step enough"),
+            (Some(takes), None) => {
+                write!(f, "which takes {takes} at this weight, and longer than its step at any")
+            }
             (None, _) => f.write_str("but none arrive at this weight"),
         }
     }
@@ -128,14 +142,14 @@ impl fmt::Display for Missing {
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::SharedIncident { stable, slow, limit } => write!(
+            Self::SharedIncident { stable, trouble, limit } => write!(
                 f,
                 "stable itself is beyond the {} allowed: {}; the canary is not blamed, and waits until stable is well",
                 Percent(limit),
-                if slow {
-                    format!("{} slow", Of(stable, "answers"))
-                } else {
-                    format!("{} failed", Of(stable, "requests"))
+                match trouble {
+                    Trouble::Failed => format!("{} failed", Of(stable, "requests")),
+                    Trouble::Unanswered => format!("{} got no answer", Of(stable, "requests")),
+                    Trouble::Slow => format!("{} slow", Of(stable, "answers")),
                 }
             ),
             Self::Telemetry { canary, weight } => write!(

@@ -11,6 +11,15 @@ use crate::table::Weight;
 use super::{Begin, Goal, State, Then, Watch};
 
 /// Where a rollout is. Steps count from 0, as indices into the plan's steps.
+///
+/// ```
+/// use crossfade_core::rollout::{OnTimeout, Stage};
+///
+/// let then = Some(OnTimeout::Abort);
+/// let stage = Stage::Waiting { step: 1, gate: "approval".into(), until: None, then };
+/// assert!(stage.waits_for_approval());
+/// assert_eq!(stage.to_string(), "step 2 waits for approval");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "kebab-case", rename_all_fields = "snake_case")]
 pub enum Stage {

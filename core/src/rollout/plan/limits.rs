@@ -8,6 +8,23 @@ use crate::span::text;
 use crate::table::Weight;
 
 /// What keeps a rollout bounded.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::rollout::{Draft, Limits, OnFailure, Plan, PlanError, Shift, Step};
+/// use crossfade_core::table::Weight;
+///
+/// let all = Step { shift: Shift::Canary(Weight::TOTAL), hold: Duration::ZERO, gates: vec![] };
+/// let plan = |limits| Plan::new(Draft { steps: vec![all.clone()], limits, ..Draft::default() });
+/// assert_eq!(plan(Limits::default())?.limits().lease, Duration::from_secs(300));
+/// assert_eq!(plan(Limits::default())?.trouble().failure, OnFailure::Rollback);
+/// let short = Limits { lease: Duration::from_secs(150), ..Limits::default() };
+/// assert_eq!(
+///     plan(short).unwrap_err().to_string(),
+///     "the lease (150 s) must be longer than renewal interval (60 s) plus propagation (90 s)"
+/// );
+/// # Ok::<(), PlanError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// How long routers keep shifted weights without a further word.
@@ -98,6 +115,14 @@ const fn judge_every() -> Duration {
 }
 
 /// What is done when it does not go well.
+///
+/// ```
+/// use crossfade_core::rollout::{OnDeadline, OnFailure, OnInconclusive, OnTrouble};
+///
+/// let trouble = OnTrouble { failure: OnFailure::Pause, ..OnTrouble::default() };
+/// assert_eq!(trouble.inconclusive, OnInconclusive::Extend);
+/// assert_eq!(trouble.deadline, OnDeadline::Abort);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnTrouble {
     /// A measurement or a hook says no.

@@ -24,6 +24,20 @@ impl Batch {
 }
 
 /// How a fleet is replaced.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::rollout::{Batch, Draft, PlanError, Rolling, Shift};
+///
+/// let seconds = Duration::from_secs;
+/// let five = Rolling { instances: 5, batch: 2, drain: seconds(30), watch: seconds(300), between: seconds(60) };
+/// let plan = five.plan(Draft::default(), false)?;
+/// // Three batches, each replaced and restored; the last one is a single instance.
+/// assert_eq!(plan.steps().len(), 6);
+/// assert_eq!(plan.steps()[4].shift, Shift::Replace(Batch { first: 4, count: 1 }));
+/// assert_eq!(Batch { first: 4, count: 1 }.range(), 4..5);
+/// # Ok::<(), PlanError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rolling {
     /// How many instances there are.

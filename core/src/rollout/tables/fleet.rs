@@ -24,6 +24,28 @@ pub(in crate::rollout) struct Fleet {
 }
 
 /// What a rolling release brings.
+///
+/// ```
+/// use std::time::Duration;
+/// use crossfade_core::rollout::{Batch, Crew, Draft, Instance, Rolling, Rollout, Subject};
+/// use crossfade_core::table::*;
+///
+/// let instance = |name| Instance { name: VariantName::new("name", name).unwrap(), in_place: false };
+/// let crew = Crew {
+///     environment: Environment::new("environment", "production")?,
+///     instances: ["one", "two", "three"].map(instance).to_vec(),
+///     affinity: AffinityBy::Address,
+///     policy: Policy::default(),
+/// };
+/// let (drain, watch, between) = (Duration::ZERO, Duration::from_secs(300), Duration::ZERO);
+/// let plan = Rolling { instances: 3, batch: 1, drain, watch, between }.plan(Draft::default(), true).unwrap();
+/// let owner = Owner { runner: RunnerId::new("runner", "3f9c21")?, generation: Generation::FIRST };
+/// let release = ReleaseId::new("release", "rel-8")?;
+/// let rollout = Rollout::new(plan, None, Subject::Fleet(crew), release, owner).unwrap();
+/// // The first release ever: nobody visits yet, so all of them are one batch.
+/// assert_eq!(rollout.instances(Batch { first: 0, count: 3 }).len(), 3);
+/// # Ok::<(), TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crew {
     /// Whose traffic this is; must be the base table's environment.

@@ -10,6 +10,22 @@ use super::{Stamp, resolved, valid};
 use crate::rollout::CannotStart;
 
 /// The new version, as the routing table will list it; its weight is the plan's business.
+///
+/// ```
+/// use crossfade_core::rollout::Canary;
+/// use crossfade_core::table::*;
+///
+/// let canary = Canary {
+///     environment: Environment::new("environment", "production")?,
+///     name: VariantName::new("name", "green")?,
+///     origin: Origin::new("origin", "https://9a8b7c6d.booking.pages.dev")?,
+///     version: Version::new("version", "1.6.0")?,
+///     affinity: AffinityBy::default(),
+///     policy: Policy::default(),
+/// };
+/// # assert_eq!(canary.name.as_str(), "green");
+/// # Ok::<(), TableError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Canary {
     /// Whose traffic this is; must be the base table's environment.

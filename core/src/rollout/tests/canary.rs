@@ -87,6 +87,8 @@ fn an_edge_that_never_serves_it_is_brought_home() {
 
 #[test]
 fn the_first_release_ever_has_nowhere_to_go_back_to() {
+    let held = rollout(plan(&[(5, 9), (100, 600)]), None);
+    assert_eq!(held.plan().steps().iter().map(|step| step.hold.as_secs()).collect::<Vec<_>>(), [0]);
     let first = || Scenario::from(rollout(plan(&[(5, 9), (100, 0)]), None));
     let mut scenario = first();
     assert_eq!(scenario.run(), Outcome::Promoted);

@@ -124,7 +124,7 @@ fn one_that_is_late_is_paused_if_the_plan_says_so_and_gets_the_whole_time_again(
     let trouble = OnTrouble { deadline: OnDeadline::Pause, ..OnTrouble::default() };
     let mut scenario = with(trouble, limits).measured(undecided(100_000)).ordered(1_000, Order::Resume);
     let Outcome::RolledBack(Reason::PausedTooLong { why, .. }) = scenario.run() else { panic!() };
-    assert_eq!(why, "not finished within 300 s, pauses not counted");
+    assert_eq!(why, "not finished within 5 min, pauses not counted");
     let took = scenario.took() - limits.paused_max;
     assert!(
         (1_300..1_310).contains(&took.as_secs()),

@@ -64,6 +64,7 @@ fn latency_alone() -> Settings {
         errors_relative: 0.0,
         errors_absolute: 0.0,
         errors_history: 0.0,
+        availability: 0.0,
         latency_relative: 0.5,
         latency_absolute: 0.5,
     };

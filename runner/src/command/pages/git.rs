@@ -1,9 +1,9 @@
 //! What git says of a directory, and wrangler tells Pages of it.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::cli::PagesDeploy;
+use crate::git::git;
 
 /// Branch and commit that a site is built from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,11 +36,4 @@ impl Checkout {
             dirty: arguments.commit_dirty.or(self.dirty),
         }
     }
-}
-
-fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
-    let output =
-        Command::new("git").args(arguments).current_dir(directory).stdin(Stdio::null()).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim().to_owned())
 }

@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::hooks::{Answer, NoAnswer, run_command};
 use crate::record::InstanceRecord;
 use crate::release::gates::{live_within, named};
+use crate::report::{Event, Reporter};
 use crate::upload::{self, Commit, Deployment, Output, Upload};
 
 /// One instance of the fleet.
@@ -81,6 +82,7 @@ pub(super) struct Means {
     pub(super) named: Option<VersionConfig>,
     pub(super) context: Arc<Context>,
     pub(super) cancel: Cancel,
+    pub(super) reporter: Arc<Reporter>,
     /// What the release's record says of the fleet.
     pub(super) record: Box<dyn Fn(InstanceRecord) + Send + Sync>,
 }
@@ -152,8 +154,9 @@ impl Member {
             upload::deploy(&means.client, output, &upload, &cancelled, &|_| ()).map_err(in_one_line)?;
         let origin = Origin::new("the deployment's URL", &url).map_err(|error| error.to_string())?;
         (means.record)(self.entry(&origin, Some((project, &id))));
-        upload::wait_until_live(&means.client, project, &id, means.live_within(), &|time| cancel.wait(time))
-            .map_err(in_one_line)?;
+        let wait = |time| cancel.wait(time);
+        let live = upload::wait_until_live(&means.client, project, &id, means.live_within(), &wait);
+        means.reporter.deployed(Event::deployed(project, live.map_err(in_one_line)?));
         Ok(origin)
     }
 

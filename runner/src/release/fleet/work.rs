@@ -79,6 +79,7 @@ impl FleetWork {
             named: config.version.clone(),
             context: Arc::new(context),
             cancel: session.cancel.clone(),
+            reporter: Arc::clone(&session.reporter),
             record: Box::new(move |entry| {
                 notes.note(|record| {
                     record.instances.retain(|it| it.name != entry.name);

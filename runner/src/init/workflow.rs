@@ -1,0 +1,98 @@
+//! The GitHub workflow that releases what is pushed.
+
+use super::Answers;
+use super::framework::{Manager, Setup};
+
+/// The workflow's text. `below` is where the site is in its repository, empty for the whole of it; `itself` is the workflow's own
+/// path.
+pub fn workflow(answers: &Answers, below: &str, itself: &str) -> String {
+    let Answers { environment, branch, .. } = answers;
+    let (branch, group) = (quoted(branch), quoted(&format!("crossfade-{environment}")));
+    let paths = if below.is_empty() {
+        String::new()
+    } else {
+        format!("    paths: [{}, {}]\n", quoted(&format!("{below}/**")), quoted(itself))
+    };
+    let setup = setup(&answers.setup, below);
+    let place = if below.is_empty() {
+        String::new()
+    } else {
+        format!("          workingDirectory: {}\n", quoted(below))
+    };
+    let of_environment = if environment == "production" {
+        String::new()
+    } else {
+        format!("          environment: {}\n", quoted(environment))
+    };
+    format!(
+        r#"# Releases each push. It needs two secrets and a variable of the repository:
+#   CLOUDFLARE_API_TOKEN    a token with Cloudflare Pages: Edit and Workers KV Storage: Edit
+#   CROSSFADE_TOKEN         the router's secret
+#   CLOUDFLARE_ACCOUNT_ID   (a variable) the account
+name: release
+
+on:
+  push:
+    branches: [{branch}]
+{paths}  workflow_dispatch:
+
+permissions: {{}}
+
+# One release at a time. A push does not cancel the release before it; cancelling by hand brings visitors home.
+concurrency:
+  group: {group}
+  cancel-in-progress: false
+
+jobs:
+  release:
+    runs-on: ubuntu-24.04
+    permissions:
+      contents: read
+    steps:
+      - uses: actions/checkout@v6          # pin actions to commits once they work for you
+{setup}      - uses: crossfade/crossfade@main
+        with:
+          command: deploy
+{of_environment}{place}          apiToken: ${{{{ secrets.CLOUDFLARE_API_TOKEN }}}}
+          accountId: ${{{{ vars.CLOUDFLARE_ACCOUNT_ID }}}}
+          crossfadeToken: ${{{{ secrets.CROSSFADE_TOKEN }}}}
+"#
+    )
+}
+
+/// The steps that a fresh machine needs before it can build.
+fn setup(setup: &Setup, below: &str) -> String {
+    let place = if below.is_empty() {
+        String::new()
+    } else {
+        format!("        working-directory: {}\n", quoted(below))
+    };
+    match setup {
+        Setup::Nothing => String::new(),
+        Setup::Program(program) => format!("      # The build needs {program}: install it here.\n"),
+        Setup::Node { manager, locked, version_file } => {
+            let manager_setup = match manager {
+                Manager::Pnpm => "      - uses: pnpm/action-setup@v4\n",
+                Manager::Bun => "      - uses: oven-sh/setup-bun@v2\n",
+                Manager::Npm | Manager::Yarn => "",
+            };
+            let version = version_file.map_or_else(
+                || "node-version: lts/*".to_owned(),
+                |file| {
+                    let path = if below.is_empty() { file.to_owned() } else { format!("{below}/{file}") };
+                    format!("node-version-file: {}", quoted(&path))
+                },
+            );
+            let install =
+                if *locked { manager.install().to_owned() } else { format!("{} install", manager.program()) };
+            format!(
+                "{manager_setup}      - uses: actions/setup-node@v6\n        with:\n          {version}\n      - run: {install}\n{place}"
+            )
+        }
+    }
+}
+
+/// A text as YAML reads it, of which JSON is a part.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
