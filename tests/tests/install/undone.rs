@@ -43,7 +43,11 @@ fn whatever_is_refused_all_that_was_done_before_is_undone() {
     ] {
         let fault = Fault { after, ..Fault::new(method, path, refusal(400, 10_026)) };
         ground.sandbox.fault(fault);
-        ground.run(&["deploy"]).expect(3).says(&["refused on request", "undone again"]);
+        let ended = ground.run(&["deploy"]).expect(3).says(&["undone again"]);
+        // A large body that is answered before it was read may break the connection, and the words are lost with it.
+        if path != "/workers/scripts/" {
+            ended.says(&["refused on request"]);
+        }
         ground.sandbox.clear_faults();
         ground.assert_untouched();
     }
