@@ -229,8 +229,9 @@ fn anchor(heading: &str) -> String {
     heading.to_ascii_lowercase().chars().filter(kept).collect()
 }
 
-/// A description on one line. What the schema links to inside the code is a name here.
+/// A description on one line, without the code that shows its use. What the schema links to inside the code is a name here.
 fn sentence(text: &str) -> String {
+    let text = text.split("```").next().unwrap_or_default();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     text.replace("[`", "`").replace("`]", "`")
 }
