@@ -133,7 +133,7 @@ impl Cloudflare {
     /// One attempt of one call; its `result`.
     pub(crate) fn call<T: DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
         path: &str,
         bearer: Bearer<'_>,
         body: Body<'_>,
