@@ -337,7 +337,9 @@ fn fail(global: &Global, error: &Error) -> ExitCode {
     let reporter = command::reporter(global, None).unwrap_or_else(|_| Reporter::new(global.mode()));
     reporter.error(error);
     let text = explain(error);
-    if !github::job().is_some_and(|job| job.fail(text.strip_prefix("error: ").unwrap_or(&text))) {
+    // Neither an annotation nor a summary knows colours.
+    let plain = anstream::adapter::strip_str(&text).to_string();
+    if !github::job().is_some_and(|job| job.fail(plain.trim_start_matches("error: "))) {
         let _ = writeln!(anstream::stderr(), "{text}");
     }
     error.to_exit()
