@@ -19,7 +19,7 @@ mod router;
 mod when;
 
 pub(crate) use init::{Init, Strategy};
-pub(crate) use pages::{Pages, PagesDeploy};
+pub(crate) use pages::{Pages, PagesDelete, PagesDeploy, PagesList, PagesRetry};
 pub(crate) use router::{Router, RouterBundle, RouterDeploy, RouterRemove};
 pub(crate) use when::When;
 

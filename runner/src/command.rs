@@ -64,6 +64,9 @@ pub(crate) fn run(global: &Global, command: &Command) -> Result<(), Error> {
         Command::Weights(arguments) => weights::run(&Session::open(global)?, arguments),
         Command::Check(arguments) => check::run(global, arguments),
         Command::Pages(Pages::Deploy(arguments)) => pages::deploy(global, arguments),
+        Command::Pages(Pages::List(arguments)) => pages::list(global, arguments),
+        Command::Pages(Pages::Retry(arguments)) => pages::retry(global, arguments),
+        Command::Pages(Pages::Delete(arguments)) => pages::delete(global, arguments),
         Command::Router(command) => router::run(global, command),
         Command::Validate(arguments) => validate::run(global, arguments),
         Command::Schema { events } => {

@@ -154,11 +154,13 @@ pub struct VersionConfig {
 pub struct Cleanup {
     /// How many of this environment's releases keep their deployments. Those in the routing table always do. Default: 5.
     pub keep: usize,
+    /// How long a release's deployments stay after another one took its place, whatever `keep` says. Default: `1h`.
+    pub grace: Span,
 }
 
 impl Default for Cleanup {
     fn default() -> Self {
-        Self { keep: 5 }
+        Self { keep: 5, grace: Span(Duration::from_secs(3_600)) }
     }
 }
 

@@ -86,7 +86,11 @@ fn every_piece_of_configuration_in_the_documentation_is_valid() {
     for (page, text) in pages() {
         for (_, block) in blocks(&text).into_iter().filter(|(info, _)| info == "toml") {
             count += 1;
-            let whole = if block.starts_with("project") { block.clone() } else { format!("{REST}{block}") };
+            let whole = if block.trim_start().starts_with("project") {
+                block.clone()
+            } else {
+                format!("{REST}{block}")
+            };
             if let Err(why) = Config::parse(&whole) {
                 panic!("{page}: {why}\n{block}");
             }

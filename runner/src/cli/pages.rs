@@ -13,6 +13,43 @@ use serde::de::value::{Error, StrDeserializer};
 pub(crate) enum Pages {
     /// Upload a directory and make a Pages deployment of it: what `wrangler pages deploy` does. No traffic is moved by a router.
     Deploy(PagesDeploy),
+    /// The deployments that the project keeps, the newest first.
+    List(PagesList),
+    /// Make a deployment once more, such as one that failed.
+    Retry(PagesRetry),
+    /// Remove a deployment, unless a routing table names it: visitors are sent there, or their browsers still fetch its files.
+    Delete(PagesDelete),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PagesList {
+    /// Only those of this version or commit.
+    #[arg(long = "as", value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// The Pages project; default: `project` of the configuration, where there is one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project_name: Option<String>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PagesRetry {
+    /// Its id, or the beginning of it.
+    pub(crate) id: String,
+    /// The Pages project; default: `project` of the configuration, where there is one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project_name: Option<String>,
+    /// How long the new deployment may take to be live.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub(crate) live_within: Duration,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PagesDelete {
+    /// Its id, or the beginning of it.
+    pub(crate) id: String,
+    /// The Pages project; default: `project` of the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project_name: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -36,6 +36,9 @@ pub struct Deployment {
     pub id: String,
     /// Where it alone is served.
     pub url: String,
+    /// When it was made, as Cloudflare says.
+    #[serde(default)]
+    pub created_on: Option<String>,
     /// `production` or `preview`.
     #[serde(default)]
     pub environment: Option<String>,
@@ -202,27 +205,60 @@ impl Cloudflare {
         before: Option<&str>,
         within: Duration,
     ) -> Result<Vec<Deployment>, Error> {
-        const PER_PAGE: usize = 25;
         /// Nobody makes more deployments than that while one is being made.
         const PAGES_MAX: usize = 4;
+        self.listed(project, PAGES_MAX, before, within)
+    }
+
+    /// All deployments of a project, the newest first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn deployments(&self, project: &str, within: Duration) -> Result<Vec<Deployment>, Error> {
+        /// Bounds a server that hands out full pages for ever.
+        const PAGES_MAX: usize = 1_000;
+        self.listed(project, PAGES_MAX, None, within)
+    }
+
+    fn listed(
+        &self,
+        project: &str,
+        pages_max: usize,
+        before: Option<&str>,
+        within: Duration,
+    ) -> Result<Vec<Deployment>, Error> {
+        /// The most that Cloudflare gives.
+        const PER_PAGE: usize = 25;
         let deadline = Instant::now() + within;
-        let mut since: Vec<Deployment> = Vec::new();
-        for page in 1..=PAGES_MAX {
+        let mut all: Vec<Deployment> = Vec::new();
+        for page in 1..=pages_max {
             let path = self.project_path(project, &format!("/deployments?page={page}&per_page={PER_PAGE}"));
             let left = deadline.saturating_duration_since(Instant::now());
             let listed: Vec<Deployment> = self.call("GET", &path, Bearer::Api, Body::None, left)?;
             let is_last = listed.len() < PER_PAGE;
             for deployment in listed {
                 if Some(deployment.id.as_str()) == before {
-                    return Ok(since);
+                    return Ok(all);
                 }
-                since.push(deployment);
+                // One that was made meanwhile has moved the others by one.
+                if all.iter().all(|known| known.id != deployment.id) {
+                    all.push(deployment);
+                }
             }
             if is_last {
                 break;
             }
         }
-        Ok(since)
+        Ok(all)
+    }
+
+    /// Makes a deployment once more; the new one.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn retry_deployment(&self, project: &str, id: &str, within: Duration) -> Result<Deployment, Error> {
+        let path = self.project_path(project, &format!("/deployments/{id}/retry"));
+        self.call("POST", &path, Bearer::Api, Body::None, within)
     }
 
     /// A deployment by its id.

@@ -1,4 +1,4 @@
-//! `crossfade pages deploy`.
+//! `crossfade pages deploy`; the other commands are in [`kept`].
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +16,10 @@ use crate::report::{Event, Reporter};
 use crate::upload::{self, Bytes, Commit, Deployment, Output, Progress, Upload};
 
 mod git;
+mod kept;
 
 use git::Checkout;
+pub(super) use kept::{delete, list, retry};
 
 /// A deployment to be made.
 struct Order {

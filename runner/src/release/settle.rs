@@ -1,10 +1,13 @@
 //! What is left to do when the new version is stable: deployments that nobody needs any more.
 
+use crossfade_core::Timestamp;
+
 use crate::command::Session;
+use crate::config::Cleanup;
 use crate::error::Error;
 use crate::record::Uploaded;
 use crate::release::takeover;
-use crate::report::counted;
+use crate::report::{self, counted};
 
 /// The most deployments removed after one release: the rest waits for the next.
 const REMOVALS_MAX: usize = 10;
@@ -34,19 +37,27 @@ fn remove_old(session: &Session) -> Result<usize, Error> {
             variants.chain(table.previous().iter().map(|previous| previous.origin.to_string()))
         })
         .collect();
-    let keep = session.config.cleanup.keep;
+    let Cleanup { keep, grace } = session.config.cleanup;
+    let in_grace = |replaced: Option<Timestamp>| replaced.is_some_and(|at| at.plus(grace.0) > report::now());
     let mut removed = 0;
     let history = session.ledger.history(keep + LOOK_BACK)?;
     let is_used = |origin: Option<&str>| {
         origin.is_some_and(|it| in_use.iter().any(|used| used == it.trim_end_matches('/')))
     };
     let deployed = history.iter().map(|record| (record, record.uploaded()));
-    for (record, uploaded) in deployed.filter(|(_, uploaded)| !uploaded.is_empty()).skip(keep) {
+    let deployed: Vec<_> = deployed.filter(|(_, uploaded)| !uploaded.is_empty()).collect();
+    // The release after it took its place when it ended. The newest one is followed by the one that is ending now.
+    let mut replaced = Some(report::now());
+    for (index, (record, uploaded)) in deployed.iter().enumerate() {
+        let at = std::mem::replace(&mut replaced, record.ended.as_ref().map(|ended| ended.at));
+        if index < keep || in_grace(at) {
+            continue;
+        }
         // A fleet's deployments go together: as long as one of them is needed, all of the release can be gone back to.
         if uploaded.iter().any(|it| is_used(it.origin)) || removed >= REMOVALS_MAX {
             continue;
         }
-        for Uploaded { project, id, .. } in &uploaded {
+        for Uploaded { project, id, .. } in uploaded {
             let project = project.map_or_else(|| session.pages_project(), Ok)?;
             session
                 .client

@@ -32,6 +32,7 @@ pub(super) fn router() -> Router<Arc<State>> {
         )
         .route(&format!("{project}/deployments/{{deployment}}/history/logs"), get(logs))
         .route(&format!("{project}/deployments/{{deployment}}/rollback"), post(roll_back))
+        .route(&format!("{project}/deployments/{{deployment}}/retry"), post(retry_deployment))
 }
 
 fn id<'a>(ids: &'a HashMap<String, String>, name: &str) -> &'a str {
@@ -184,6 +185,27 @@ async fn create_deployment(
         }
         let description = project.describe_deployment(&deployment);
         project.add(deployment);
+        Ok(description)
+    })?;
+    let deployment = description["id"].as_str().unwrap_or_default().to_owned();
+    if state.serve_pages {
+        tokio::task::spawn_blocking(move || crate::pages::serve(&state, id(&ids, "project"), &deployment));
+    }
+    answer(description)
+}
+
+/// Another deployment of what the first one was made of.
+async fn retry_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+    let description = with_project(&state, &ids, |project| {
+        let first = project.deployment(id(&ids, "deployment")).ok_or_else(unknown_deployment)?;
+        let mut again = first.again(project, state.directory(), state.script()).map_err(|error| {
+            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, 8_000_000, error.to_string())
+        })?;
+        if !state.serve_pages {
+            again.stored();
+        }
+        let description = project.describe_deployment(&again);
+        project.add(again);
         Ok(description)
     })?;
     let deployment = description["id"].as_str().unwrap_or_default().to_owned();

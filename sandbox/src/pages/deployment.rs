@@ -88,6 +88,23 @@ impl Deployment {
         })
     }
 
+    /// One of the same files, branch and commit.
+    pub(crate) fn again(&self, project: &Project, root: &Path, script: Script) -> Result<Self, Error> {
+        let mut files = Vec::new();
+        for entry in walkdir::WalkDir::new(&self.directory).into_iter().filter_map(Result::ok) {
+            let Some(path) =
+                entry.path().strip_prefix(&self.directory).ok().filter(|_| entry.file_type().is_file())
+            else {
+                continue;
+            };
+            let bytes = std::fs::read(entry.path()).map_err(Error::io("read a deployment's files"))?;
+            files.push((path.to_string_lossy().into_owned(), bytes));
+        }
+        let parts =
+            Parts { files, special: Vec::new(), modules: Vec::new(), metadata: self.metadata.clone() };
+        Ok(Self { uses_functions: self.uses_functions, ..Self::create(project, parts, root, script)? })
+    }
+
     pub(crate) const fn is_live(&self) -> bool {
         matches!(self.stage, Stage::Live)
     }

@@ -254,7 +254,11 @@ fn a_wrong_project_namespace_or_url_is_named_with_where_to_look() {
     refused(
         &url,
         &origins[0].url(),
-        &[&origins[0].url(), "answers 200, not like a Crossfade router", "hint: deploy the router"],
+        &[
+            &origins[0].url(),
+            "answers 200, not like a Crossfade router",
+            "hint: `crossfade router deploy` installs the router",
+        ],
     );
     refused(
         &url,

@@ -25,7 +25,7 @@ fn running(deployment: &str) -> PathBuf {
         .filter(|process| process.runs("workerd") && process.command.contains(&"serve".to_owned()))
         .collect();
     assert!(
-        routers.iter().any(|router| router.command.iter().any(|text| text.ends_with("edge.capnp"))),
+        routers.iter().any(|router| router.command.iter().any(|text| text.ends_with("workerd.capnp"))),
         "{running:#?}"
     );
     let pages = |process: &Process| {

@@ -23,6 +23,7 @@ mod deploys;
 mod example;
 mod faults;
 mod http;
+mod kept;
 mod kv;
 // Linux tells what runs where.
 #[cfg(target_os = "linux")]

@@ -8,7 +8,7 @@ use crossfade_tests::{Balanced, Site, openapi};
 #[test]
 fn all_calls_of_releases_and_of_going_back_are_as_cloudflare_describes_them() {
     let site = Site::new();
-    site.configure("keep = 3", "keep = 1");
+    site.configure("keep = 3", "keep = 1\ngrace = \"0s\"");
     site.sandbox.take_exchanges();
     site.deploy("1.0.0", &[]).expect(0);
     site.deploy("1.1.0", &["smoke-payment"]).expect(3);

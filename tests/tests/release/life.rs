@@ -42,10 +42,10 @@ fn first_release(site: &Site) {
     let table = site.table();
     assert_eq!((site.served_version(), site.live()), ("1.0.0".into(), ("1.0.0".into(), true)));
     assert_eq!((table.stable().name.as_str(), table.variants().len()), ("blue", 1));
-    // 0.9.0 was uploaded and then refused: the one deployment that nobody needs.
-    ended.prints(&["cleanup    1 old deployment removed"]);
-    assert_eq!(removed(site), 1);
-    assert_eq!(site.sandbox.deployments().len(), 1);
+    // 0.9.0 was uploaded and then refused: the one deployment that nobody needs, and that has its time of grace.
+    ended.prints(&["cleanup    nothing to remove"]);
+    assert_eq!((removed(site), site.sandbox.deployments().len()), (0, 2));
+    site.configure("keep = 1", "keep = 1\ngrace = \"0s\"");
 }
 
 fn second_release(site: &Site) {

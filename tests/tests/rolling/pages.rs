@@ -20,7 +20,7 @@ fn site(projects: &[&str]) -> Site {
         "propagation = \"5s\"",
         "propagation = \"1100ms\"\nmeasure_every = \"300ms\"\nstrategy = \"rolling\"",
     );
-    site.configure("keep = 3", "keep = 1");
+    site.configure("keep = 3", "keep = 1\ngrace = \"0s\"");
     site.append(&format!(
         "[rollout.rolling]\nbatch = 1\ndrain = \"0s\"\nwatch = \"500ms\"\nbetween = \"0s\"\n{instances}"
     ));

@@ -148,7 +148,7 @@ fn a_router_that_serves_visitors_is_replaced_share_by_share_and_from_where_it_st
     let (zero, check) =
         ("deploy it at 0 %: only what asks for it meets it", "check that version through the public URL");
     let share = |percent: u8| format!("send {percent} % of the requests to it");
-    let watch = "watch what visitors get for 60 s";
+    let watch = "watch what visitors get for 1 min";
     let (ten, half, all) = (share(10), share(50), share(100));
     let last = "check that visitors get the site through the router";
     let ramp = [&ten, check, watch, &half, check, watch, &all, last];
