@@ -11,5 +11,5 @@ async function bringHome() {
   // Else it could shift them again behind our back.
   await stop(Number(state('pid')), state('identity'));
   const { code } = await run(state('program'), ['rollback', '--if-unsettled'], environment());
-  if (code !== 0) fail('could not bring visitors back; the lease at the edge does when it runs out. See `crossfade status`.');
+  if (code !== 0) fail('could not bring visitors back. The router does when the lease runs out; behind a load balancer somebody has to: `crossfade rollback`.');
 }

@@ -51,6 +51,11 @@ pub fn check_site_url(text: &str) -> Result<(), String> {
 pub fn check_url(text: &str, wanted: &str) -> Result<Uri, String> {
     let uri = text.parse::<Uri>().ok().filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
     let host = uri.as_ref().and_then(Uri::host).map(str::to_ascii_lowercase).unwrap_or_default();
+    if uri.as_ref().and_then(Uri::authority).is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(format!(
+            "a URL at {host} with a name or a password in it, which messages would show: leave those out"
+        ));
+    }
     match uri.as_ref().and_then(Uri::scheme_str) {
         Some("http") if !is_loopback(&host) => Err(format!(
             "`{text}`: secrets would travel to {host} unencrypted; it must begin with https:// (http:// is for this \
@@ -98,11 +103,12 @@ mod tests {
             "https://a.example/b",
             "https://a.example?b",
             "https://a.example#b",
-            "https://me@a.example",
             "//a.example",
         ] {
             let why = check_site_url(bad).unwrap_err();
             assert!(why.starts_with(&format!("`{bad}`")), "{why}");
         }
+        let why = check_url("https://me:s3cret@a.example/client/v4", "a URL").unwrap_err();
+        assert!(why.contains("a name or a password") && !why.contains("s3cret"), "{why}");
     }
 }

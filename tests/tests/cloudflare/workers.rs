@@ -47,10 +47,14 @@ fn wrangler_deploys_a_worker_shares_traffic_between_versions_and_rolls_back() {
 
     write("secrets.json", r#"{"CROSSFADE_TOKEN":"one","OTHER":"two"}"#);
     wrangler.run(&["secret", "bulk", "secrets.json"]).expect(0);
+    wrangler.run_fed(&["secret", "put", "THIRD"], "three").expect(0).prints(&["Uploaded secret THIRD"]);
     wrangler.run(&["secret", "delete", "OTHER"]).expect(0);
     let listed = wrangler.run(&["secret", "list"]).expect(0).stdout;
     assert!(
-        listed.contains("CROSSFADE_TOKEN") && !listed.contains("OTHER") && !listed.contains("one"),
+        listed.contains("CROSSFADE_TOKEN")
+            && listed.contains("THIRD")
+            && !listed.contains("OTHER")
+            && !listed.contains("one"),
         "{listed}"
     );
 

@@ -34,6 +34,19 @@ impl<'a> Wrangler<'a> {
     /// The same with more environment variables. Nothing else of this process's environment is passed on: some variables
     /// of development tools turn a Pages deployment into something else.
     pub(crate) fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+        Ended::of(self.command(arguments, variables))
+    }
+
+    /// Runs a command that reads this.
+    pub(crate) fn run_fed(&self, arguments: &[&str], input: &str) -> Ended {
+        let path = self.directory.path().join("input");
+        std::fs::write(&path, input).unwrap();
+        let mut command = self.command(arguments, &[]);
+        command.stdin(std::fs::File::open(path).unwrap());
+        Ended::of(command)
+    }
+
+    fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let tools = Tools::load().unwrap();
         let mut command = Command::new(tools.node);
         command
@@ -52,6 +65,6 @@ impl<'a> Wrangler<'a> {
             .envs(self.sandbox.variables())
             .envs(variables.iter().copied())
             .stdin(Stdio::null());
-        Ended::of(command)
+        command
     }
 }
