@@ -20,11 +20,15 @@ impl Story {
             Some(false) => "❌",
             None => "⏸️",
         };
-        let outcome = markdown(&self.outcome().replace('-', " "));
+        let (version, environment) = (markdown(&self.version), markdown(&self.environment));
+        let heading = match (self.command.as_str(), self.outcome()) {
+            ("rollback", "promoted") => format!("↩️ {environment} is on {version} again"),
+            (_, outcome) => {
+                format!("{mark} {version} to {environment}: {}", markdown(&outcome.replace('-', " ")))
+            }
+        };
         let mut text = format!(
-            "## {mark} {} to {}: {outcome}\n\n{}\n\n| | |\n|---|---|\n| release | {} |\n",
-            markdown(&self.version),
-            markdown(&self.environment),
+            "## {heading}\n\n{}\n\n| | |\n|---|---|\n| release | {} |\n",
             markdown(self.reason()),
             markdown(&self.release)
         );

@@ -185,6 +185,18 @@ fn nasty() -> Record {
 }
 
 #[test]
+fn going_back_is_no_promotion_to_who_reads_it() {
+    let ended = Ended {
+        at: at(90),
+        outcome: "promoted".into(),
+        text: "blue 1.4.2 serves everybody (revision 6)".into(),
+    };
+    let back = Record { command: "rollback".into(), version: "1.4.2".into(), ended: Some(ended), ..record() };
+    let text = Story::of(&back, str::to_owned).to_markdown(None);
+    assert!(text.starts_with("## ↩️ production is on 1.4.2 again\n"), "{text}");
+}
+
+#[test]
 fn nothing_that_a_stranger_wrote_is_markup() {
     let story = story(&nasty());
     let page = story.to_html();
