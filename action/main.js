@@ -9,7 +9,6 @@ const { program } = require('./program');
 const MODES = ['deploy', 'promote', 'rollback', 'abort', 'resume', 'status', 'weights'];
 /** Exit codes with which the program has seen to traffic itself; `crossfade --help` says what they mean. */
 const SETTLED = [0, 2, 3, 4, 5];
-
 main().catch((error) => fail(error.message));
 
 async function main() {
@@ -31,5 +30,6 @@ async function main() {
 /** Splits a command line at blanks; `"…"` and `'…'` keep them. Nothing else is special: no shell ever sees it. */
 function split(text) {
   const words = text.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
+  if (/["']/.test(text.replace(/"[^"]*"|'[^']*'/g, ''))) throw new Error(`a quote in \`${text}\` has no end`);
   return words.map((word) => word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'));
 }

@@ -10,6 +10,6 @@ async function bringHome() {
   process.stdout.write('The release did not settle: visitors are brought back.\n');
   // Else it could shift them again behind our back.
   await stop(Number(state('pid')), state('identity'));
-  const { code } = await run(state('program'), ['rollback', '--if-unsettled'], environment());
+  const { code } = await run(state('program'), ['rollback', '--if-unsettled', ...JSON.parse(state('where') || '[]')], environment());
   if (code !== 0) fail('could not bring visitors back. The router does when the lease runs out; behind a load balancer somebody has to: `crossfade rollback`.');
 }

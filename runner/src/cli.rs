@@ -301,6 +301,7 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     github::enter(cli.global.mode());
+    github::job().iter().for_each(|job| job.looks_at(&cli.global.words()));
     let result = match &cli.command {
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());

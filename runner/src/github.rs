@@ -63,6 +63,7 @@ pub(crate) fn enter(mode: Mode) {
     let _ = JOB.set(Job {
         log,
         outputs: Outputs::new(variable("GITHUB_OUTPUT").map(PathBuf::from)),
+        state: variable("GITHUB_STATE").map(PathBuf::from),
         summary: Summary::new(variable("GITHUB_STEP_SUMMARY").map(PathBuf::from)),
         facts: Facts::new(&variable),
     });
@@ -72,14 +73,28 @@ pub(crate) fn enter(mode: Mode) {
 pub(crate) struct Job {
     log: Log,
     outputs: Outputs,
+    /// Where the action's `post` reads what we leave for it.
+    state: Option<PathBuf>,
     summary: Summary,
     facts: Facts,
+}
+
+/// A line for programs, in which the runner finds no command of the older form either; to a program it says the same.
+pub(crate) fn json_line(line: String) -> String {
+    if job().is_some() { line.replace("##[", "##\\u005b") } else { line }
 }
 
 impl Job {
     /// Shows a line of ours, unless standard output is for programs; whether it was shown.
     pub(crate) fn line(&self, text: &str) -> bool {
         self.log.line(text)
+    }
+
+    /// Leaves the words that say where we look to the action's `post`, which has to look there too.
+    pub(crate) fn looks_at(&self, words: &[String]) {
+        if let (Some(path), Ok(words)) = (&self.state, serde_json::to_string(words)) {
+            outputs::append(path, "where", &words);
+        }
     }
 
     /// Shows what a command of the user's printed, unless standard output is for programs. The runner takes no orders from it.

@@ -105,11 +105,16 @@ impl Outputs {
 
     /// Sets one; the last time counts. That it cannot be written must not end a release.
     pub(super) fn set(&self, output: Output, value: &str) {
-        let Some(path) = &self.path else { return };
-        let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
-        if let Ok(mut file) = opened {
-            let _ = file.write_all(assignment(output.name(), value).as_bytes());
+        if let Some(path) = &self.path {
+            append(path, output.name(), value);
         }
+    }
+}
+
+/// Adds to one of the runner's files, if that can be done.
+pub(super) fn append(path: &Path, name: &str, value: &str) {
+    if let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path) {
+        let _ = file.write_all(assignment(name, value).as_bytes());
     }
 }
 

@@ -91,9 +91,13 @@ impl Output {
 
 /// Standard output is ours: programs read events there. A job's log is one stream, in which `title` says whose text it is.
 pub(super) fn on_standard_error(title: &str, text: &str) {
-    if !github::job().is_some_and(|job| job.foreign(title, text)) {
-        let _ = std::io::stderr().lock().write_all(text.as_bytes());
-    }
+    let text = match github::job() {
+        Some(job) if job.foreign(title, text) => return,
+        // The runner reads standard error as well.
+        Some(_) => &github::inert(text),
+        None => text,
+    };
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Takes what can be shown: whole lines, redacted, and of a line without end all but its last part.
