@@ -145,10 +145,12 @@ describe('the action', { concurrency: true }, () => {
     const { state } = await main.ended;
     assert.ok(isAlive(state.pid), 'the program is an orphan');
     const env = Object.fromEntries(Object.entries(state).map(([name, value]) => [`STATE_${name}`, value]));
+    // Where the program said that it looks, whatever the inputs say.
+    env.STATE_where = '["--config","canary.toml"]';
     const post = await start('post.js', { env }).ended;
     assert.equal(post.code, 0, post.text);
     assert.ok(!isAlive(state.pid));
-    assert.equal(readFileSync(main.file('arguments'), 'utf8').trim(), 'rollback --if-unsettled');
+    assert.equal(readFileSync(main.file('arguments'), 'utf8').trim(), 'rollback --if-unsettled --config canary.toml');
     assert.ok(!existsSync(main.file('still')), 'it was on its way home when the rollback began');
   });
 

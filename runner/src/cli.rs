@@ -96,6 +96,21 @@ impl Global {
     pub(crate) const fn mode(&self) -> Mode {
         if self.json { Mode::Json } else { Mode::Lines }
     }
+
+    /// What says where we look, as it would be typed again.
+    fn words(&self) -> Vec<String> {
+        let config = self.config.display().to_string();
+        let mut words = vec![
+            "--config",
+            &config,
+            "--environment",
+            &self.environment,
+            "--api-base-url",
+            &self.api_base_url,
+        ];
+        words.extend(self.account_id.iter().flat_map(|id| ["--account-id", id]));
+        words.into_iter().map(str::to_owned).collect()
+    }
 }
 
 #[derive(Debug, Subcommand)]

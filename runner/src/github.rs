@@ -34,6 +34,7 @@ mod tests;
 
 pub(crate) use telling::Telling;
 
+pub(crate) use log::inert;
 use log::{Log, Severity};
 use outputs::{Output, Outputs};
 use summary::Summary;

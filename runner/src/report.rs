@@ -238,7 +238,7 @@ impl Reporter {
         if self.mode == Mode::Json
             && let Some(line) = entry.to_line()
         {
-            let _ = writeln!(anstream::stdout(), "{line}");
+            let _ = writeln!(anstream::stdout(), "{}", github::json_line(line));
         }
         if let Some(job) = github::job() {
             job.hear(&entry);

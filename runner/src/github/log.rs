@@ -145,7 +145,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// A text of which no line is a command: not at its beginning (`::name::`), and nowhere in it (`##[name]`, the older form).
-pub(super) fn inert(text: &str) -> String {
+pub(crate) fn inert(text: &str) -> String {
     let text = text.replace("##[", &format!("##{INERT}["));
     let line = |line: &str| {
         if line.trim_start().starts_with("::") { format!("{INERT}{line}") } else { line.to_owned() }

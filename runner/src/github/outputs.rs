@@ -1,7 +1,7 @@
 //! The step's outputs, each as soon as it is known: whoever is killed later has said it.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::exit_code;

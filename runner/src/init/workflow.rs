@@ -42,20 +42,26 @@ permissions: {{}}
 concurrency:
   group: {group}
   cancel-in-progress: false
+  queue: max
 
 jobs:
   release:
     runs-on: ubuntu-24.04
+    # Longer than the rollout's own deadline, which `crossfade validate` says: the program has to be the one that gives up.
+    timeout-minutes: 360
     permissions:
       contents: read
+      deployments: write
     steps:
-      - uses: actions/checkout@v6          # pin actions to commits once they work for you
-{setup}      - uses: crossfade/crossfade@main
+      - uses: actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1
         with:
-          command: deploy
+          persist-credentials: false
+{setup}      - uses: crossfade/crossfade@v1      # pin it to a commit
+        with:
 {of_environment}{place}          apiToken: ${{{{ secrets.CLOUDFLARE_API_TOKEN }}}}
           accountId: ${{{{ vars.CLOUDFLARE_ACCOUNT_ID }}}}
           crossfadeToken: ${{{{ secrets.CROSSFADE_TOKEN }}}}
+          gitHubToken: ${{{{ github.token }}}}
 "#
     )
 }

@@ -17,6 +17,7 @@ fn step(site: &Site, github: &Origin, arguments: &[&str]) -> (Ended, BTreeMap<St
     command
         .env("GITHUB_ACTIONS", "true")
         .env("GITHUB_OUTPUT", file("output"))
+        .env("GITHUB_STATE", file("state"))
         .env("GITHUB_STEP_SUMMARY", file("summary"))
         .env("GITHUB_API_URL", github.url())
         .env("GITHUB_SERVER_URL", "https://github.example")
@@ -27,6 +28,10 @@ fn step(site: &Site, github: &Origin, arguments: &[&str]) -> (Ended, BTreeMap<St
         .env("CROSSFADE_REPORT", site.path().join("report"));
     let ended = Ended::of(command);
     let read = |name: &str| std::fs::read_to_string(file(name)).unwrap_or_default();
+    if ended.code == 0 {
+        let looks_at: Vec<String> = serde_json::from_str(&job_values(&read("state"))["where"]).unwrap();
+        assert_eq!(looks_at[..4], ["--config", "crossfade.toml", "--environment", "production"]);
+    }
     (ended, job_values(&read("output")), read("summary"))
 }
 
@@ -80,6 +85,12 @@ fn a_job_is_told_what_a_release_came_to_and_takes_orders_from_nobody_else() {
     assert_eq!(ended.stdout.matches("::error title=crossfade::").count(), 1, "{}", ended.stdout);
     assert!(summary.starts_with("## ❌ the version is") && said["reason"].starts_with("the version is"));
     assert_eq!(events(&site.path().join("report")).last().unwrap()["type"], "error");
+
+    // With `--json` what hooks print is on standard error, and the runner listens there too.
+    site.configure(says, "echo '::error::forged'; exit 1");
+    let (ended, ..) = step(&site, &github, &["deploy", "--as", "1.3.0", "--json"]);
+    assert!(ended.code == 3 && ended.stderr.contains("::error::forged"), "{}", ended.stderr);
+    assert!(!ended.stderr.lines().any(|line| line.starts_with("::")), "{}", ended.stderr);
 
     let (mistyped, said, summary) = step(&site, &github, &["rollback", "--too", "1.0.0"]);
     assert_eq!((mistyped.code, said["outcome"].as_str()), (2, "failed"));
