@@ -42,7 +42,7 @@ pub use gate::{Cancelled, Gate, Judgement, during_measurement, hold};
 pub use moment::{Ending, Moment};
 pub use phase::Phase;
 
-pub(crate) use command::{ask as run_command, ask_for_line as run_for_line};
+pub(crate) use command::ask as run_command;
 pub(crate) use delivery::{Delivery, deliver};
 
 /// How long to wait when *wait* comes without a time.
@@ -171,7 +171,10 @@ impl Asker {
         let (timeout, context, cancel) = (hook.timeout(phase), &self.context, &self.cancel);
         match &hook.action {
             Action::Command(command) => {
-                command::ask(command, timeout, &self.directory, &moment.variables(phase), context, cancel)
+                let variables = moment.variables(phase);
+                let (answer, kept) =
+                    command::ask(command, timeout, &self.directory, &variables, context, cancel);
+                (answer, kept.tail)
             }
             Action::Webhook(webhook) => {
                 webhook::ask(webhook, phase, moment.to_json(phase), timeout, context, cancel)

@@ -36,31 +36,6 @@ pub(crate) fn ask(
     variables: &[(&str, String)],
     context: &Arc<Context>,
     cancel: &Cancel,
-) -> (Result<Answer, NoAnswer>, String) {
-    let (answer, kept) = run(hook, timeout, directory, variables, context, cancel);
-    (answer, kept.tail)
-}
-
-/// The same, and the last line that it printed to standard output.
-pub(crate) fn ask_for_line(
-    hook: &config::Command,
-    timeout: Duration,
-    directory: &Path,
-    variables: &[(&str, String)],
-    context: &Arc<Context>,
-    cancel: &Cancel,
-) -> (Result<Answer, NoAnswer>, String) {
-    let (answer, kept) = run(hook, timeout, directory, variables, context, cancel);
-    (answer, kept.last_line)
-}
-
-fn run(
-    hook: &config::Command,
-    timeout: Duration,
-    directory: &Path,
-    variables: &[(&str, String)],
-    context: &Arc<Context>,
-    cancel: &Cancel,
 ) -> (Result<Answer, NoAnswer>, Kept) {
     let run = &hook.run;
     let no_answer = |why: String| NoAnswer::Error(format!("`{run}` {why}"));
@@ -188,7 +163,8 @@ mod tests {
     ) -> (Result<Answer, NoAnswer>, String) {
         let hook = config::Command { run: run.into(), secrets: false };
         let variables = [("CROSSFADE_VERSION", "1.5.0".to_owned())];
-        ask(&hook, timeout, directory, &variables, &Arc::default(), cancel)
+        let (answer, kept) = ask(&hook, timeout, directory, &variables, &Arc::default(), cancel);
+        (answer, kept.tail)
     }
 
     #[test]

@@ -28,13 +28,13 @@ pub(super) struct Output {
 
 /// What is left of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Kept {
+pub(crate) struct Kept {
     /// The last lines.
-    pub(super) tail: String,
+    pub(crate) tail: String,
     /// What `retry-after: 30` on standard output says, the last time that it does.
     pub(super) retry_after: Option<Duration>,
     /// The last line of standard output that is not blank.
-    pub(super) last_line: String,
+    pub(crate) last_line: String,
 }
 
 /// Which of the two streams.

@@ -13,7 +13,7 @@ use crate::cancel::Cancel;
 use crate::command::Session;
 use crate::config::DeployConfig;
 use crate::error::Error;
-use crate::hooks::{Answer, Moment, NoAnswer, run_for_line};
+use crate::hooks::{Answer, Moment, NoAnswer, run_command};
 use crate::upload::{self, Commit, Deployment, Output, Progress, Upload};
 
 /// How often progress is shown.
@@ -76,10 +76,10 @@ pub(super) fn by_command(session: &Session, deploy: &DeployConfig, moment: &Mome
         ("CROSSFADE_SLOT", moment.slot.to_string()),
     ];
     let (context, cancel) = (Arc::new(session.secrets.clone()), &session.cancel);
-    let (answer, last) =
-        run_for_line(&command, deploy.timeout.0, &session.root, &variables, &context, cancel);
+    let (answer, printed) =
+        run_command(&command, deploy.timeout.0, &session.root, &variables, &context, cancel);
     let why = match answer {
-        Ok(Answer::Pass) => match Origin::new("the last line that it printed", &last) {
+        Ok(Answer::Pass) => match Origin::new("the last line that it printed", &printed.last_line) {
             Ok(origin) => {
                 phase.done(format!("→ {origin}"));
                 return Ok(origin.to_string());

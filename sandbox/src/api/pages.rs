@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::assets::BAD_REQUEST;
 use super::{ApiError, Result, answer, assets, json_body, page};
+use crate::Error;
 use crate::pages::{CannotRemove, Deployment, Parts, Project};
 use crate::state::State;
 
@@ -175,37 +176,35 @@ async fn create_deployment(
         true => Parts { files, special: special.into_iter().flatten().collect(), modules, metadata },
         false => Parts { files: Vec::new(), special: Vec::new(), modules: Vec::new(), metadata },
     };
+    add(state, ids, |state, project| {
+        Deployment::create(project, parts, state.directory(), state.script()).map(Some)
+    })
+}
+
+/// Another deployment of what the first one was made of.
+async fn retry_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
+    let first = id(&ids, "deployment").to_owned();
+    add(state, ids, |state, project| {
+        let first = project.deployment(&first);
+        first.map(|first| first.again(project, state.directory(), state.script())).transpose()
+    })
+}
+
+/// Adds a deployment to the project and begins to serve it; `None` when it is unknown.
+fn add(
+    state: Arc<State>,
+    ids: HashMap<String, String>,
+    make: impl FnOnce(&State, &Project) -> std::result::Result<Option<Deployment>, Error>,
+) -> Result {
     let description = with_project(&state, &ids, |project| {
-        let mut deployment =
-            Deployment::create(project, parts, state.directory(), state.script()).map_err(|error| {
-                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, 8_000_000, error.to_string())
-            })?;
+        let failed =
+            |error: Error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, 8_000_000, error.to_string());
+        let mut deployment = make(&state, project).map_err(failed)?.ok_or_else(unknown_deployment)?;
         if !state.serve_pages {
             deployment.stored();
         }
         let description = project.describe_deployment(&deployment);
         project.add(deployment);
-        Ok(description)
-    })?;
-    let deployment = description["id"].as_str().unwrap_or_default().to_owned();
-    if state.serve_pages {
-        tokio::task::spawn_blocking(move || crate::pages::serve(&state, id(&ids, "project"), &deployment));
-    }
-    answer(description)
-}
-
-/// Another deployment of what the first one was made of.
-async fn retry_deployment(Shared(state): Shared<Arc<State>>, Path(ids): Ids) -> Result {
-    let description = with_project(&state, &ids, |project| {
-        let first = project.deployment(id(&ids, "deployment")).ok_or_else(unknown_deployment)?;
-        let mut again = first.again(project, state.directory(), state.script()).map_err(|error| {
-            ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, 8_000_000, error.to_string())
-        })?;
-        if !state.serve_pages {
-            again.stored();
-        }
-        let description = project.describe_deployment(&again);
-        project.add(again);
         Ok(description)
     })?;
     let deployment = description["id"].as_str().unwrap_or_default().to_owned();
