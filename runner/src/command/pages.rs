@@ -37,8 +37,7 @@ struct Order {
 pub(super) fn deploy(global: &Global, arguments: &PagesDeploy) -> Result<(), Error> {
     let (project, directory, root) = place(global, arguments)?;
     check_project("--project-name", &project).map_err(Error::Usage)?;
-    let account = settings::account(global)?;
-    let client = Cloudflare::new(settings::api_base_url(global)?, account, settings::api_token()?);
+    let client = settings::client(global)?;
     let cancel = Cancel::on_signals()
         .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
     let order = Arc::new(Order {

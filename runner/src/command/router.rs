@@ -51,8 +51,7 @@ impl<'a> Place<'a> {
         let settings = environment(&config, global)?.clone();
         let name = Environment::new("--environment", global.environment.as_str())
             .map_err(|error| Error::Usage(format!("--environment is {}: {}", error.value, error.problem)))?;
-        let account = settings::account(global)?;
-        let client = Cloudflare::new(settings::api_base_url(global)?, account, settings::api_token()?);
+        let client = settings::client(global)?;
         let token = settings::control_token()?;
         let signing_key = settings::secret(SIGNING_KEY)?;
         let named = |name, value: Option<String>| value.map(|value| Secret { name, value });

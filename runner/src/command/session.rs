@@ -68,8 +68,7 @@ impl Session {
             let hint = "`crossfade router deploy` finds or makes the namespace, installs the router and writes the id into the file";
             return Err(Error::Missing { what: "`kv_namespace` of this environment", hint: hint.into() });
         };
-        let account = settings::account(global)?;
-        let client = Cloudflare::new(settings::api_base_url(global)?, account, settings::api_token()?);
+        let client = settings::client(global)?;
         let namespace = client.namespace(namespace);
         let routing = Routing {
             namespace: namespace.clone(),

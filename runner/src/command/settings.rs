@@ -2,7 +2,7 @@
 //! met as an odd answer much later.
 
 use crate::cli::Global;
-use crate::cloudflare::{API_TOKEN, AccountId, ApiToken};
+use crate::cloudflare::{API_TOKEN, AccountId, ApiToken, Cloudflare};
 use crate::config::{Config, Hook, check_url, from_environment};
 use crate::context::Context;
 use crate::edge::{CONTROL_TOKEN, ControlToken};
@@ -11,7 +11,7 @@ use crate::github::GITHUB_TOKEN;
 use crate::signing::{SIGNING_KEY, Signer};
 
 /// The account.
-pub(super) fn account(global: &Global) -> Result<AccountId, Error> {
+fn account(global: &Global) -> Result<AccountId, Error> {
     let id = global.account_id.as_deref().map(str::trim).unwrap_or_default();
     if id.is_empty() {
         return Err(Error::Missing {
@@ -28,7 +28,7 @@ pub(super) fn account(global: &Global) -> Result<AccountId, Error> {
 }
 
 /// The API token.
-pub(super) fn api_token() -> Result<ApiToken, Error> {
+fn api_token() -> Result<ApiToken, Error> {
     let token = secret(API_TOKEN)?.ok_or_else(|| Error::Missing {
         what: API_TOKEN,
         hint: "create a token with the permissions \"Cloudflare Pages: Edit\" and \"Workers KV Storage: Edit\" at \
@@ -66,8 +66,14 @@ fn variable(name: &str) -> Option<String> {
     Some(value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
+/// The client of the account that is named, by the token of the environment.
+pub(super) fn client(global: &Global) -> Result<Cloudflare, Error> {
+    let account = account(global)?;
+    Ok(Cloudflare::new(api_base_url(global)?, account, api_token()?))
+}
+
 /// Where the API is.
-pub(super) fn api_base_url(global: &Global) -> Result<&str, Error> {
+fn api_base_url(global: &Global) -> Result<&str, Error> {
     let url = global.api_base_url.as_str();
     check_url(url, "a URL such as https://api.cloudflare.com/client/v4")
         .map(|_| url)

@@ -117,8 +117,7 @@ fn ask(
     };
     let name = name.cloned().map_or_else(configured, |name| Ok(Some(name)))?.ok_or_else(no_project)?;
     check_project("--project-name", &name).map_err(Error::Usage)?;
-    let client =
-        Cloudflare::new(settings::api_base_url(global)?, settings::account(global)?, settings::api_token()?);
+    let client = settings::client(global)?;
     let cancel = Cancel::on_signals()
         .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
     let reporter = reporter(global, None)?;
