@@ -173,7 +173,9 @@ impl Work<'_> {
         let domain = domain.filter(|domain| domain.service == *worker);
         match route.map(|route| route.pattern).or(domain.map(|domain| domain.hostname)) {
             None => Ok(()),
-            Some(led) => Err(Error::Gate { phase: "route", why: format!("{led} leads to the Worker {worker}") }),
+            Some(led) => {
+                Err(Error::Gate { phase: "route", why: format!("{led} leads to the Worker {worker}") })
+            }
         }
     }
 
