@@ -78,8 +78,12 @@ fn setup(setup: &Setup, below: &str) -> String {
         Setup::Program(program) => format!("      # The build needs {program}: install it here.\n"),
         Setup::Node { manager, locked, version_file } => {
             let manager_setup = match manager {
-                Manager::Pnpm => "      - uses: pnpm/action-setup@v4\n",
-                Manager::Bun => "      - uses: oven-sh/setup-bun@v2\n",
+                Manager::Pnpm => {
+                    "      - uses: pnpm/action-setup@fe02b34f77f8bc703788d5817da081398fad5dd2 # v4.0.0\n"
+                }
+                Manager::Bun => {
+                    "      - uses: oven-sh/setup-bun@0c5077e51419868618aeaa5fe8019c62421857d6 # v2.2.0\n"
+                }
                 Manager::Npm | Manager::Yarn => "",
             };
             let version = version_file.map_or_else(
@@ -92,7 +96,7 @@ fn setup(setup: &Setup, below: &str) -> String {
             let install =
                 if *locked { manager.install().to_owned() } else { format!("{} install", manager.program()) };
             format!(
-                "{manager_setup}      - uses: actions/setup-node@v6\n        with:\n          {version}\n      - run: {install}\n{place}"
+                "{manager_setup}      - uses: actions/setup-node@820762786026740c76f36085b0efc47a31fe5020 # v7.0.0\n        with:\n          {version}\n      - run: {install}\n{place}"
             )
         }
     }
