@@ -76,11 +76,15 @@ fn setup(setup: &Setup, below: &str) -> String {
     match setup {
         Setup::Nothing => String::new(),
         Setup::Program(program) => format!("      # The build needs {program}: install it here.\n"),
-        Setup::Node { manager, locked, version_file } => {
-            let manager_setup = match manager {
-                Manager::Pnpm => "      - uses: pnpm/action-setup@v4\n",
-                Manager::Bun => "      - uses: oven-sh/setup-bun@v2\n",
-                Manager::Npm | Manager::Yarn => "",
+        Setup::Node { manager, locked, pinned, version_file } => {
+            // Either of the two says which pnpm, and both are an error.
+            let manager_setup = match (manager, pinned) {
+                (Manager::Pnpm, true) => "      - uses: pnpm/action-setup@v4\n",
+                (Manager::Pnpm, false) => {
+                    "      - uses: pnpm/action-setup@v4\n        with:\n          version: latest\n"
+                }
+                (Manager::Bun, _) => "      - uses: oven-sh/setup-bun@v2\n",
+                (Manager::Npm | Manager::Yarn, _) => "",
             };
             let version = version_file.map_or_else(
                 || "node-version: lts/*".to_owned(),
@@ -89,10 +93,15 @@ fn setup(setup: &Setup, below: &str) -> String {
                     format!("node-version-file: {}", quoted(&path))
                 },
             );
+            // The Yarn that GitHub's machines have is another than most repositories name.
+            let corepack = match (manager, pinned) {
+                (Manager::Yarn, true) => "      - run: npm install --global corepack && corepack enable\n",
+                _ => "",
+            };
             let install =
                 if *locked { manager.install().to_owned() } else { format!("{} install", manager.program()) };
             format!(
-                "{manager_setup}      - uses: actions/setup-node@v6\n        with:\n          {version}\n      - run: {install}\n{place}"
+                "{manager_setup}      - uses: actions/setup-node@v6\n        with:\n          {version}\n{corepack}      - run: {install}\n{place}"
             )
         }
     }
