@@ -226,7 +226,7 @@ pub(crate) struct Rollback {
     /// Also when a release is in charge, which will find that out and stop; also to a deployment that does not answer.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Only when a release was cut off with weights shifted that this workflow run began or whose lease has run out; otherwise do nothing.
+    /// Only when a release was cut off with weights shifted that this job began or whose lease has run out; otherwise do nothing.
     #[arg(long, conflicts_with = "force")]
     pub(crate) if_unsettled: bool,
 }
@@ -318,10 +318,7 @@ pub fn run() -> ExitCode {
     github::enter(cli.global.mode());
     github::job().iter().for_each(|job| job.looks_at(&cli.global.words()));
     let result = match &cli.command {
-        Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "crossfade", &mut std::io::stdout());
-            Ok(())
-        }
+        Command::Completions { shell } => completions(*shell),
         Command::Man { into } => man(into.as_deref()),
         command => command::run(&cli.global, command),
     };
@@ -371,6 +368,15 @@ fn man(into: Option<&Path>) -> Result<(), Error> {
         None => clap_mangen::Man::new(command).render(&mut std::io::stdout()),
     };
     written.map_err(|source| Error::Io { doing: "cannot write the man page".into(), source })
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Error> {
+    use std::io::Write as _;
+    // Into memory first: it panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "crossfade", &mut script);
+    let written = std::io::stdout().write_all(&script);
+    written.map_err(|source| Error::Io { doing: "cannot write the completions".into(), source })
 }
 
 /// The program's arguments, for whoever checks or describes them.

@@ -22,6 +22,8 @@ pub struct Answers {
     pub directory: String,
     /// The command that builds.
     pub build: Option<String>,
+    /// Where the version's file goes before the build, when it cannot go into the output after it.
+    pub assets: Option<&'static str>,
     /// Whose traffic.
     pub environment: String,
     /// Where the router answers.

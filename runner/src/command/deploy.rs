@@ -64,7 +64,7 @@ fn git_version(directory: &Path) -> Result<String, Error> {
         }
         Ok(_) | Err(_) => Err(Error::Missing {
             what: "the new version's name",
-            hint: "give it with `--as 1.5.0` or CROSSFADE_VERSION; there is no git repository to ask".into(),
+            hint: "give it with `--as 1.5.0` or CROSSFADE_VERSION; there is no git commit to ask".into(),
         }),
     }
 }

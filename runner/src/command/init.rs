@@ -11,7 +11,9 @@ use super::session::root;
 use crate::cli::{Global, Init, Strategy};
 use crate::config::{Config, check_project, check_site_url};
 use crate::error::Error;
-use crate::init::{Answers, Found, PLACEHOLDER_NAMESPACE, PLACEHOLDER_URL, config, placeholders, workflow};
+use crate::init::{
+    Answers, Found, PLACEHOLDER_NAMESPACE, PLACEHOLDER_URL, Setup, config, placeholders, workflow,
+};
 use crate::report::{Mode, now};
 
 mod ask;
@@ -34,6 +36,9 @@ enum Fate {
 
 pub(super) fn run(global: &Global, arguments: &Init) -> Result<(), Error> {
     let root = root(&global.config);
+    if !root.is_dir() {
+        return Err(Error::Usage(format!("`{}` is no directory", root.display())));
+    }
     let found = Found::look(&root);
     let lines = global.mode() == Mode::Lines;
     let asks = lines
@@ -55,8 +60,15 @@ pub(super) fn run(global: &Global, arguments: &Init) -> Result<(), Error> {
         }
         told.push((file, fate));
     }
-    let open = placeholders(&answers.environment, &answers.url, &answers.kv_namespace);
-    let next = next(&found, &open, told.iter().any(|(file, _)| file.path != global.config));
+    // A configuration that was left alone says other things than what was answered here.
+    let ours = told.iter().any(|(file, fate)| file.path == global.config && *fate != Fate::Kept);
+    let open = if ours {
+        placeholders(&answers.environment, &answers.url, &answers.kv_namespace)
+    } else {
+        Vec::new()
+    };
+    let guessed = ours && !asks && arguments.directory.is_none() && found.directory.is_none();
+    let next = next(&found, &open, guessed, told.iter().any(|(file, _)| file.path != global.config));
     match global.mode() {
         Mode::Lines => print(&next.join("\n")),
         Mode::Json => {
@@ -90,8 +102,11 @@ fn answers(global: &Global, arguments: &Init, found: &Found, ask: &Ask) -> Resul
     let project =
         ask.text("Pages project", &arguments.project, &found.project, Empty::Proposed, project_is)?;
     let directory = found.directory.clone().unwrap_or_else(|| "dist".to_owned());
+    let some = |text: &str| {
+        if text.trim().is_empty() { Err("it must not be empty".to_owned()) } else { Ok(()) }
+    };
     let directory =
-        ask.text("The build's output", &arguments.directory, &directory, Empty::Proposed, |_| Ok(()))?;
+        ask.text("The build's output", &arguments.directory, &directory, Empty::Proposed, some)?;
     let build = found.framework.build.clone().unwrap_or_default();
     let build =
         ask.text("Build command (empty: none)", &arguments.build, &build, Empty::Means, |_| Ok(()))?;
@@ -116,8 +131,9 @@ fn answers(global: &Global, arguments: &Init, found: &Found, ask: &Ask) -> Resul
             &arguments.branch,
             &found.branch,
             Empty::Proposed,
-            |_| Ok(()),
+            some,
         )?,
+        assets: found.framework.assets,
         setup: found.framework.setup.clone(),
     })
 }
@@ -173,13 +189,21 @@ fn say(file: &File, fate: Fate) {
 }
 
 /// What is left for the person.
-fn next(found: &Found, open: &[String], workflow: bool) -> Vec<String> {
+fn next(found: &Found, open: &[String], guessed: bool, workflow: bool) -> Vec<String> {
     let mut next = Vec::new();
-    if !open.is_empty() {
-        next.push(format!("fill in {}", open.join(" and ")));
+    if guessed {
+        next.push("say in `directory` where the site's files are: nothing here does".to_owned());
     }
+    let router = |field: &String| field.ends_with("kv_namespace");
+    next.extend(open.iter().filter(|field| !router(field)).map(|field| format!("fill in {field}")));
     next.push("look at what a release will do: crossfade validate".to_owned());
+    if open.iter().any(router) {
+        next.push("install the router: crossfade router deploy (it fills in kv_namespace)".to_owned());
+    }
     if workflow {
+        if let Setup::Program(program) = &found.framework.setup {
+            next.push(format!("install {program} in the workflow, where it says so"));
+        }
         next.push(
             "give the repository CLOUDFLARE_API_TOKEN and CROSSFADE_TOKEN as secrets, CLOUDFLARE_ACCOUNT_ID as a variable"
                 .to_owned(),

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::print;
+use super::session::environment;
 use crate::cli::{Global, Validate};
 use crate::config::{Config, EnvironmentConfig};
 use crate::error::Error;
@@ -34,7 +35,10 @@ pub(super) fn run(global: &Global, arguments: &Validate) -> Result<(), Error> {
                 counted(health, "health check"),
                 counted(smoke, "smoke test")
             );
-            let open = open.iter().map(|field| format!("  ! {field} is still a placeholder"));
+            let how = |field: &str| {
+                if field.ends_with("kv_namespace") { ": `crossfade router deploy` fills it in" } else { "" }
+            };
+            let open = open.iter().map(|field| format!("  ! {field} is still a placeholder{}", how(field)));
             let lines = [valid].into_iter().chain(open).chain([String::new(), outlook.to_string()]);
             lines.collect::<Vec<_>>().join("\n")
         }
@@ -42,9 +46,10 @@ pub(super) fn run(global: &Global, arguments: &Validate) -> Result<(), Error> {
     Ok(())
 }
 
-/// The environment that was named; where the file has another one only, nobody had to name it for a look at the file.
+/// The environment that was named; where the file has but another one, nobody had to name it for a look at the file.
 fn chosen<'a>(config: &'a Config, global: &'a Global) -> Result<(&'a str, &'a EnvironmentConfig), Error> {
-    let named = config.environments.get_key_value(&global.environment);
-    let found = named.or_else(|| config.environments.first_key_value());
-    found.map(|(name, it)| (name.as_str(), it)).ok_or_else(|| Error::Usage("there is no environment".into()))
+    match config.environments.first_key_value() {
+        Some((name, it)) if config.environments.len() == 1 => Ok((name.as_str(), it)),
+        _ => Ok((&global.environment, environment(config, global)?)),
+    }
 }

@@ -11,10 +11,7 @@ pub const PLACEHOLDER_NAMESPACE: &str = "00000000000000000000000000000000";
 pub fn config(answers: &Answers) -> String {
     let Answers { project, directory, environment, url, kv_namespace, .. } = answers;
     let [project, out, url, kv_namespace] = [project, directory, url, kv_namespace].map(quoted);
-    let version_file = format!("{}/version.json", directory.trim_end_matches('/'));
-    let say = format!(r#"echo "{{\"version\":\"$CROSSFADE_VERSION\"}}" > {}"#, shell(&version_file));
-    let build = answers.build.as_ref().map_or_else(|| say.clone(), |build| format!("{build} && {say}"));
-    let build = quoted(&build);
+    let build = quoted(build(answers));
     let rollout = if answers.canary { CANARY } else { BLUE_GREEN };
     format!(
         r#"# What Crossfade does with this site. `crossfade validate` says what a release will do by it; every field:
@@ -76,6 +73,19 @@ steps = [
 ]
 second = "queue"            # a release that begins while another one runs waits for it
 "#;
+
+/// The command that builds, and says in a file which version it was.
+fn build(answers: &Answers) -> String {
+    let say = |into: &str| {
+        let file = shell(&format!("{}/version.json", into.trim_end_matches('/')));
+        format!(r#"echo "{{\"version\":\"$CROSSFADE_VERSION\"}}" > {file}"#)
+    };
+    match (&answers.build, answers.assets) {
+        (Some(build), Some(assets)) => format!("mkdir -p {assets} && {} && {build}", say(assets)),
+        (Some(build), None) => format!("{build} && {}", say(&answers.directory)),
+        (None, _) => say(&answers.directory),
+    }
+}
 
 /// What of a configuration still stands for something that nobody has said: the fields' names.
 pub fn placeholders(environment: &str, url: &str, kv_namespace: &str) -> Vec<String> {

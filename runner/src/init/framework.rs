@@ -15,6 +15,8 @@ pub struct Framework {
     pub directory: Option<String>,
     /// The command that builds.
     pub build: Option<String>,
+    /// Whose files the site serves as they are, where its own server knows only those that were there when it was built.
+    pub assets: Option<&'static str>,
     /// What a fresh machine needs for that.
     pub setup: Setup,
 }
@@ -31,6 +33,8 @@ pub enum Setup {
         manager: Manager,
         /// Whether there is a lock file.
         locked: bool,
+        /// Whether `package.json` says which version of the manager it is.
+        pinned: bool,
         /// The file that says which Node, if there is one.
         version_file: Option<&'static str>,
     },
@@ -51,41 +55,44 @@ pub enum Manager {
     Bun,
 }
 
-/// The package that gives a framework away, what people call it, and its output. The first that fits counts: those that bring
-/// Vite along come before it.
-const NODE: &[(&str, &str, &str)] = &[
-    ("@cloudflare/next-on-pages", "Next.js on Pages", ".vercel/output/static"),
-    ("@sveltejs/adapter-static", "SvelteKit, static", "build"),
-    ("@sveltejs/kit", "SvelteKit", ".svelte-kit/cloudflare"),
-    ("astro", "Astro", "dist"),
-    ("next", "Next.js, static export", "out"),
-    ("nuxt", "Nuxt", "dist"),
-    ("@docusaurus/core", "Docusaurus", "build"),
-    ("vitepress", "VitePress", ".vitepress/dist"),
-    ("gatsby", "Gatsby", "public"),
-    ("@11ty/eleventy", "Eleventy", "_site"),
-    ("@react-router/dev", "React Router", "build/client"),
-    ("@remix-run/dev", "Remix", "build/client"),
-    ("@builder.io/qwik", "Qwik", "dist"),
-    ("@analogjs/platform", "Analog", "dist/analog/public"),
-    ("@angular/core", "Angular", "dist/cloudflare"),
-    ("react-scripts", "Create React App", "build"),
-    ("@vue/cli-service", "Vue CLI", "dist"),
-    ("ember-cli", "Ember.js", "dist"),
-    ("hexo", "Hexo", "public"),
-    ("umi", "Umi", "dist"),
-    ("vite", "Vite", "dist"),
-    ("parcel", "Parcel", "dist"),
+/// The package that gives a framework away, what people call it, its output, and the directory of its assets where its server in
+/// front of them asks a list of the build's (SvelteKit's `manifest.assets`, Nitro's `isPublicAssetURL`): a file that is put into
+/// the output afterwards is a 404 there. The first that fits counts: those that bring Vite along come before it.
+const NODE: &[(&str, &str, &str, Option<&str>)] = &[
+    ("@cloudflare/next-on-pages", "Next.js on Pages", ".vercel/output/static", Some("public")),
+    ("@sveltejs/adapter-static", "SvelteKit, static", "build", None),
+    ("@sveltejs/kit", "SvelteKit", ".svelte-kit/cloudflare", Some("static")),
+    ("astro", "Astro", "dist", None),
+    ("next", "Next.js, static export", "out", None),
+    ("nuxt", "Nuxt", "dist", Some("public")),
+    ("@docusaurus/core", "Docusaurus", "build", None),
+    ("vitepress", "VitePress", ".vitepress/dist", None),
+    ("gatsby", "Gatsby", "public", None),
+    ("@11ty/eleventy", "Eleventy", "_site", None),
+    ("@react-router/dev", "React Router", "build/client", None),
+    ("@remix-run/dev", "Remix", "build/client", None),
+    ("@builder.io/qwik", "Qwik", "dist", Some("public")),
+    ("@analogjs/platform", "Analog", "dist/analog/public", Some("public")),
+    ("@angular/core", "Angular", "dist/cloudflare", None),
+    ("react-scripts", "Create React App", "build", None),
+    ("@vue/cli-service", "Vue CLI", "dist", None),
+    ("ember-cli", "Ember.js", "dist", None),
+    ("hexo", "Hexo", "public", None),
+    ("umi", "Umi", "dist", None),
+    ("vite", "Vite", "dist", None),
+    ("parcel", "Parcel", "dist", None),
 ];
 
-/// The file that gives a generator away that is no Node program: name, command, output, program.
-const OTHERS: &[(&str, &str, &str, &str, &str)] = &[
-    ("hugo.toml", "Hugo", "hugo --minify", "public", "Hugo"),
-    ("hugo.yaml", "Hugo", "hugo --minify", "public", "Hugo"),
-    ("mkdocs.yml", "MkDocs", "mkdocs build", "site", "MkDocs"),
-    ("_config.yml", "Jekyll", "bundle exec jekyll build", "_site", "Ruby with Bundler"),
-    ("pelicanconf.py", "Pelican", "pelican content", "output", "Pelican"),
-    ("zola.toml", "Zola", "zola build", "public", "Zola"),
+/// The file that gives a generator away that is no Node program, and a word that must be in it; name, command, output, program.
+const OTHERS: &[(&str, &str, &str, &str, &str, &str)] = &[
+    ("hugo.toml", "", "Hugo", "hugo --minify", "public", "Hugo"),
+    ("hugo.yaml", "", "Hugo", "hugo --minify", "public", "Hugo"),
+    ("config.toml", "baseurl", "Hugo", "hugo --minify", "public", "Hugo"),
+    ("mkdocs.yml", "", "MkDocs", "mkdocs build", "site", "MkDocs"),
+    ("_config.yml", "", "Jekyll", "bundle exec jekyll build", "_site", "Ruby with Bundler"),
+    ("pelicanconf.py", "", "Pelican", "pelican content", "output", "Pelican"),
+    ("zola.toml", "", "Zola", "zola build", "public", "Zola"),
+    ("config.toml", "base_url", "Zola", "zola build", "public", "Zola"),
 ];
 
 /// Where a site without a generator may lie.
@@ -99,6 +106,8 @@ pub(super) struct Package {
     dependencies: BTreeMap<String, String>,
     #[serde(rename = "devDependencies")]
     dev_dependencies: BTreeMap<String, String>,
+    #[serde(rename = "packageManager")]
+    package_manager: Option<String>,
 }
 
 impl Package {
@@ -120,21 +129,25 @@ pub(super) fn detect(root: &Path, top: &Path, package: Option<&Package>) -> Fram
 fn node(root: &Path, top: &Path, package: &Package) -> Option<Framework> {
     let depends =
         |name: &str| package.dependencies.contains_key(name) || package.dev_dependencies.contains_key(name);
-    let known = NODE.iter().find(|(name, _, _)| depends(name));
+    let known = NODE.iter().find(|(name, ..)| depends(name));
     let lock = Manager::of(root).or_else(|| Manager::of(top));
     let manager = lock.unwrap_or(Manager::Npm);
     let build = package.scripts.contains_key("build").then(|| format!("{} run build", manager.program()));
     if known.is_none() && build.is_none() {
         return None;
     }
-    let directory = known.map(|(_, _, directory)| directory.to_string());
+    let directory = known.map(|(_, _, directory, _)| directory.to_string());
+    // What sets the manager up on a fresh machine looks at the top.
+    let says = |package: &Package| package.package_manager.is_some();
     Some(Framework {
-        name: known.map(|(_, name, _)| name.to_string()),
+        name: known.map(|(_, name, ..)| name.to_string()),
+        assets: known.and_then(|(.., assets)| *assets),
         directory: directory.or_else(|| plain(root)),
         build,
         setup: Setup::Node {
             manager,
             locked: lock.is_some(),
+            pinned: Package::read(top).as_ref().is_some_and(says),
             version_file: [".nvmrc", ".node-version"].into_iter().find(|name| root.join(name).is_file()),
         },
     })
@@ -145,11 +158,15 @@ fn plain(root: &Path) -> Option<String> {
 }
 
 fn other(root: &Path) -> Option<Framework> {
-    let (_, name, build, directory, program) = OTHERS.iter().find(|(file, ..)| root.join(file).is_file())?;
+    let holds = |file: &str, word: &str| {
+        std::fs::read_to_string(root.join(file)).is_ok_and(|text| text.to_ascii_lowercase().contains(word))
+    };
+    let (.., name, build, directory, program) = OTHERS.iter().find(|(file, word, ..)| holds(file, word))?;
     Some(Framework {
         name: Some((*name).to_owned()),
         directory: Some((*directory).to_owned()),
         build: Some((*build).to_owned()),
+        assets: None,
         setup: Setup::Program(program),
     })
 }

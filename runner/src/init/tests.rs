@@ -23,6 +23,7 @@ fn answers(found: &Found) -> Answers {
         project: found.project.clone(),
         directory: found.directory.clone().unwrap_or_else(|| "dist".into()),
         build: found.framework.build.clone(),
+        assets: found.framework.assets,
         environment: "production".into(),
         url: "https://www.example.org".into(),
         kv_namespace: found.kv_namespace.clone().unwrap_or_else(|| PLACEHOLDER_NAMESPACE.into()),
@@ -74,6 +75,14 @@ const CASES: &[Case] = &[
         "npm install",
     ),
     (&[("hugo.toml", "")], "public", Some("hugo --minify"), ""),
+    (&[("config.toml", "baseURL = 'https://example.org'")], "public", Some("hugo --minify"), ""),
+    (&[("config.toml", "base_url = 'https://example.org'")], "public", Some("zola build"), ""),
+    (
+        &[("package.json", r#"{"scripts":{"build":"x"},"packageManager":"yarn@4.9.1"}"#), ("yarn.lock", "")],
+        "dist",
+        Some("yarn run build"),
+        "npm install --global corepack && corepack enable,yarn install --immutable",
+    ),
     (&[("public/index.html", "hi")], "public", None, ""),
     (&[("package.json", "not JSON"), ("www/index.html", "hi")], "www", None, ""),
     (
@@ -136,18 +145,44 @@ fn values_are_quoted_whatever_is_in_them() {
 
 #[test]
 fn the_build_leaves_the_version_where_the_configuration_looks_for_it() {
-    let repository = repository(&[("public/index.html", "hi")]);
-    let found = Found::look(repository.path());
-    let config = Config::parse(&config(&answers(&found))).unwrap();
-    let run = match &config.hooks.build.as_ref().unwrap().action {
-        crate::config::Action::Command(command) => command.run.clone(),
-        action => panic!("{action:?}"),
-    };
-    let mut build = Command::new("sh");
-    build.args(["-c", &run]).current_dir(repository.path()).env("CROSSFADE_VERSION", "1.4.2");
-    assert!(build.stdin(Stdio::null()).status().unwrap().success());
-    let text = std::fs::read_to_string(repository.path().join("public/version.json")).unwrap();
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap()["version"], "1.4.2", "{text}");
+    // SvelteKit's server knows the assets that were there when it was built, and no others.
+    let kit = r#"{"devDependencies":{"@sveltejs/kit":"2"},"scripts":{"build":"x"}}"#;
+    let copy = "mkdir -p .svelte-kit/cloudflare && cp static/* .svelte-kit/cloudflare";
+    let cases = [
+        (("public/index.html", "hi"), None, "public/version.json"),
+        (("package.json", kit), Some(copy), ".svelte-kit/cloudflare/version.json"),
+    ];
+    for (file, build, version) in cases {
+        let repository = repository(&[file]);
+        let found = Found::look(repository.path());
+        let answers = Answers { build: build.map(str::to_owned), ..answers(&found) };
+        let config = Config::parse(&config(&answers)).unwrap();
+        let run = match &config.hooks.build.as_ref().unwrap().action {
+            crate::config::Action::Command(command) => command.run.clone(),
+            action => panic!("{action:?}"),
+        };
+        let mut build = Command::new("sh");
+        build.args(["-c", &run]).current_dir(repository.path()).env("CROSSFADE_VERSION", "1.4.2");
+        assert!(build.stdin(Stdio::null()).status().unwrap().success(), "{run}");
+        let text = std::fs::read_to_string(repository.path().join(version)).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["version"], "1.4.2", "{text}");
+    }
+}
+
+#[test]
+fn pnpm_is_given_a_version_exactly_when_the_repository_names_none() {
+    for (package, version) in [("{}", Some("latest")), (r#"{"packageManager":"pnpm@10.1.0"}"#, None)] {
+        let site = r#"{"scripts":{"build":"x"}}"#;
+        let top =
+            repository(&[("package.json", package), ("pnpm-lock.yaml", ""), ("web/package.json", site)]);
+        let done = Command::new("git").args(["init", "-q"]).current_dir(top.path()).status().unwrap();
+        assert!(done.success());
+        let found = Found::look(&top.path().join("web"));
+        let workflow = yaml(&workflow(&answers(&found), "web", ".github/workflows/crossfade.yml"));
+        let setup = &workflow["jobs"]["release"]["steps"][1];
+        assert!(setup["uses"].as_str().unwrap().starts_with("pnpm/action-setup@"), "{workflow}");
+        assert_eq!(setup["with"]["version"].as_str(), version, "{workflow}");
+    }
 }
 
 #[test]

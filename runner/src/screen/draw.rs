@@ -13,6 +13,9 @@ use super::view::Row;
 const BAR: usize = 20;
 /// From which width on there is room for them.
 const WIDE: u16 = 100;
+/// How wide the versions' column is at least; figures give way to it, the last of these first.
+const VERSION: usize = 20;
+const GIVE_WAY: [usize; 6] = [0, 2, 1, 4, 3, 5];
 const DIM: Style = Style::new().add_modifier(Modifier::DIM);
 const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 
@@ -20,13 +23,17 @@ const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 pub fn draw(view: &View, frame: &mut Frame<'_>) {
     let rows = lines(view.rows.len() + view.missing.len()) + 3;
     let release = lines(view.release.len() + view.facts.len()) + u16::from(view.gauge.is_some()) + 2;
-    let [split, state, events, foot] = Layout::vertical([
-        Constraint::Length(rows),
-        Constraint::Length(release),
-        Constraint::Min(3),
-        Constraint::Length(2),
-    ])
-    .areas(frame.area());
+    let foot = 1 + lines(keys(view).width()).div_ceil(frame.area().width.max(1));
+    // Who serves whom comes first where there is no room for all; below three lines a block is its border alone.
+    let mut left = frame.area().height.saturating_sub(foot);
+    let mut take = |wanted: u16| {
+        let taken = Some(wanted.min(left)).filter(|it| *it >= 3).unwrap_or_default();
+        left -= taken;
+        Constraint::Length(taken)
+    };
+    let [split, state, events, foot] =
+        Layout::vertical([take(rows), take(release), take(u16::MAX), Constraint::Fill(1)])
+            .areas(frame.area());
     draw_split(view, frame, split);
     draw_state(view, frame, state);
     draw_events(view, frame, events);
@@ -45,26 +52,27 @@ fn draw_split(view: &View, frame: &mut Frame<'_>, area: Rect) {
         Layout::vertical([Constraint::Length(lines(view.rows.len()) + 1), Constraint::Min(0)]).areas(inner);
     let bar = if area.width < WIDE { 0 } else { BAR };
     let over = format!("errors, {} s", view.over.as_secs());
-    let head = ["version", "visitors", "requests", &over, "p50", "p95", "p99"];
-    let widths = [
-        Constraint::Fill(1),
-        Constraint::Length(lines(bar) + 8),
-        Constraint::Length(9),
-        Constraint::Length(13),
-        Constraint::Length(7),
-        Constraint::Length(7),
-        Constraint::Length(7),
-    ];
-    let head = TableRow::new(head.map(str::to_owned)).style(DIM);
-    frame.render_widget(
-        Table::new(view.rows.iter().map(|row| table_row(row, view, bar)), widths).header(head),
-        table,
-    );
+    let head = ["version", "visitors", "requests", &over, "p50", "p95", "p99"].map(str::to_owned);
+    let widths = [lines(bar) + 8, 9, 13, 7, 7, 7];
+    let longest = view.rows.iter().map(|row| Line::raw(row.name()).width()).max().unwrap_or_default();
+    let mut room = inner.width.saturating_sub(lines(longest.min(VERSION)));
+    let mut shown = [true, false, false, false, false, false, false];
+    for column in GIVE_WAY {
+        let Some(rest) = room.checked_sub(widths[column] + 1) else { break };
+        (room, shown[column + 1]) = (rest, true);
+    }
+    let only = |cells: [String; 7]| {
+        TableRow::new(cells.into_iter().zip(shown).filter_map(|(cell, is)| is.then_some(cell)))
+    };
+    let lengths = widths.into_iter().zip(&shown[1..]).filter(|(_, is)| **is);
+    let widths = [Constraint::Fill(1)].into_iter().chain(lengths.map(|(width, _)| Constraint::Length(width)));
+    let rows = view.rows.iter().map(|row| only(cells(row, view, bar)).style(style(row)));
+    frame.render_widget(Table::new(rows, widths).header(only(head).style(DIM)), table);
     let missing_lines: Vec<Line<'_>> = view.missing.iter().map(|why| Line::raw(format!("! {why}"))).collect();
     frame.render_widget(Paragraph::new(missing_lines), missing);
 }
 
-fn table_row<'a>(row: &Row, view: &View, width: usize) -> TableRow<'a> {
+fn cells(row: &Row, view: &View, width: usize) -> [String; 7] {
     let full = (row.share * width as f64).round() as usize;
     // A few are never nobody, and most are never everybody.
     let full = match row.share {
@@ -79,11 +87,13 @@ fn table_row<'a>(row: &Row, view: &View, width: usize) -> TableRow<'a> {
         if width > 0 { " " } else { "" },
         row.weight
     );
-    let name = format!("{}{} {}", row.name, if row.stable { " ●" } else { "" }, row.version);
-    let failing = row.figures.as_ref().is_some_and(|figures| figures.errors > 0);
-    let style = if failing { Style::new().fg(Color::Yellow) } else { Style::new() };
     let [requests, errors, p50, p95, p99] = row.columns(view.over);
-    TableRow::new([name, bar, requests, errors, p50, p95, p99]).style(style)
+    [row.name(), bar, requests, errors, p50, p95, p99]
+}
+
+fn style(row: &Row) -> Style {
+    let failing = row.figures.as_ref().is_some_and(|figures| figures.errors > 0);
+    if failing { Style::new().fg(Color::Yellow) } else { Style::new() }
 }
 
 fn draw_state(view: &View, frame: &mut Frame<'_>, area: Rect) {
@@ -133,12 +143,16 @@ fn draw_foot(view: &View, frame: &mut Frame<'_>, area: Rect) {
         (None, Some(note)) => Line::raw(note.as_str()),
         (None, None) => Line::raw(""),
     };
+    let text = vec![line, keys(view)];
+    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }), area);
+}
+
+fn keys(view: &View) -> Line<'_> {
     let keys = view.keys.iter().flat_map(|(key, name)| {
         [
             Span::styled(format!(" {key} "), Style::new().add_modifier(Modifier::REVERSED)),
             Span::raw(format!(" {name}  ")),
         ]
     });
-    let text = vec![line, Line::from(keys.collect::<Vec<_>>())];
-    frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }), area);
+    Line::from(keys.collect::<Vec<_>>())
 }

@@ -85,7 +85,11 @@ fn seen(record: Option<Record>) -> Seen {
 
 /// The screen as somebody reads it.
 fn screen(seen: &Seen, dialog: &Dialog, width: u16) -> String {
-    let mut terminal = Terminal::new(TestBackend::new(width, 22)).unwrap();
+    sized(seen, dialog, (width, 22))
+}
+
+fn sized(seen: &Seen, dialog: &Dialog, (width, height): (u16, u16)) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let view = View::of(seen, dialog, at(69));
     terminal.draw(|frame| draw(&view, frame)).unwrap();
     terminal.backend().to_string()
@@ -97,6 +101,20 @@ fn a_step_that_is_watched_is_one_screen() {
     insta::assert_snapshot!("watched", screen(&seen, &Dialog::Quiet, 110));
     let asking = Dialog::Asking(Word::Abort, "rel-20260131T120000-0a1b2c".into());
     insta::assert_snapshot!("narrow_and_asking", screen(&seen, &asking, 72));
+}
+
+#[test]
+fn the_smallest_terminals_still_say_which_version_serves_whom() {
+    let seen = seen(Some(record(watching())));
+    for size in [(60, 20), (40, 12), (30, 8), (200, 10)] {
+        let screen = sized(&seen, &Dialog::Quiet, size);
+        for row in ["blue ● 1.4.2", "green 1.5.0"] {
+            let line = screen.lines().find(|line| line.contains(row));
+            assert!(line.is_some_and(|line| line.contains("5 %")), "{size:?}: {row}\n{screen}");
+        }
+        assert!(screen.contains("abort"), "{size:?}\n{screen}");
+    }
+    insta::assert_snapshot!("small", sized(&seen, &Dialog::Quiet, (40, 12)));
 }
 
 #[test]

@@ -275,6 +275,11 @@ fn edge(edge: &Result<EdgeStatus, String>) -> String {
 }
 
 impl Row {
+    /// Which version it is, and whether everybody goes home to it.
+    pub fn name(&self) -> String {
+        format!("{}{} {}", self.name, if self.stable { " ●" } else { "" }, self.version)
+    }
+
     /// Requests, errors, latency: a column each.
     pub fn columns(&self, over: Duration) -> [String; 5] {
         let Some(figures) = &self.figures else { return std::array::from_fn(|_| "–".to_owned()) };

@@ -48,7 +48,8 @@ impl Ask {
         if !self.0 {
             return Ok(proposed);
         }
-        Confirm::new().with_prompt(question).default(proposed).interact().map_err(left)
+        // Without a newline the first `y` of whatever is typed would be the answer, and the rest of it the next question's.
+        Confirm::new().with_prompt(question).default(proposed).wait_for_newline(true).interact().map_err(left)
     }
 }
 
