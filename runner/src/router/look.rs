@@ -169,6 +169,7 @@ fn site(
         return Ok(());
     };
     found.hosts = its.subdomain.into_iter().chain(its.domains).collect();
+    found.hosts.dedup();
     let Some(live) = its.canonical_deployment else { return Ok(()) };
     let origin = Origin::new("url", &live.url).map_err(damaged)?;
     let short = live.id.get(..8).unwrap_or(&live.id);

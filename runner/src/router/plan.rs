@@ -171,6 +171,8 @@ fn led(wanted: &Wanted, found: &Found, entry: Entry) -> Vec<Step> {
                     steps.push(Step::AddRoute { pattern: door.clone(), worker: worker.clone() });
                 }
                 steps.push(Step::CheckDoor { fresh: false });
+                // A deployment's own address may ask for a login where the site does not: no visitor finds that out.
+                steps.extend(found.site.iter().map(|site| Step::CheckSite { origin: site.origin.clone() }));
                 steps.push(Step::AddRoute { pattern: route, worker: worker.clone() });
                 steps.extend(visitors);
                 steps.push(Step::DeleteRoute { pattern: door, worker });

@@ -93,6 +93,7 @@ fn visitors_are_led_to_the_router_last_and_only_once_it_has_answered_at_its_own_
             "upload the Worker w, with the objects of its counters",
             "lead www.example.com/__crossfade/* to the Worker w",
             "check that the router answers, with its secret and table",
+            "check that https://0a.p.pages.dev answers without the router",
             "lead www.example.com/* to the Worker w",
             "check that visitors get the site through the router",
             "lead www.example.com/__crossfade/* no longer to the Worker w",
@@ -126,6 +127,7 @@ fn what_is_done_already_is_not_done_again() {
             vec![door],
             vec![
                 "check that the router answers, with its secret and table",
+                "check that https://0a.p.pages.dev answers without the router",
                 "lead www.example.com/* to the Worker w",
                 check,
                 lead,
