@@ -67,9 +67,12 @@ pub(super) fn refuse_another_site(wanted: &Wanted, found: &Found) -> Result<(), 
         |name: &str| found.hosts.iter().any(|host| host.eq_ignore_ascii_case(name.trim_end_matches('.')));
     let of_pages = found.site.as_ref().is_some_and(|site| site.deployment.is_some());
     let record = found.records.iter().find(|it| !is_its(&it.content) && !is_nowhere(&it.content));
-    let Some(record) = record.filter(|_| of_pages && !is_its(&wanted.host)) else { return Ok(()) };
+    // A branch's alias is no production deployment, though its domain is the project's.
+    let is_branch = |name: &str| found.hosts.iter().any(|host| name.ends_with(&format!(".{host}")));
+    let is_other = |name: &str| is_branch(name) || !is_its(&wanted.host);
+    let Some(record) = record.filter(|it| of_pages && is_other(&it.content)) else { return Ok(()) };
     Err(Refused(format!(
-        "the DNS record of {} leads to {}, which is not the Pages project ({}): if that is the site as it is, name it with \
+        "the DNS record of {} leads to {}, which is not the Pages project's production ({}): if that is the site as it is, name it with \
          `environments.{}.worker.origin`",
         wanted.host,
         record.content,

@@ -260,6 +260,9 @@ fn what_others_have_made_is_left_alone() {
     let plain = wanted(NAMESPACE, "");
     let installed = live(&plain, &[(FINGERPRINT, "new", 100.0)]);
     let record = |proxied| Record { kind: "A".into(), content: "203.0.113.9".into(), proxied };
+    let alias = Record { kind: "CNAME".into(), content: "preview.p-1ab.pages.dev".into(), proxied: true };
+    let hosts = vec!["p-1ab.pages.dev".into(), "www.example.com".into()];
+    let branch = Found { records: vec![alias], hosts, ..pages() };
     let mut elsewhere = installed.worker.clone().unwrap();
     elsewhere.deployed[0].bindings[1].insert("text".into(), "b.example.com".into());
     let stranger = Worker { migrated: false, deployed: vec![Deployed::default()] };
@@ -276,8 +279,9 @@ fn what_others_have_made_is_left_alone() {
         (
             "",
             Found { records: vec![record(true)], ..pages() },
-            "leads to 203.0.113.9, which is not the Pages project (p-1ab.pages.dev)",
+            "leads to 203.0.113.9, which is not the Pages project's production (p-1ab.pages.dev)",
         ),
+        ("", branch, "leads to preview.p-1ab.pages.dev"),
         ("entry = \"route\"", Found { records: Vec::new(), ..pages() }, "has no DNS record"),
         (
             "entry = \"domain\"",
