@@ -3,7 +3,7 @@
 // (https://github.com/actions/runner/blob/main/src/Runner.Sdk/ProcessInvoker.cs).
 'use strict';
 
-const { input, append, tell, fail, environment, temporary, run, identity } = require('./workflow');
+const { input, remember, tell, fail, environment, temporary, run, identity } = require('./workflow');
 const { program } = require('./program');
 
 const MODES = ['deploy', 'promote', 'rollback', 'abort', 'resume', 'status', 'weights'];
@@ -18,17 +18,20 @@ async function main() {
     throw new Error(`input \`mode\` is \`${input('mode')}\`: it must begin with ${MODES.join(', ')}; \`command\` takes any command`);
   }
   const path = await program();
-  const { code, signal } = await run(path, words, { CROSSFADE_REPORT: temporary('report'), ...environment() }, (pid) => {
-    // From here on `post` looks after traffic, however this process ends.
-    for (const [name, value] of Object.entries({ program: path, pid, identity: identity(pid) })) append('GITHUB_STATE', name, value);
+  remember({ program: path }); // From here on `post` looks after traffic, however this process ends.
+  const env = { CROSSFADE_REPORT: temporary('report'), ...environment() };
+  const { code, signal } = await run(path, words, env, (pid) => remember({ pid, identity: identity(pid) })).catch((error) => {
+    remember({ settled: true }); // Nothing runs.
+    throw error;
   });
   if (signal) throw new Error(`crossfade was killed (${signal}); visitors are brought back when the job ends`);
-  if (SETTLED.includes(code)) append('GITHUB_STATE', 'settled', 'true');
+  if (SETTLED.includes(code)) remember({ settled: true });
   process.exitCode = code;
 }
 
 /** Splits a command line at blanks; `"…"` and `'…'` keep them. Nothing else is special: no shell ever sees it. */
 function split(text) {
+  if (text.includes('\n')) throw new Error(`${JSON.stringify(text)} has several lines: a step runs one command`);
   const words = text.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
   if (/["']/.test(text.replace(/"[^"]*"|'[^']*'/g, ''))) throw new Error(`a quote in \`${text}\` has no end`);
   return words.map((word) => word.replace(/"([^"]*)"|'([^']*)'/g, '$1$2'));

@@ -50,8 +50,7 @@ async function fetched(url, tries = 3) {
     return Buffer.from(await answer.arrayBuffer());
   } catch (error) {
     if (tries === 1 || error.forGood) throw new Error(`cannot download ${url}: ${error.cause?.message ?? error.message}`);
-    await pause(1000);
-    return fetched(url, tries - 1);
+    return pause(1000).then(() => fetched(url, tries - 1));
   }
 }
 

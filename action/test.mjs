@@ -123,12 +123,20 @@ describe('the action', { concurrency: true }, () => {
       [{ mode: 'destroy' }, /^input `mode` is `destroy`: /],
       [{ binary: 'nowhere/crossfade' }, /^cannot run .*nowhere\/crossfade: /],
       [{ workingDirectory: 'nowhere' }, /^cannot run /],
+      [{ mode: 'status\npages list' }, /^"status\\npages list" has several lines: a step runs one command$/],
     ]) {
       const { code, text, output, state, called } = await start('main.js', { inputs }).ended;
-      assert.deepEqual([code, output.outcome, state, called], [1, 'failed', {}, undefined]);
+      assert.deepEqual([code, output.outcome, called], [1, 'failed', undefined]);
+      assert.ok(!state.program || state.settled === 'true', 'post has nothing to do');
       assert.match(output.reason, reason);
       assert.equal(text.replace(/^::add-mask::.*\n/gm, ''), `::error::${output.reason}\n`);
     }
+  });
+
+  test('post knows of the program before it runs', async () => {
+    const { ended, file } = start('main.js', { body: 'cp state at-start' });
+    await ended;
+    assert.match(readFileSync(file('at-start'), 'utf8'), /^program<</);
   });
 
   test('a program that was killed is for post: it is brought home when it runs no more, and only then', async () => {

@@ -4,7 +4,7 @@
 
 const { spawn, spawnSync } = require('node:child_process');
 const { randomUUID } = require('node:crypto');
-const { appendFileSync, mkdirSync, mkdtempSync, readFileSync } = require('node:fs');
+const { appendFileSync, mkdtempSync, readFileSync } = require('node:fs');
 const { tmpdir } = require('node:os');
 const { join, resolve } = require('node:path');
 const { setTimeout: pause } = require('node:timers/promises');
@@ -18,13 +18,8 @@ const VARIABLES = {
 const input = (name) => (process.env[`INPUT_${name.toUpperCase()}`] ?? '').trim();
 const state = (name) => process.env[`STATE_${name}`] ?? '';
 const workspace = () => process.env.GITHUB_WORKSPACE ?? '.';
-let own;
 /** A new directory, which the runner removes after the job. */
-function temporary(name) {
-  own ??= mkdtempSync(join(process.env.RUNNER_TEMP ?? tmpdir(), 'crossfade-'));
-  mkdirSync(join(own, name));
-  return join(own, name);
-}
+const temporary = (name) => mkdtempSync(join(process.env.RUNNER_TEMP ?? tmpdir(), `crossfade-${name}-`));
 
 /** The program's environment: the job's, with the inputs under the names that it reads. */
 function environment() {
@@ -40,7 +35,7 @@ const tell = (command, data) => process.stdout.write(`::${command}::${data.repla
 
 /** Fails the step with an annotation, where the program could not. */
 function fail(message) {
-  for (const [name, value] of [['outcome', 'failed'], ['reason', message]]) append('GITHUB_OUTPUT', name, value);
+  Object.entries({ outcome: 'failed', reason: message }).forEach(([name, value]) => append('GITHUB_OUTPUT', name, value));
   tell('error', message);
   process.exitCode ||= 1;
 }
@@ -50,6 +45,9 @@ function append(file, name, value) {
   const end = `end-${randomUUID()}`;
   if (process.env[file]) appendFileSync(process.env[file], `${name}<<${end}\n${value}\n${end}\n`);
 }
+
+/** Leaves values to `post`. */
+const remember = (values) => Object.entries(values).forEach(([name, value]) => append('GITHUB_STATE', name, value));
 
 /** Runs the program to its end, with our signals handed on; resolves with its exit code, or the signal that ended it. */
 function run(path, args, env, onSpawn = () => {}) {
@@ -82,4 +80,4 @@ async function stop(pid, who) {
   }
 }
 
-module.exports = { input, state, workspace, temporary, environment, tell, fail, append, run, identity, stop };
+module.exports = { input, state, workspace, temporary, environment, tell, fail, remember, run, identity, stop };

@@ -226,7 +226,7 @@ pub(crate) struct Rollback {
     /// Also when a release is in charge, which will find that out and stop; also to a deployment that does not answer.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Only when a release was cut off with weights shifted that this workflow run began or whose lease has run out; otherwise do nothing.
+    /// Only when a release was cut off with weights shifted that this job began or whose lease has run out; otherwise do nothing.
     #[arg(long, conflicts_with = "force")]
     pub(crate) if_unsettled: bool,
 }

@@ -147,6 +147,11 @@ impl Job {
         self.outputs.set(Output::Report, &directory.to_string_lossy());
     }
 
+    /// What this step does is known as this release.
+    pub(crate) fn release_is(&self, release: &str) {
+        self.outputs.set(Output::Release, release);
+    }
+
     /// Which deployment everybody is on now.
     pub(crate) fn stable_is(&self, deployment_id: &str) {
         self.outputs.set(Output::StableDeploymentId, deployment_id);

@@ -267,13 +267,18 @@ impl Record {
     }
 }
 
-/// The workflow run's URL inside GitHub Actions
+/// The job of a workflow run inside GitHub Actions, as the URL of the run
 /// (<https://docs.github.com/en/actions/reference/workflows-and-actions/variables>), else host and process.
 pub fn runner_name() -> String {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let part =
+        |name: &str, before: &str| variable(name).map_or_else(String::new, |it| format!("{before}{it}"));
     let run = (|| {
         let (server, repository) = (variable("GITHUB_SERVER_URL")?, variable("GITHUB_REPOSITORY")?);
-        Some(format!("{server}/{repository}/actions/runs/{}", variable("GITHUB_RUN_ID")?))
+        let run = variable("GITHUB_RUN_ID")?;
+        // Another job of this run, or this job when it is run once more, is somebody else.
+        let (attempt, job) = (part("GITHUB_RUN_ATTEMPT", "/attempts/"), part("GITHUB_JOB", "#"));
+        Some(format!("{server}/{repository}/actions/runs/{run}{attempt}{job}"))
     })();
     run.unwrap_or_else(|| {
         let host = variable("HOSTNAME")

@@ -9,6 +9,7 @@ mod checks;
 mod found;
 mod look;
 mod note;
+mod pattern;
 mod perform;
 mod plan;
 mod step;

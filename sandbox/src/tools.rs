@@ -9,7 +9,7 @@ use crate::Error;
 /// Absolute paths of programs.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Tools {
-    /// Node, at least 22.12.
+    /// Node, at least 22.15.
     pub node: PathBuf,
     /// `wrangler.js`, to be run by that node.
     pub wrangler: PathBuf,

@@ -56,8 +56,9 @@ impl Zone {
     /// Who answers a request.
     pub(crate) fn leads(&self, host: &str, path: &str) -> Leads {
         let matching = self.routes.iter().filter(|route| matches(&route.pattern, host, path));
-        // The most specific one is the one that says most.
-        let route = matching.max_by_key(|route| route.pattern.trim_end_matches('*').len());
+        // The most specific one names the host, and then says most.
+        let says = |pattern: &str| (!pattern.starts_with('*'), pattern.trim_end_matches('*').len());
+        let route = matching.max_by_key(|route| says(&route.pattern));
         if let Some(script) = route.and_then(|route| route.script.clone()) {
             return Leads::ToWorker(script);
         }
@@ -109,9 +110,12 @@ mod tests {
         zone.domains.push(Domain { id: String::new(), hostname: name, service: "domain".into() });
         assert_eq!(zone.leads("a.example", "/"), Leads::ToWorker("domain".into()));
         zone.routes.push(route("*.example/*", Some("wide")));
+        zone.routes.push(route("*.example/deeper/than/*", Some("wide")));
         zone.routes.push(route("a.example/deep/*", Some("deep")));
         zone.routes.push(route("a.example/deep/none*", None));
-        for (path, worker) in [("/", "wide"), ("/deep/x", "deep"), ("/deep/none/x", "domain")] {
+        for (path, worker) in
+            [("/", "wide"), ("/deep/x", "deep"), ("/deeper/than/x", "wide"), ("/deep/none/x", "domain")]
+        {
             assert_eq!(zone.leads("a.example", path), Leads::ToWorker(worker.into()), "{path}");
         }
         zone.forget("wide");

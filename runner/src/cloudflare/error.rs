@@ -169,7 +169,11 @@ impl Error {
                 "CLOUDFLARE_API_TOKEN needs the permission \"{}\" on this {}; also look at {}",
                 permission(&at.path),
                 if at.path.starts_with("/zones/") { "zone" } else { "account" },
-                if at.path.starts_with("/zones/") { "`load_balancer.zone`" } else { "CLOUDFLARE_ACCOUNT_ID" },
+                match at.path.starts_with("/zones/") {
+                    true if about(at).contains("/load_balancers/") => "`load_balancer.zone`",
+                    true => "the zones that it is for",
+                    false => "CLOUDFLARE_ACCOUNT_ID",
+                },
             )),
             Self::NotFound { at, .. } if about(at).contains("/storage/kv/") => Some(
                 "look at `kv_namespace` in crossfade.toml: `wrangler kv namespace list` shows the ids of this account".into(),
@@ -204,11 +208,14 @@ impl Error {
 /// What a token must be allowed for a call, in the words of the dashboard
 /// (<https://developers.cloudflare.com/fundamentals/api/reference/permissions/>).
 fn permission(path: &str) -> &'static str {
-    const PERMISSIONS: [(&str, &str); 4] = [
+    const PERMISSIONS: [(&str, &str); 7] = [
         ("/storage/kv/", "Workers KV Storage: Edit"),
         ("/analytics_engine/", "Account Analytics: Read"),
         ("/load_balancers/pools/", "Load Balancing: Monitors and Pools: Edit"),
         ("/load_balancers/", "Load Balancers: Edit"),
+        ("/workers/routes", "Workers Routes: Edit"),
+        ("/workers/", "Workers Scripts: Edit"),
+        ("/dns_records", "DNS: Read"),
     ];
     let found = PERMISSIONS.iter().find(|(product, _)| path.contains(product));
     found.map_or("Cloudflare Pages: Edit", |(_, permission)| permission)
@@ -237,6 +244,8 @@ mod tests {
             ("/accounts/a/analytics_engine/sql", "\"Account Analytics: Read\""),
             ("/accounts/a/load_balancers/pools/p", "\"Load Balancing: Monitors and Pools: Edit\""),
             ("/zones/z/load_balancers/l", "\"Load Balancers: Edit\""),
+            ("/zones/z/workers/routes", "\"Workers Routes: Edit\" on this zone; also look at the zones"),
+            ("/accounts/a/workers/scripts/w", "\"Workers Scripts: Edit\" on this account"),
             ("/accounts/a/pages/projects/booking/deployments", "\"Cloudflare Pages: Edit\""),
             ("/pages/assets/upload", "\"Cloudflare Pages: Edit\""),
         ] {

@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::report::write_all;
+use crate::github;
 use crate::notice::{Completed, Notice};
 use crate::notify::Notifications;
 use crate::record::{Ended, Record};
@@ -19,11 +20,12 @@ pub(super) fn record(session: &Session, record: Record, outcome: &str, text: &st
     if let Err(error) = session.ledger.take_over(&record) {
         session.reporter.warn(format!("the history could not be written: {error}"));
     }
+    github::job().iter().for_each(|job| job.release_is(&record.id));
     let notifications = Notifications::start(&session.config, &session.root, &session.secrets);
     if let Some(notifications) = &notifications {
         session.reporter.listen(notifications.listener());
     }
-    let github = session.tell_github();
+    let telling = session.tell_github();
     session.reporter.notice(Notice::Completed(Completed {
         environment: record.environment,
         release: record.id,
@@ -33,8 +35,8 @@ pub(super) fn record(session: &Session, record: Record, outcome: &str, text: &st
         text: text.to_owned(),
         elapsed_ms: millis(at.since(record.started_at)),
     }));
-    if let Some(github) = github {
-        github.finish(&session.cancel.further());
+    if let Some(telling) = telling {
+        telling.finish(&session.cancel.further());
     }
     if let Some(notifications) = notifications {
         let undelivered = notifications.finish(&session.cancel.further());

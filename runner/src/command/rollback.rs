@@ -188,7 +188,7 @@ pub(super) fn refuse_while_in_charge(session: &Session, force: bool) -> Result<(
     }
 }
 
-/// Whether the weights in flight are those of a release that did not end: one that this same run began, or any whose lease has run
+/// Whether the weights in flight are those of a release that did not end: one that this same job began, or any whose lease has run
 /// out, so that the routers have sent everybody home and nobody notices.
 fn is_left_unsettled(session: &Session, table: Option<&RoutingTable>) -> Result<bool, Error> {
     let Some((table, lease)) = table.and_then(|table| Some((table, table.lease()?))) else {
@@ -198,18 +198,18 @@ fn is_left_unsettled(session: &Session, table: Option<&RoutingTable>) -> Result<
     Ok(lease.expires_at <= report::now() || left_by_us(session)?.is_some_and(is_it))
 }
 
-/// The release that this same run began and that did not end.
+/// The release that this same job, or this process, began and that did not end.
 fn left_by_us(session: &Session) -> Result<Option<Record>, Error> {
     let current = session.ledger.current()?;
     Ok(current.filter(|record| record.ended.is_none() && record.runner == runner_name()))
 }
 
-/// Ends the record of a release that this run began and that moved nobody, so that the next one need not wait until it counts as
+/// Ends the record of a release that this job began and that moved nobody, so that the next one need not wait until it counts as
 /// dead; what was done.
 fn let_go(session: &Session, table: Option<&RoutingTable>) -> Result<String, Error> {
     let nobody_moves = table.is_none_or(|table| table.lease().is_none());
     let Some(record) = left_by_us(session)?.filter(|_| nobody_moves) else {
-        return Ok("nothing that this run began is in flight; nothing was changed".into());
+        return Ok("nothing that this job began is in flight; nothing was changed".into());
     };
     let Record { id, version, phase, .. } = &record;
     let text = format!("{version} never ended: it was cut off ({phase}) before it moved anybody");

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::edge::{ControlToken, Edge};
 use crate::error::Error;
 use crate::github;
-use crate::record::Ledger;
+use crate::record::{Ledger, Record};
 use crate::release::table_in_force;
 use crate::report::Reporter;
 use crate::routing::Routing;
@@ -122,13 +122,22 @@ impl Session {
         // After a signal nobody has the time: this asks KV.
         let Some(job) = github::job().filter(|_| !self.cancel.is_cancelled()) else { return };
         let Ok(Some(table)) = table_in_force(self) else { return };
-        let Variant { version, origin, .. } = table.stable();
-        let is_at = |it: Option<&str>| it.is_some_and(|it| it.trim_end_matches('/') == origin.as_str());
-        if let Ok(Some(record)) = self.ledger.ended(version.as_str())
-            && let Some(stable) = record.uploaded().iter().find(|it| is_at(it.origin))
-        {
-            job.stable_is(stable.id);
+        if let Some(id) = self.deployment_of(table.stable()) {
+            job.stable_is(&id);
         }
+    }
+
+    /// The id of the Pages deployment that a variant leads to.
+    fn deployment_of(&self, Variant { version, origin, .. }: &Variant) -> Option<String> {
+        let is_at = |url: &str| url.trim_end_matches('/') == origin.as_str();
+        let record = self.ledger.ended(version.as_str()).ok().flatten();
+        let uploaded = record.as_ref().map(Record::uploaded).unwrap_or_default();
+        if let Some(known) = uploaded.iter().find(|it| it.origin.is_some_and(is_at)) {
+            return Some(known.id.to_owned());
+        }
+        // `rollout` was told where a version is, not how Pages calls it.
+        let newest = self.client.deployments_since(self.project()?, None, self.api_within).ok()?;
+        newest.into_iter().find(|it| is_at(&it.url)).map(|it| it.id)
     }
 
     /// What sends visitors on at the public URL.

@@ -180,7 +180,7 @@ fn pnpm_is_given_a_version_exactly_when_the_repository_names_none() {
         let found = Found::look(&top.path().join("web"));
         let workflow = yaml(&workflow(&answers(&found), "web", ".github/workflows/crossfade.yml"));
         let setup = &workflow["jobs"]["release"]["steps"][1];
-        assert_eq!(setup["uses"], "pnpm/action-setup@v4", "{workflow}");
+        assert!(setup["uses"].as_str().unwrap().starts_with("pnpm/action-setup@"), "{workflow}");
         assert_eq!(setup["with"]["version"].as_str(), version, "{workflow}");
     }
 }

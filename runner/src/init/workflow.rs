@@ -3,6 +3,11 @@
 use super::Answers;
 use super::framework::{Manager, Setup};
 
+/// Tags can be moved; these commits are what they were when this was written.
+const NODE: &str = "actions/setup-node@820762786026740c76f36085b0efc47a31fe5020 # v7.0.0";
+const PNPM: &str = "pnpm/action-setup@fe02b34f77f8bc703788d5817da081398fad5dd2 # v4.0.0";
+const BUN: &str = "oven-sh/setup-bun@0c5077e51419868618aeaa5fe8019c62421857d6 # v2.2.0";
+
 /// The workflow's text. `below` is where the site is in its repository, empty for the whole of it; `itself` is the workflow's own
 /// path.
 pub fn workflow(answers: &Answers, below: &str, itself: &str) -> String {
@@ -84,12 +89,12 @@ fn setup(setup: &Setup, below: &str) -> String {
         Setup::Node { manager, locked, pinned, version_file } => {
             // Either of the two says which pnpm, and both are an error.
             let manager_setup = match (manager, pinned) {
-                (Manager::Pnpm, true) => "      - uses: pnpm/action-setup@v4\n",
+                (Manager::Pnpm, true) => format!("      - uses: {PNPM}\n"),
                 (Manager::Pnpm, false) => {
-                    "      - uses: pnpm/action-setup@v4\n        with:\n          version: latest\n"
+                    format!("      - uses: {PNPM}\n        with:\n          version: latest\n")
                 }
-                (Manager::Bun, _) => "      - uses: oven-sh/setup-bun@v2\n",
-                (Manager::Npm | Manager::Yarn, _) => "",
+                (Manager::Bun, _) => format!("      - uses: {BUN}\n"),
+                (Manager::Npm | Manager::Yarn, _) => String::new(),
             };
             let version = version_file.map_or_else(
                 || "node-version: lts/*".to_owned(),
@@ -106,7 +111,7 @@ fn setup(setup: &Setup, below: &str) -> String {
             let install =
                 if *locked { manager.install().to_owned() } else { format!("{} install", manager.program()) };
             format!(
-                "{manager_setup}      - uses: actions/setup-node@v6\n        with:\n          {version}\n{corepack}      - run: {install}\n{place}"
+                "{manager_setup}      - uses: {NODE}\n        with:\n          {version}\n{corepack}      - run: {install}\n{place}"
             )
         }
     }

@@ -4,6 +4,7 @@ use crossfade_core::RoutingTable;
 use crossfade_core::table::{Origin, Version};
 use serde_json::Value;
 
+use super::pattern::{Leads, leads};
 use super::wanted::{BUNDLE, Wanted};
 use crate::cloudflare::workers::Binding;
 use crate::cloudflare::zones::{Domain, Record, Route, Zone};
@@ -13,6 +14,8 @@ use crate::cloudflare::zones::{Domain, Record, Route, Zone};
 pub(crate) struct Found {
     /// The namespace's id.
     pub(crate) namespace: Option<String>,
+    /// The id of the one that is called as ours would be.
+    pub(crate) titled: Option<String>,
     /// The namespace that the configuration names is not there.
     pub(crate) astray: bool,
     /// The table in it.
@@ -129,10 +132,15 @@ impl Found {
         new.next().map(|it| it.version.clone())
     }
 
+    /// The patterns of the zone's routes to this Worker.
+    pub(crate) fn leading<'a>(&'a self, wanted: &'a Wanted) -> impl Iterator<Item = &'a str> {
+        let ours = self.routes.iter().filter(|route| route.script.as_ref() == Some(&wanted.worker));
+        ours.map(|route| route.pattern.as_str())
+    }
+
     /// Whether visitors are led to this Worker.
     pub(crate) fn is_live(&self, wanted: &Wanted) -> bool {
-        let by_route =
-            self.route(&wanted.route()).is_some_and(|it| it.script.as_ref() == Some(&wanted.worker));
+        let by_route = self.leading(wanted).any(|pattern| leads(pattern, &wanted.host) == Leads::All);
         by_route || self.domain.as_ref().is_some_and(|domain| domain.service == wanted.worker)
     }
 }

@@ -99,6 +99,7 @@ fn namespace(
     const PERMISSION: &str = "Workers KV Storage: Edit (account)";
     let titled = |left| client.namespace_titled(&wanted.worker, left);
     let by_title = asking.ask(PERMISSION, "the account's KV namespaces", titled)?;
+    found.titled.clone_from(&by_title);
     let bound = found.worker.iter().flat_map(|worker| &worker.deployed).find_map(Deployed::namespace);
     let bound = bound.map(str::to_owned);
     let key = RoutingTable::key(&wanted.environment);

@@ -102,7 +102,7 @@ impl Work<'_> {
             match result {
                 Ok(()) => phase.done(step.to_string()),
                 Err(error) => {
-                    let why = error.in_one_line();
+                    let why = why(step, &error);
                     phase.failed_because(&step.to_string(), &why);
                     return Err(why);
                 }
@@ -124,12 +124,17 @@ impl Work<'_> {
         let mut undoing: Vec<Step> = done.iter().rev().filter_map(Step::undo).collect();
         undoing.dedup();
         for step in undoing {
+            // Visitors who are still led to the Worker need it, and its table.
+            if !left.is_empty() {
+                left.push(step.to_string());
+                continue;
+            }
             let phase = self.reporter.phase("undo");
             phase.progress(step.to_string());
             match self.change(&step) {
                 Ok(()) => phase.done(step.to_string()),
                 Err(error) => {
-                    let why = error.in_one_line();
+                    let why = why(&step, &error);
                     phase.failed_because(&step.to_string(), &why);
                     left.push(format!("{step}: {why}"));
                 }
@@ -218,5 +223,17 @@ impl Work<'_> {
             policy: Policy::default(),
         })
         .map_err(Error::Weights)
+    }
+}
+
+/// Why a step failed, for who knows which step it was, and what the token may lack.
+fn why(step: &Step, error: &Error) -> String {
+    let line = error.in_one_line();
+    let line = line.strip_prefix(&format!("cannot {step}: ")).unwrap_or(&line);
+    match error {
+        Error::Cloudflare { source: source @ ApiError::Unauthorised { .. }, .. } => {
+            format!("{line}; {}", source.hint().unwrap_or_default())
+        }
+        _ => line.to_owned(),
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use crossfade_core::Span;
 
 use super::found::{Answers, Deployed, Found, Worker};
+use super::pattern::{Leads, leads};
 use super::{Step, Wanted};
+use crate::cloudflare::zones::Route;
 use crate::config::Entry;
 
 mod remove;
@@ -34,6 +36,7 @@ pub(crate) fn deploy(
 ) -> Result<Vec<Step>, Refused> {
     let entry = entry(wanted, found)?;
     refuse_strangers(wanted, found)?;
+    refuse_their_routes(wanted, found)?;
     if let (true, Some(id)) = (found.astray, &wanted.namespace) {
         return Err(Refused(format!(
             "the configuration's `kv_namespace`, {id}, is not on this account: without that line the namespace is found or made"
@@ -151,7 +154,7 @@ fn led(wanted: &Wanted, found: &Found, entry: Entry) -> Vec<Step> {
         }
         Entry::Route | Entry::Auto => {
             let has_door = found.route(&door).is_some();
-            if found.route(&route).is_none() {
+            if !found.is_live(wanted) {
                 if !has_door {
                     steps.push(Step::AddRoute { pattern: door.clone(), worker: worker.clone() });
                 }
@@ -223,13 +226,6 @@ fn refuse_strangers(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
             wanted.environment
         )));
     }
-    for pattern in [wanted.route(), wanted.door()] {
-        if let Some(route) = found.route(&pattern).filter(|route| route.script.as_ref() != Some(name)) {
-            let whose =
-                route.script.as_deref().map_or("no Worker".into(), |script| format!("the Worker {script}"));
-            return Err(Refused(format!("{pattern} leads to {whose}: remove that route first, or keep it")));
-        }
-    }
     let bound = found.worker.iter().flat_map(|worker| &worker.deployed).find_map(Deployed::namespace);
     match (bound, &found.namespace) {
         (Some(bound), Some(namespace)) if found.is_live(wanted) && bound != namespace => {
@@ -240,4 +236,19 @@ fn refuse_strangers(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
         }
         _ => Ok(()),
     }
+}
+
+/// Requests that a route of somebody else's leads would be ours from now on, or not come to us. Paths of the host by its name stay his.
+fn refuse_their_routes(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
+    let in_the_way = |route: &&Route| {
+        let takes = leads(&route.pattern, &wanted.host);
+        route.script.as_ref() != Some(&wanted.worker)
+            && (route.pattern == wanted.door()
+                || matches!(takes, Leads::All | Leads::Some { by_name: false }))
+    };
+    let Some(route) = found.routes.iter().find(in_the_way).filter(|_| !found.is_live(wanted)) else {
+        return Ok(());
+    };
+    let whose = route.script.as_deref().map_or("no Worker".into(), |script| format!("the Worker {script}"));
+    Err(Refused(format!("{} leads to {whose}: remove that route first, or keep it", route.pattern)))
 }

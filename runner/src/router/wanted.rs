@@ -50,6 +50,8 @@ pub(crate) struct Wanted {
     pub(crate) origin: Option<String>,
     /// The namespace's id, as the configuration says.
     pub(crate) namespace: Option<String>,
+    /// Those of the other environments, by their names.
+    others: Vec<(String, String)>,
     /// The first of the slots.
     pub(crate) slot: String,
     pub(crate) variables: Vec<(&'static str, String)>,
@@ -110,6 +112,9 @@ impl Wanted {
         let allowed = settings.worker.allowed_origins.clone();
         variables.extend(allowed.map(|origins| ("ALLOWED_ORIGINS", origins)));
         let namespace = settings.namespace().map(str::to_owned);
+        let others = config.environments.iter().filter(|(name, _)| name.as_str() != environment.as_str());
+        let others =
+            others.filter_map(|(name, it)| Some((name.clone(), it.namespace()?.to_owned()))).collect();
         let slot = config.rollout.slots.first().cloned().unwrap_or_default();
         let (entry, dataset) = (settings.worker.entry, settings.worker.dataset.clone());
         Ok(Self {
@@ -120,6 +125,7 @@ impl Wanted {
             entry,
             origin,
             namespace,
+            others,
             slot,
             variables,
             dataset,
@@ -151,6 +157,11 @@ impl Wanted {
             metadata["migrations"] = json!({ "new_tag": MIGRATION, "steps": steps });
         }
         metadata
+    }
+
+    /// Another environment whose tables are in a namespace.
+    pub(crate) fn shared(&self, namespace: &str) -> Option<&str> {
+        self.others.iter().find(|(_, id)| id == namespace).map(|(name, _)| name.as_str())
     }
 
     /// The whole site, as a route.

@@ -33,7 +33,7 @@ impl Story {
             markdown(&self.release)
         );
         for (name, value) in self.facts() {
-            text.push_str(&format!("| {name} | {} |\n", markdown(&value)));
+            text.push_str(&format!("| {name} | {} |\n", linked(&value)));
         }
         text.push_str(picture);
         self.steps_to(&mut text);
@@ -93,5 +93,14 @@ impl Story {
             ));
         }
         text.push_str("\n</details>\n");
+    }
+}
+
+/// A text; the address of a workflow run leads there.
+fn linked(value: &str) -> String {
+    let plain = |it: u8| it.is_ascii_alphanumeric() || b":/._#-".contains(&it);
+    match value.starts_with("https://") && value.bytes().all(plain) {
+        true => format!("<{value}>"),
+        false => markdown(value),
     }
 }

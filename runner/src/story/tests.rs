@@ -197,6 +197,14 @@ fn going_back_is_no_promotion_to_who_reads_it() {
 }
 
 #[test]
+fn the_workflow_run_is_a_link_and_nothing_that_only_looks_like_one() {
+    let runner = |runner: &str| story(&Record { runner: runner.into(), ..record() }).to_markdown(None);
+    let run = "https://github.example/acme/booking/actions/runs/17/attempts/1#deploy";
+    assert!(runner(run).contains(&format!("\n| runner | <{run}> |\n")));
+    assert!(!runner("https://evil.example/>|<b>").contains("<https:"));
+}
+
+#[test]
 fn nothing_that_a_stranger_wrote_is_markup() {
     let story = story(&nasty());
     let page = story.to_html();

@@ -138,6 +138,7 @@ impl<'a> Job<'a> {
             .envs([("GITHUB_SERVER_URL", "https://github.com"), ("GITHUB_API_URL", "http://127.0.0.1:9")])
             .envs([("GITHUB_REPOSITORY", "acme/booking"), ("GITHUB_REF", "refs/heads/main")])
             .env("GITHUB_RUN_ID", self.temp.path().file_name().unwrap())
+            .envs([("GITHUB_RUN_ATTEMPT", "1"), ("GITHUB_JOB", "release")])
             .env("GITHUB_WORKSPACE", self.site.path())
             .env("RUNNER_TEMP", self.temp.path())
             .stdin(Stdio::null())

@@ -100,7 +100,7 @@ fn weights_are_set_by_hand_with_the_invariants_of_a_release() {
 }
 
 #[test]
-fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other() {
+fn an_abandoned_release_is_brought_home_by_the_job_that_began_it_and_by_no_other() {
     let (site, _origins) = Site::serving(&[("blue", "1.0.0"), ("green", "1.1.0")]);
     let rest = site.document("routing:production");
     let shifted = |release: &str| {
@@ -118,10 +118,13 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
             ("GITHUB_SERVER_URL", "https://github.example"),
             ("GITHUB_REPOSITORY", "acme/booking"),
             ("GITHUB_RUN_ID", id),
+            ("GITHUB_RUN_ATTEMPT", "1"),
+            ("GITHUB_JOB", "deploy"),
         ]);
         Ended::of(command).expect(0)
     };
-    let ours = "https://github.example/acme/booking/actions/runs/17";
+    let ours = "https://github.example/acme/booking/actions/runs/17/attempts/1#deploy";
+    let [again, beside] = [ours.replace("attempts/1", "attempts/2"), ours.replace("#deploy", "#recover")];
     let ended_record = |mut record: Value| {
         record["ended"] = json!({ "at": "2026-01-01T00:00:00Z", "outcome": "promoted", "text": "promoted" });
         record
@@ -130,6 +133,8 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
         ("nothing is shifted", rest.clone(), Some(record("rel-before", ours)), "18"),
         ("nobody is in charge", shifted("rel-cut-off"), None, "17"),
         ("another run began it", shifted("rel-cut-off"), Some(record("rel-cut-off", ours)), "18"),
+        ("another attempt began it", shifted("rel-cut-off"), Some(record("rel-cut-off", &again)), "17"),
+        ("another job began it", shifted("rel-cut-off"), Some(record("rel-cut-off", &beside)), "17"),
         ("another release shifted", shifted("rel-other"), Some(record("rel-cut-off", ours)), "17"),
         ("it ended", shifted("rel-cut-off"), Some(ended_record(record("rel-cut-off", ours))), "17"),
     ] {
@@ -138,7 +143,7 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
             Some(record) => site.put("release:production", &record),
             None => site.sandbox.delete_kv("release:production"),
         }
-        run(run_id).prints(&["nothing that this run began is in flight; nothing was changed"]);
+        run(run_id).prints(&["nothing that this job began is in flight; nothing was changed"]);
         assert_eq!(site.document("routing:production"), table, "{why}");
     }
     assert_eq!(site.changes(), []);
@@ -161,7 +166,7 @@ fn an_abandoned_release_is_brought_home_by_the_run_that_began_it_and_by_no_other
     assert_eq!(site.document("release:production")["command"], "rollback");
     let history = site.document("history:production:rel-cut-off");
     assert_eq!((&history["ended"]["outcome"], &history["version"]), (&"abandoned".into(), &"7.7.7".into()));
-    run("17").prints(&["nothing that this run began is in flight"]);
+    run("17").prints(&["nothing that this job began is in flight"]);
     // Both at once would be a contradiction.
     assert_eq!(site.run(&["rollback", "--if-unsettled", "--force"]).code, 2);
 }

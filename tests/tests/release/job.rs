@@ -79,12 +79,23 @@ fn a_job_is_told_what_a_release_came_to_and_takes_orders_from_nobody_else() {
     assert!(log.contains("\n::notice title=crossfade::promoted 1.1.0: it serves everybody ("), "{log}");
     assert_eq!(github.received().len(), 1, "what may not be is not tried again");
     assert_eq!(ended.stderr, "");
+    let first = said;
 
     let (ended, said, summary) = step(&site, &github, &["deploy", "nowhere", "--as", "1.2.0\u{7}"]);
     assert_eq!((ended.code, said["outcome"].as_str()), (2, "failed"));
     assert_eq!(ended.stdout.matches("::error title=crossfade::").count(), 1, "{}", ended.stdout);
     assert!(summary.starts_with("## ❌ the version is") && said["reason"].starts_with("the version is"));
     assert_eq!(events(&site.path().join("report")).last().unwrap()["type"], "error");
+
+    // By hand too it is known what happened, and of a version that was named by its address which deployment it is.
+    let (_, back, _) = step(&site, &github, &["rollback"]);
+    assert_eq!(
+        (back["release"].as_str(), back["outcome"].as_str()),
+        (site.table().release().as_str(), "promoted")
+    );
+    assert!(!back.contains_key("stable-deployment-id"), "1.0.0 is not at Pages: {back:?}");
+    let (_, again, _) = step(&site, &github, &["rollout", "--origin", &origin, "--as", "1.1.0"]);
+    assert_eq!(again["stable-deployment-id"], first["pages-deployment-id"], "{again:?}");
 
     // With `--json` what hooks print is on standard error, and the runner listens there too.
     site.configure(says, "echo '::error::forged'; exit 1");

@@ -10,8 +10,9 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 
 use crate::root;
-use crate::setup::{self, cargo, which};
+use crate::setup::{self, Tools, cargo, which};
 use crate::step::{self, Failed, say};
+use crate::worker;
 
 /// What is promised of it.
 const COMPRESSED_MAX: usize = 6 << 20;
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
     let tools = setup::all()?;
     let program = match &arguments.program {
         Some(program) => program.clone(),
-        None => build(&tools.cache, &arguments.target)?,
+        None => build(&tools, &arguments.target)?,
     };
     let failed = |error: std::io::Error| Failed::new("measuring the program", error);
     let bytes = std::fs::read(&program).map_err(failed)?;
@@ -84,17 +85,27 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failed> {
 }
 
 /// Builds it as `.github/workflows/release.yml` does.
-fn build(cache: &Path, target: &str) -> Result<PathBuf, Failed> {
+fn build(tools: &Tools, target: &str) -> Result<PathBuf, Failed> {
+    worker::build(tools)?;
     if which("rustup").is_some() {
         let mut add = Command::new("rustup");
         add.args(["target", "add", target]).env("RUSTUP_MAX_RETRIES", "0");
-        step::log(&format!("rustup target add {target}"), cache, &mut add)?;
+        step::log(&format!("rustup target add {target}"), &tools.cache, &mut add)?;
     }
+    // Else the program says where it was built, and other bytes come out elsewhere.
+    let home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
+    let flags = [Some(remap(&root(), ".")), home.map(|home| remap(&home, "cargo"))];
     let mut build = cargo();
+    build.env("RUSTFLAGS", flags.into_iter().flatten().collect::<Vec<_>>().join(" "));
     build.args(["build", "--profile", "dist", "--locked", "--package", "crossfade", "--target", target]);
-    step::log("building the program for release", cache, build.current_dir(root())).map_err(|failed| {
-        failed.or_do("a C compiler for the target is needed: `apt-get install -y musl-tools` as root")
-    })?;
+    step::log("building the program for release", &tools.cache, build.current_dir(root())).map_err(
+        |failed| {
+            failed.or_do("a C compiler for the target is needed: `apt-get install -y musl-tools` as root")
+        },
+    )?;
     Ok(root().join("target").join(target).join("dist/crossfade"))
 }
 

@@ -51,6 +51,15 @@ pub(super) fn lint(tools: &Tools) -> Result<(), Failed> {
             .args(["--offline", "--no-progress", "--quiet", "--min-severity", "medium", "."])
             .current_dir(repository.path()),
     )?;
+    let of_github = |file: &&PathBuf| !file.ends_with("dependabot.yml");
+    show(
+        "workflows (GitHub's own language service)",
+        Command::new(&tools.node.program)
+            .arg(root().join("xtask/src/check/official.mjs"))
+            .arg(&tools.node.modules)
+            .args(files.iter().filter(of_github))
+            .current_dir(repository.path()),
+    )?;
     show(
         "action.yml (check-jsonschema)",
         python

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crossfade_core::RoutingTable;
 
-use super::{Step, WITHIN, Work};
+use super::{Patience, Step, WITHIN, Work};
 use crate::cloudflare::Error as ApiError;
 use crate::cloudflare::zones::Zone;
 use crate::error::Error;
+use crate::retry::retry;
 use crate::router::note;
 
 impl Work<'_> {
@@ -48,6 +49,7 @@ impl Work<'_> {
                 Ok(())
             }
             Step::DeleteTable => {
+                self.refuse_while_led(step)?;
                 let key = RoutingTable::key(&self.wanted.environment);
                 let namespace = client.namespace(self.namespace()?);
                 self.sure(step, |left| or_gone(namespace.delete_once(&key, left)), |_| Ok(None))
@@ -62,6 +64,7 @@ impl Work<'_> {
                 Ok(())
             }
             Step::DeleteWorker { worker } => {
+                self.refuse_while_led(step)?;
                 let gone = |left| Ok(client.script(worker, left)?.is_none().then_some(()));
                 self.sure(step, |left| or_gone(client.delete_script(worker, left)), gone)
             }
@@ -158,6 +161,24 @@ impl Work<'_> {
         self.sure(step, |left| client.upload_script(worker, &form, left), is_there)
     }
 
+    /// Somebody else may have led visitors to the Worker meanwhile: then it stays, and its table too.
+    fn refuse_while_led(&self, step: &Step) -> Result<(), Error> {
+        let (client, worker) = (self.client, &self.wanted.worker);
+        let Some(zone) = &self.found.zone else { return Ok(()) };
+        let policy = Patience::within(WITHIN);
+        let asked = |error| Error::cloudflare(step.to_string())(error);
+        let routes = retry(policy, &never, |left| client.routes(&zone.id, left)).map_err(asked)?;
+        let domain = retry(policy, &never, |left| client.domain(&self.wanted.host, left)).map_err(asked)?;
+        let route = routes.into_iter().find(|route| route.script.as_ref() == Some(worker));
+        let domain = domain.filter(|domain| domain.service == *worker);
+        match route.map(|route| route.pattern).or(domain.map(|domain| domain.hostname)) {
+            None => Ok(()),
+            Some(led) => {
+                Err(Error::Gate { phase: "route", why: format!("{led} leads to the Worker {worker}") })
+            }
+        }
+    }
+
     fn share(&self, step: &Step, shares: &[(&str, u8)]) -> Result<(), Error> {
         let (client, worker) = (self.client, self.wanted.worker.as_str());
         let message = step.to_string();
@@ -189,4 +210,8 @@ impl Work<'_> {
 /// What is not there need not be removed.
 fn or_gone(result: Result<(), ApiError>) -> Result<(), ApiError> {
     result.or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
+}
+
+const fn never() -> bool {
+    false
 }

@@ -1,5 +1,6 @@
 //! The router goes, and the site stays.
 
+use super::super::pattern::{Leads, leads};
 use super::super::{Found, Step, Wanted};
 use super::{Refused, refuse_strangers};
 
@@ -9,12 +10,19 @@ pub(crate) fn remove(wanted: &Wanted, found: &Found, purge: bool, force: bool) -
     refuse_strangers(wanted, found)?;
     let worker = wanted.worker.clone();
     let mut steps = Vec::new();
-    let (route, door) = (wanted.route(), wanted.door());
-    if found.route(&route).is_some() {
+    let all = |pattern: &&str| leads(pattern, &wanted.host) == Leads::All;
+    let deleted = |pattern: &str| Step::DeleteRoute { pattern: pattern.to_owned(), worker: worker.clone() };
+    let theirs = found.leading(wanted).find(|pattern| leads(pattern, &wanted.host) == Leads::None);
+    if let Some(pattern) = theirs.filter(|_| !force) {
+        return Err(Refused(format!(
+            "{pattern} leads to this Worker too: remove that route first, or --force"
+        )));
+    }
+    if found.leading(wanted).any(|pattern| all(&pattern)) {
         if !force {
             steps.extend(beneath(found)?);
         }
-        steps.push(Step::DeleteRoute { pattern: route, worker: worker.clone() });
+        steps.extend(found.leading(wanted).filter(all).map(deleted));
         if !force {
             steps.push(Step::CheckGone);
         }
@@ -29,13 +37,22 @@ pub(crate) fn remove(wanted: &Wanted, found: &Found, purge: bool, force: bool) -
         }
         steps.push(Step::DeleteDomain { host: wanted.host.clone(), worker: worker.clone() });
     }
-    if found.route(&door).is_some() {
-        steps.push(Step::DeleteRoute { pattern: door, worker: worker.clone() });
-    }
+    steps.extend(found.leading(wanted).filter(|pattern| !all(pattern)).map(deleted));
     if found.worker.is_some() {
-        steps.push(Step::DeleteWorker { worker });
+        steps.push(Step::DeleteWorker { worker: worker.clone() });
     }
-    if purge && found.namespace.is_some() {
+    if let (true, Some(id)) = (purge, &found.namespace) {
+        if let Some(other) = wanted.shared(id) {
+            return Err(Refused(format!(
+                "environment {other} has the same `kv_namespace`: it would lose its table"
+            )));
+        }
+        if found.titled.as_ref() != Some(id) {
+            return Err(Refused(format!(
+                "the KV namespace {id} is not called {worker}, so it was not made for this router: without --purge it stays; \
+                 `wrangler kv namespace delete` deletes it"
+            )));
+        }
         steps.push(Step::DeleteNamespace { title: wanted.worker.clone() });
         steps.extend(wanted.namespace.iter().map(|_| Step::Forget));
     }

@@ -194,10 +194,48 @@ fn the_site_beneath_serves_what_visitors_have_before_the_router_goes() {
     let plan = texts(removed(&newer, false));
     assert_eq!(plan[..2], [check, "make the Pages project serve deployment 0a instead of 0b"]);
     assert_eq!(plan[2..], gone);
+    // However visitors are led to it, they are led back before it goes.
+    let wide = Found {
+        routes: vec![route("*.example.com/*", "w"), route("www.example.com/api/*", "w")],
+        ..found.clone()
+    };
+    assert_eq!(
+        texts(removed(&wide, false))[1..4],
+        [
+            "lead *.example.com/* no longer to the Worker w",
+            gone[1],
+            "lead www.example.com/api/* no longer to the Worker w",
+        ]
+    );
+    let both = Found {
+        routes: vec![route("www.example.com/*", "w"), route("b.example.com/*", "w")],
+        ..found.clone()
+    };
+    assert!(
+        removed(&both, false).unwrap_err().to_string().contains("b.example.com/* leads to this Worker too")
+    );
     let domain = Domain { id: "d".into(), hostname: "www.example.com".into(), service: "w".into() };
     let own = Found { routes: Vec::new(), domain: Some(domain), ..found };
     assert!(removed(&own, false).unwrap_err().to_string().contains("--force"));
     assert_eq!(texts(removed(&own, true))[0], "take www.example.com away from the Worker w");
+}
+
+#[test]
+fn a_namespace_that_others_may_use_is_not_deleted() {
+    let alone = wanted(NAMESPACE, "");
+    let shared = wanted(
+        NAMESPACE,
+        &format!("[environments.staging]\nurl = \"https://s.example.com\"\nkv_namespace = \"{NAMESPACE}\"\n"),
+    );
+    let found = live(&alone, &[(FINGERPRINT, "new", 100.0)]);
+    let titled = Found { titled: Some(NAMESPACE.into()), ..found.clone() };
+    let purged = |wanted: &Wanted, found: &Found| remove(wanted, found, true, true);
+    assert_eq!(
+        texts(purged(&alone, &titled)).last().unwrap(),
+        "take the namespace's id out of the configuration"
+    );
+    assert!(purged(&alone, &found).unwrap_err().to_string().contains("is not called w"));
+    assert!(purged(&shared, &titled).unwrap_err().to_string().contains("environment staging has the same"));
 }
 
 #[test]
@@ -210,6 +248,11 @@ fn what_others_have_made_is_left_alone() {
         ("", Found { zone: None, ..pages() }, "lacks \"Zone: Read\""),
         ("", Found { worker: Some(stranger), ..pages() }, "no router of Crossfade"),
         ("", Found { routes: vec![route("www.example.com/*", "theirs")], ..pages() }, "the Worker theirs"),
+        (
+            "",
+            Found { routes: vec![route("*.example.com/*", "theirs")], ..pages() },
+            "*.example.com/* leads to the Worker theirs",
+        ),
         ("", Found { records: vec![record(false)], ..pages() }, "is not proxied"),
         ("entry = \"route\"", Found { records: Vec::new(), ..pages() }, "has no DNS record"),
         (
