@@ -48,7 +48,7 @@ fn lines(count: usize) -> u16 {
 
 /// A text in lines of this width, a few of them at most: why something failed stands at the end of a long sentence.
 fn wrapped(text: &str, width: u16) -> Vec<String> {
-    const MOST: usize = 4;
+    const MOST: usize = 6;
     let width = usize::from(width.max(1));
     let mut letters: Vec<char> = text.chars().collect();
     let mut told = Vec::new();
