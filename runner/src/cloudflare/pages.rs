@@ -23,6 +23,12 @@ pub struct Project {
     /// What its own host name serves.
     #[serde(default)]
     pub canonical_deployment: Option<Deployment>,
+    /// Its own host name.
+    #[serde(default)]
+    pub subdomain: Option<String>,
+    /// Its custom domains.
+    #[serde(default)]
+    pub domains: Vec<String>,
 }
 
 /// The newest deployment of a project.

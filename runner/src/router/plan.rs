@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossfade_core::Span;
 
-use super::found::{Answers, Deployed, Found, Worker};
+use super::found::{Answers, Deployed, Found, Site, Worker};
 use super::pattern::{Leads, leads};
 use super::{Step, Wanted};
 use crate::cloudflare::zones::Route;
@@ -37,6 +37,10 @@ pub(crate) fn deploy(
     let entry = entry(wanted, found)?;
     refuse_strangers(wanted, found)?;
     refuse_their_routes(wanted, found)?;
+    refuse_damaged(wanted, found)?;
+    if entry == Entry::Route && !found.is_live(wanted) {
+        refuse_another_site(wanted, found)?;
+    }
     if let (true, Some(id)) = (found.astray, &wanted.namespace) {
         return Err(Refused(format!(
             "the configuration's `kv_namespace`, {id}, is not on this account: without that line the namespace is found or made"
@@ -47,7 +51,12 @@ pub(crate) fn deploy(
         steps.push(Step::CreateNamespace { title: wanted.worker.clone() });
     }
     // Before anybody is led to the router, it knows where to send them.
-    if let (None, Some(site)) = (&found.table, &found.site) {
+    // What an earlier one knew is not what visitors have now.
+    let comes = entry == Entry::Route && !found.is_live(wanted);
+    let knows = |site: &Site| {
+        found.table.as_ref().is_some_and(|table| !comes || table.stable().origin == site.origin)
+    };
+    if let Some(site) = found.site.as_ref().filter(|site| !knows(site)) {
         steps.push(Step::WriteTable { origin: site.origin.clone(), version: site.version.clone() });
     }
     match &found.worker {
@@ -81,6 +90,7 @@ pub(crate) fn upgrade(
     hold: Span,
 ) -> Result<Vec<Step>, Refused> {
     refuse_strangers(wanted, found)?;
+    refuse_damaged(wanted, found)?;
     match &found.worker {
         Some(worker) if found.is_live(wanted) => Ok(rollout(wanted, found, worker, fingerprint, hold)),
         Some(_) => Err(Refused(format!(
@@ -98,7 +108,10 @@ pub(crate) fn upgrade(
 fn rollout(wanted: &Wanted, found: &Found, worker: &Worker, fingerprint: &str, hold: Span) -> Vec<Step> {
     let mut steps = Vec::new();
     let is_new = |deployed: &&Deployed| is_wanted(deployed, wanted, found, fingerprint);
-    let new = worker.deployed.iter().find(is_new);
+    // Of two that look as wanted, one has a secret's old value, and which one nobody tells.
+    let new =
+        worker.deployed.iter().find(is_new).filter(|_| worker.deployed.iter().filter(is_new).count() == 1);
+    let is_new = |deployed: &&Deployed| new.is_some_and(|new| new.version == deployed.version);
     let largest = |a: &&Deployed, b: &&Deployed| a.percentage.total_cmp(&b.percentage);
     let old = worker.deployed.iter().filter(|deployed| !is_new(deployed)).max_by(largest);
     let upload = Step::UploadVersion { worker: wanted.worker.clone() };
@@ -134,8 +147,7 @@ fn rollout(wanted: &Wanted, found: &Found, worker: &Worker, fingerprint: &str, h
 
 /// A secret cannot be read; whether it is the wanted one, the router itself has said.
 fn is_wanted(deployed: &Deployed, wanted: &Wanted, found: &Found, fingerprint: &str) -> bool {
-    deployed.is_as_wanted(wanted, fingerprint, found.namespace.as_deref())
-        && found.answers != Answers::OtherSecret
+    deployed.is_as_wanted(wanted, fingerprint, found) && found.answers != Answers::OtherSecret
 }
 
 /// How visitors are led to the router, last of all: the control endpoints first, where a route can do that.
@@ -159,6 +171,8 @@ fn led(wanted: &Wanted, found: &Found, entry: Entry) -> Vec<Step> {
                     steps.push(Step::AddRoute { pattern: door.clone(), worker: worker.clone() });
                 }
                 steps.push(Step::CheckDoor { fresh: false });
+                // A deployment's own address may ask for a login where the site does not: no visitor finds that out.
+                steps.extend(found.site.iter().map(|site| Step::CheckSite { origin: site.origin.clone() }));
                 steps.push(Step::AddRoute { pattern: route, worker: worker.clone() });
                 steps.extend(visitors);
                 steps.push(Step::DeleteRoute { pattern: door, worker });
@@ -238,6 +252,16 @@ fn refuse_strangers(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
     }
 }
 
+/// A router that is new knows no table from before.
+fn refuse_damaged(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
+    found.damaged.as_ref().map_or(Ok(()), |why| {
+        let environment = &wanted.environment;
+        Err(Refused(format!(
+            "`routing:{environment}` in KV is no routing table ({why}), so what visitors have is not known: mend or delete it"
+        )))
+    })
+}
+
 /// Requests that a route of somebody else's leads would be ours from now on, or not come to us. Paths of the host by its name stay his.
 fn refuse_their_routes(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
     let in_the_way = |route: &&Route| {
@@ -251,4 +275,23 @@ fn refuse_their_routes(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
     };
     let whose = route.script.as_deref().map_or("no Worker".into(), |script| format!("the Worker {script}"));
     Err(Refused(format!("{} leads to {whose}: remove that route first, or keep it", route.pattern)))
+}
+
+/// Where the site is said to be the Pages project, the host must lead there: visitors would be sent to another one, or left with it.
+fn refuse_another_site(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
+    // Addresses of nobody's, as records have them that are there for a route alone.
+    let is_nowhere = |content: &str| content == "100::" || content.starts_with("192.0.2.");
+    let is_its =
+        |name: &str| found.hosts.iter().any(|host| host.eq_ignore_ascii_case(name.trim_end_matches('.')));
+    let of_pages = found.site.as_ref().is_some_and(|site| site.deployment.is_some());
+    let record = found.records.iter().find(|it| !is_its(&it.content) && !is_nowhere(&it.content));
+    let Some(record) = record.filter(|_| of_pages && !is_its(&wanted.host)) else { return Ok(()) };
+    Err(Refused(format!(
+        "the DNS record of {} leads to {}, which is not the Pages project ({}): if that is the site as it is, name it with \
+         `environments.{}.worker.origin`",
+        wanted.host,
+        record.content,
+        found.hosts.join(", "),
+        wanted.environment
+    )))
 }
