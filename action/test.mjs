@@ -167,7 +167,7 @@ describe('the action', { concurrency: true }, () => {
     await until(() => existsSync(main.file('ready')) && readFileSync(main.file('state'), 'utf8').includes('identity'));
     main.child.kill('SIGKILL');
     const { state } = await main.ended;
-    const env = (identity) => ({ STATE_program: state.program, STATE_pid: state.pid, STATE_identity: identity });
+    const env = (identity) => ({ STATE_program: state.program, STATE_pid: state.pid, STATE_identity: identity, STATE_where: '[]' });
     for (const [identity, lives] of [['1', true], ['', true], [state.identity, false]]) {
       const { code, text } = await start('post.js', { env: env(identity) }).ended;
       assert.equal(code, 1);
@@ -176,11 +176,11 @@ describe('the action', { concurrency: true }, () => {
     }
   });
 
-  test('post does nothing when main saw the end, or never began', async () => {
+  test('post does nothing when main saw the end, never began, or never came where it could move anybody', async () => {
     const main = start('main.js');
     await main.ended;
     rmSync(main.file('arguments'));
-    for (const env of [{ STATE_program: main.file('crossfade'), STATE_settled: 'true' }, {}]) {
+    for (const env of [{ STATE_program: main.file('crossfade'), STATE_settled: 'true' }, { STATE_program: main.file('crossfade') }, {}]) {
       const { code, text } = await start('post.js', { env }).ended;
       assert.deepEqual([code, text], [0, '']);
       assert.ok(!existsSync(main.file('arguments')), 'post acted on a release that had ended');

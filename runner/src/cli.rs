@@ -98,7 +98,7 @@ impl Global {
     }
 
     /// What says where we look, as it would be typed again.
-    fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         let config = self.config.display().to_string();
         let mut words = vec![
             "--config",
@@ -316,7 +316,6 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     github::enter(cli.global.mode());
-    github::job().iter().for_each(|job| job.looks_at(&cli.global.words()));
     let result = match &cli.command {
         Command::Completions { shell } => completions(*shell),
         Command::Man { into } => man(into.as_deref()),
