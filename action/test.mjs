@@ -121,8 +121,8 @@ describe('the action', { concurrency: true }, () => {
     for (const [inputs, reason] of [
       [{ mode: ' ' }, /^input `mode` is ``: it must begin with deploy, promote, /],
       [{ mode: 'destroy' }, /^input `mode` is `destroy`: /],
-      [{ binary: 'nowhere/crossfade' }, /^cannot run .*nowhere\/crossfade: /],
-      [{ workingDirectory: 'nowhere' }, /^cannot run /],
+      [{ binary: 'nowhere/crossfade' }, /^cannot run .*nowhere\/crossfade in .*: /],
+      [{ workingDirectory: 'nowhere' }, /^cannot run .*\/crossfade in .*\/nowhere: /],
       [{ mode: 'status\npages list' }, /^"status\\npages list" has several lines: a step runs one command$/],
     ]) {
       const { code, text, output, state, called } = await start('main.js', { inputs }).ended;
