@@ -97,7 +97,7 @@ impl Global {
     }
 
     /// What says where we look, as it would be typed again.
-    fn words(&self) -> Vec<String> {
+    pub(crate) fn words(&self) -> Vec<String> {
         let config = self.config.display().to_string();
         let mut words = vec![
             "--config",

@@ -19,7 +19,6 @@ pub fn run() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     github::enter(cli.global.mode());
-    github::job().iter().for_each(|job| job.looks_at(&cli.global.words()));
     let result = match &cli.command {
         Command::Completions { shell } => completions(*shell),
         Command::Man { into } => man(into.as_deref()),

@@ -78,6 +78,8 @@ impl Session {
         };
         let cancel = Cancel::on_signals()
             .map_err(|source| Error::Io { doing: "cannot listen to signals".into(), source })?;
+        // Before it nothing can have been moved.
+        github::job().iter().for_each(|job| job.looks_at(&global.words()));
         Ok(Self {
             root: root(&global.config),
             ledger: Ledger::new(namespace.clone(), environment.clone()),
