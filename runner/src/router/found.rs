@@ -7,7 +7,7 @@ use crossfade_core::table::{Origin, Version};
 use serde_json::Value;
 
 use super::pattern::{Leads, leads};
-use super::wanted::{BUNDLE, Wanted};
+use super::wanted::{BUNDLE, HOST, Wanted};
 use crate::cloudflare::workers::Binding;
 use crate::cloudflare::zones::{Domain, Record, Route, Zone};
 
@@ -98,6 +98,11 @@ impl Deployed {
     /// Which router it is, as our uploads say.
     pub(crate) fn bundle(&self) -> Option<&str> {
         self.bound(BUNDLE, "text")
+    }
+
+    /// The host whose router it is, as our uploads say.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.bound(HOST, "text")
     }
 
     /// Its secrets' names.

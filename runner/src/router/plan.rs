@@ -5,15 +5,15 @@ use std::time::Duration;
 use crossfade_core::Span;
 
 use super::found::{Answers, Deployed, Found, Site, Worker};
-use super::pattern::{Leads, leads};
 use super::{Step, Wanted};
-use crate::cloudflare::zones::Route;
 use crate::config::Entry;
 
+mod refuse;
 mod remove;
 #[cfg(test)]
 mod tests;
 
+use refuse::{refuse_another_site, refuse_damaged, refuse_strangers, refuse_their_routes};
 pub(crate) use remove::remove;
 
 /// The shares of a new version of the Worker, in percent, one after the other.
@@ -52,7 +52,9 @@ pub(crate) fn deploy(
     }
     // Before anybody is led to the router, it knows where to send them.
     // What an earlier one knew is not what visitors have now.
-    let comes = entry == Entry::Route && !found.is_live(wanted);
+    let mut deployed = found.worker.iter().flat_map(|worker| &worker.deployed);
+    let is_alone = deployed.all(|it| it.host() == Some(&wanted.host));
+    let comes = entry == Entry::Route && !found.is_live(wanted) && is_alone;
     let knows = |site: &Site| {
         found.table.as_ref().is_some_and(|table| !comes || table.stable().origin == site.origin)
     };
@@ -228,70 +230,4 @@ fn entry(wanted: &Wanted, found: &Found) -> Result<Entry, Refused> {
             None => Ok(entry),
         },
     }
-}
-
-/// What somebody else has made is left alone.
-fn refuse_strangers(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
-    let name = &wanted.worker;
-    if found.worker.as_ref().is_some_and(|worker| !worker.is_ours()) {
-        return Err(Refused(format!(
-            "there is a Worker {name} that is no router of Crossfade (it has no binding ROUTING); give ours another name with \
-             `environments.{}.worker.name`",
-            wanted.environment
-        )));
-    }
-    let bound = found.worker.iter().flat_map(|worker| &worker.deployed).find_map(Deployed::namespace);
-    match (bound, &found.namespace) {
-        (Some(bound), Some(namespace)) if found.is_live(wanted) && bound != namespace => {
-            Err(Refused(format!(
-                "the router reads the KV namespace {bound}, and the configuration says {namespace}: visitors would meet \
-                 another table at once; put {bound} into `kv_namespace`"
-            )))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A router that is new knows no table from before.
-fn refuse_damaged(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
-    found.damaged.as_ref().map_or(Ok(()), |why| {
-        let environment = &wanted.environment;
-        Err(Refused(format!(
-            "`routing:{environment}` in KV is no routing table ({why}), so what visitors have is not known: mend or delete it"
-        )))
-    })
-}
-
-/// Requests that a route of somebody else's leads would be ours from now on, or not come to us. Paths of the host by its name stay his.
-fn refuse_their_routes(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
-    let in_the_way = |route: &&Route| {
-        let takes = leads(&route.pattern, &wanted.host);
-        route.script.as_ref() != Some(&wanted.worker)
-            && (route.pattern == wanted.door()
-                || matches!(takes, Leads::All | Leads::Some { by_name: false }))
-    };
-    let Some(route) = found.routes.iter().find(in_the_way).filter(|_| !found.is_live(wanted)) else {
-        return Ok(());
-    };
-    let whose = route.script.as_deref().map_or("no Worker".into(), |script| format!("the Worker {script}"));
-    Err(Refused(format!("{} leads to {whose}: remove that route first, or keep it", route.pattern)))
-}
-
-/// Where the site is said to be the Pages project, the host must lead there: visitors would be sent to another one, or left with it.
-fn refuse_another_site(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
-    // Addresses of nobody's, as records have them that are there for a route alone.
-    let is_nowhere = |content: &str| content == "100::" || content.starts_with("192.0.2.");
-    let is_its =
-        |name: &str| found.hosts.iter().any(|host| host.eq_ignore_ascii_case(name.trim_end_matches('.')));
-    let of_pages = found.site.as_ref().is_some_and(|site| site.deployment.is_some());
-    let record = found.records.iter().find(|it| !is_its(&it.content) && !is_nowhere(&it.content));
-    let Some(record) = record.filter(|_| of_pages && !is_its(&wanted.host)) else { return Ok(()) };
-    Err(Refused(format!(
-        "the DNS record of {} leads to {}, which is not the Pages project ({}): if that is the site as it is, name it with \
-         `environments.{}.worker.origin`",
-        wanted.host,
-        record.content,
-        found.hosts.join(", "),
-        wanted.environment
-    )))
 }

@@ -15,6 +15,8 @@ use crate::error::Error;
 const COMPATIBILITY_DATE: &str = "2026-01-01";
 /// The binding that says which router a version is.
 pub(super) const BUNDLE: &str = "CROSSFADE_BUNDLE";
+/// The binding that says whose router it is: another site's may have the same name.
+pub(super) const HOST: &str = "CROSSFADE_HOST";
 /// The one migration of the counters' object; `wrangler.toml` has the same.
 const MIGRATION: &str = "counters";
 /// The router of an environment.
@@ -113,7 +115,7 @@ impl Wanted {
     /// The metadata of an upload. Bindings that somebody has added stay, of whatever kind they are.
     pub(crate) fn metadata(&self, bundle: &Bundle, namespace: &str, found: &Found, migrates: bool) -> Value {
         let text = |name: &str, value: &str| json!({ "name": name, "type": "plain_text", "text": value });
-        let mut bindings = vec![text(BUNDLE, bundle.fingerprint())];
+        let mut bindings = vec![text(BUNDLE, bundle.fingerprint()), text(HOST, &self.host)];
         bindings.extend(found.variables(self).map(|(name, value)| text(name, &value)));
         bindings.push(json!({ "name": "ROUTING", "type": "kv_namespace", "namespace_id": namespace }));
         bindings.push(

@@ -29,6 +29,7 @@ fn deployed(wanted: &Wanted, bundle: &str, version: &str, percentage: f64) -> De
     let text = |name: &str, value: &str| json!({ "name": name, "type": "plain_text", "text": value });
     let mut bindings = vec![
         text("CROSSFADE_BUNDLE", bundle),
+        text("CROSSFADE_HOST", &wanted.host),
         json!({ "name": "ROUTING", "type": "kv_namespace", "namespace_id": NAMESPACE }),
         json!({ "name": "COUNTERS", "type": "durable_object_namespace", "class_name": "Counters" }),
         json!({ "name": CONTROL_TOKEN, "type": "secret_text" }),
@@ -259,6 +260,8 @@ fn what_others_have_made_is_left_alone() {
     let plain = wanted(NAMESPACE, "");
     let installed = live(&plain, &[(FINGERPRINT, "new", 100.0)]);
     let record = |proxied| Record { kind: "A".into(), content: "203.0.113.9".into(), proxied };
+    let mut elsewhere = installed.worker.clone().unwrap();
+    elsewhere.deployed[0].bindings[1].insert("text".into(), "b.example.com".into());
     let stranger = Worker { migrated: false, deployed: vec![Deployed::default()] };
     for (worker, found, says) in [
         ("", Found { zone: None, ..pages() }, "lacks \"Zone: Read\""),
@@ -286,6 +289,7 @@ fn what_others_have_made_is_left_alone() {
             Found { damaged: Some("it is text".into()), table: None, ..installed.clone() },
             "is no routing table (it is text)",
         ),
+        ("", Found { worker: Some(elsewhere), ..pages() }, "the Worker w is the router of b.example.com"),
         ("", Found { namespace: Some("another".into()), ..installed }, "another table at once"),
     ] {
         let refused = deploy(&wanted(NAMESPACE, worker), &found, FINGERPRINT, Span(Duration::ZERO));
