@@ -177,10 +177,9 @@ fn site(
     let stable = found.table.as_ref().map(|table| &table.stable().origin).filter(|stable| **stable != origin);
     if let Some(stable) = stable {
         let made = asking.ask("Cloudflare Pages: Edit (account)", &what, |left| {
-            client.deployments_since(project, None, left)
+            client.deployment_at(project, stable, left)
         })?;
-        let is_stable = |url: &str| url.trim_end_matches('/') == stable.as_str();
-        found.stable_deployment = made.into_iter().find(|made| is_stable(&made.url)).map(|made| made.id);
+        found.stable_deployment = made.map(|made| made.id);
     }
     found.site = Some(Site { origin, version, deployment: Some(live.id) });
     Ok(())
