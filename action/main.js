@@ -24,7 +24,7 @@ async function main() {
     remember({ settled: true }); // Nothing runs.
     throw error;
   });
-  if (signal) throw new Error(`crossfade was killed (${signal}); visitors are brought back when the job ends`);
+  if (signal) throw new Error(`crossfade was killed (${signal}); visitors whom it had moved are brought back when the job ends`);
   if (SETTLED.includes(code)) remember({ settled: true });
   process.exitCode = code;
 }

@@ -121,8 +121,8 @@ describe('the action', { concurrency: true }, () => {
     for (const [inputs, reason] of [
       [{ mode: ' ' }, /^input `mode` is ``: it must begin with deploy, promote, /],
       [{ mode: 'destroy' }, /^input `mode` is `destroy`: /],
-      [{ binary: 'nowhere/crossfade' }, /^cannot run .*nowhere\/crossfade: /],
-      [{ workingDirectory: 'nowhere' }, /^cannot run /],
+      [{ binary: 'nowhere/crossfade' }, /^cannot run .*nowhere\/crossfade in .*: /],
+      [{ workingDirectory: 'nowhere' }, /^cannot run .*\/crossfade in .*\/nowhere: /],
       [{ mode: 'status\npages list' }, /^"status\\npages list" has several lines: a step runs one command$/],
     ]) {
       const { code, text, output, state, called } = await start('main.js', { inputs }).ended;
@@ -167,7 +167,7 @@ describe('the action', { concurrency: true }, () => {
     await until(() => existsSync(main.file('ready')) && readFileSync(main.file('state'), 'utf8').includes('identity'));
     main.child.kill('SIGKILL');
     const { state } = await main.ended;
-    const env = (identity) => ({ STATE_program: state.program, STATE_pid: state.pid, STATE_identity: identity });
+    const env = (identity) => ({ STATE_program: state.program, STATE_pid: state.pid, STATE_identity: identity, STATE_where: '[]' });
     for (const [identity, lives] of [['1', true], ['', true], [state.identity, false]]) {
       const { code, text } = await start('post.js', { env: env(identity) }).ended;
       assert.equal(code, 1);
@@ -176,11 +176,11 @@ describe('the action', { concurrency: true }, () => {
     }
   });
 
-  test('post does nothing when main saw the end, or never began', async () => {
+  test('post does nothing when main saw the end, never began, or never came where it could move anybody', async () => {
     const main = start('main.js');
     await main.ended;
     rmSync(main.file('arguments'));
-    for (const env of [{ STATE_program: main.file('crossfade'), STATE_settled: 'true' }, {}]) {
+    for (const env of [{ STATE_program: main.file('crossfade'), STATE_settled: 'true' }, { STATE_program: main.file('crossfade') }, {}]) {
       const { code, text } = await start('post.js', { env }).ended;
       assert.deepEqual([code, text], [0, '']);
       assert.ok(!existsSync(main.file('arguments')), 'post acted on a release that had ended');

@@ -50,12 +50,12 @@ function append(file, name, value) {
 const remember = (values) => Object.entries(values).forEach(([name, value]) => append('GITHUB_STATE', name, value));
 
 /** Runs the program to its end, with our signals handed on; resolves with its exit code, or the signal that ended it. */
-function run(path, args, env, onSpawn = () => {}) {
+function run(path, args, env, onSpawn = () => {}, cwd = resolve(workspace(), input('workingDirectory'))) {
   return new Promise((done, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal)); // Before there is a child.
-    const child = spawn(path, args, { env, cwd: resolve(workspace(), input('workingDirectory')), stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(path, args, { env, cwd, stdio: ['ignore', 'inherit', 'inherit'] });
     child.on('spawn', () => onSpawn(child.pid));
-    child.on('error', (error) => reject(new Error(`cannot run ${path}: ${error.message}`)));
+    child.on('error', (error) => reject(new Error(`cannot run ${path} in ${cwd}: ${error.message}`)));
     child.on('exit', (code, signal) => done({ code, signal }));
   });
 }

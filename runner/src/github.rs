@@ -41,6 +41,8 @@ use summary::Summary;
 
 /// The variable that holds a token for GitHub's API. Not `GITHUB_TOKEN`: that one may be there for somebody else.
 pub(crate) const GITHUB_TOKEN: &str = "CROSSFADE_GITHUB_TOKEN";
+/// The variable that names the file by which a step tells its `post` what to run.
+pub(crate) const STATE: &str = "GITHUB_STATE";
 /// Whether a pull request is to be commented on.
 const COMMENT: &str = "CROSSFADE_COMMENT";
 
@@ -64,7 +66,7 @@ pub(crate) fn enter(mode: Mode) {
     let _ = JOB.set(Job {
         log,
         outputs: Outputs::new(variable("GITHUB_OUTPUT").map(PathBuf::from)),
-        state: variable("GITHUB_STATE").map(PathBuf::from),
+        state: variable(STATE).map(PathBuf::from),
         summary: Summary::new(variable("GITHUB_STEP_SUMMARY").map(PathBuf::from)),
         facts: Facts::new(&variable),
     });

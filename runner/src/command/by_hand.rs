@@ -21,6 +21,13 @@ pub(super) fn record(session: &Session, record: Record, outcome: &str, text: &st
         session.reporter.warn(format!("the history could not be written: {error}"));
     }
     github::job().iter().for_each(|job| job.release_is(&record.id));
+    tell(session, record);
+    session.tell_stable();
+}
+
+/// Tells whoever wants to know of a release that has ended.
+pub(super) fn tell(session: &Session, record: Record) {
+    let Some(Ended { at, outcome, text }) = record.ended else { return };
     let notifications = Notifications::start(&session.config, &session.root, &session.secrets);
     if let Some(notifications) = &notifications {
         session.reporter.listen(notifications.listener());
@@ -31,8 +38,8 @@ pub(super) fn record(session: &Session, record: Record, outcome: &str, text: &st
         release: record.id,
         new_version: record.version,
         stable_version: record.stable_version,
-        outcome: outcome.to_owned(),
-        text: text.to_owned(),
+        outcome,
+        text,
         elapsed_ms: millis(at.since(record.started_at)),
     }));
     if let Some(telling) = telling {
@@ -42,5 +49,4 @@ pub(super) fn record(session: &Session, record: Record, outcome: &str, text: &st
         let undelivered = notifications.finish(&session.cancel.further());
         undelivered.into_iter().for_each(|text| session.reporter.warn(text));
     }
-    session.tell_stable();
 }

@@ -207,15 +207,21 @@ fn left_by_us(session: &Session) -> Result<Option<Record>, Error> {
 /// Ends the record of a release that this job began and that moved nobody, so that the next one need not wait until it counts as
 /// dead; what was done.
 fn let_go(session: &Session, table: Option<&RoutingTable>) -> Result<String, Error> {
-    let nobody_moves = table.is_none_or(|table| table.lease().is_none());
-    let Some(record) = left_by_us(session)?.filter(|_| nobody_moves) else {
-        return Ok("nothing that this job began is in flight; nothing was changed".into());
+    let moving = table.and_then(|table| Some((table.release(), table.lease()?)));
+    let Some(record) = left_by_us(session)?.filter(|_| moving.is_none()) else {
+        let theirs = moving.map_or_else(String::new, |(release, lease)| {
+            let until = lease.expires_at;
+            format!(" (release {release} holds shifted weights until {until}; unless that is renewed, this command puts the table in order then)")
+        });
+        return Ok(format!("nothing that this job began is in flight; nothing was changed{theirs}"));
     };
     let Record { id, version, phase, .. } = &record;
     let text = format!("{version} never ended: it was cut off ({phase}) before it moved anybody");
     let said = format!("release {id} of {text}");
     let ended = Some(Ended { at: report::now(), outcome: "abandoned".into(), text });
-    session.ledger.close_ours(&Record { ended, ..record })?;
+    let record = Record { ended, ..record };
+    session.ledger.close_ours(&record)?;
+    by_hand::tell(session, record);
     Ok(said)
 }
 

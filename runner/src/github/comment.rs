@@ -83,7 +83,10 @@ impl Comment {
     }
 
     fn body(&self) -> String {
-        let mut text = format!("{}\n{}\n\n| | |\n|---|---|\n", self.marker, self.said.headline);
+        let mut text = format!("{}\n{}\n", self.marker, self.said.headline);
+        if !self.said.rows.is_empty() {
+            text.push_str("\n| | |\n|---|---|\n");
+        }
         for (name, value) in &self.said.rows {
             text.push_str(&format!("| {name} | {value} |\n"));
         }
@@ -136,7 +139,12 @@ impl Said {
                 self.row("visitors on it", format!("{share} (revision {revision})"));
             }
             Event::Notice(Notice::Completed(it)) => {
-                let mark = if it.outcome == "promoted" { "✅" } else { "❌" };
+                let mark = match it.outcome.as_str() {
+                    // By hand: a version of before is back, which is not the pull request's.
+                    "promoted" if self.version.is_empty() => "↩️",
+                    "promoted" => "✅",
+                    _ => "❌",
+                };
                 self.headline = format!("{mark} **{}**: {}", markdown(&it.environment), markdown(&it.text));
             }
             _ => {}

@@ -61,8 +61,7 @@ impl Deployments {
     fn begin(&mut self, started: &Started) -> Result<(), Refused> {
         self.version.clone_from(&started.new_version);
         if started.taken_over {
-            let earlier = self.earlier()?;
-            self.id = earlier.iter().find(|it| it.release == started.release).map(|it| it.id);
+            self.id = self.of_release(&started.release)?;
         }
         let commit = match started.command.as_str() {
             // This job has it checked out.
@@ -79,7 +78,10 @@ impl Deployments {
     fn end(&mut self, completed: &Completed) -> Result<(), Refused> {
         let state = State::of(&completed.outcome);
         let Some(state) = state else { return Ok(()) };
-        if self.wanted.is_none() && state == State::Success {
+        if self.wanted.is_none() && state != State::Success {
+            // Whoever began it was cut off before it could say so.
+            self.id = self.of_release(&completed.release)?;
+        } else if self.wanted.is_none() {
             // By hand: a version that was deployed before is back. GitHub knows its commit, or is not told a wrong one.
             self.version.clone_from(&completed.new_version);
             let commit = self.commit_of(&completed.new_version)?;
@@ -154,6 +156,11 @@ impl Deployments {
         let listed = self.api.call("GET", &path, None, &self.cancel)?;
         let all = listed.as_array().into_iter().flatten();
         Ok(all.filter_map(Earlier::read).take(LOOK_BACK).collect())
+    }
+
+    /// The deployment that was made for a release.
+    fn of_release(&mut self, release: &str) -> Result<Option<u64>, Refused> {
+        Ok(self.earlier()?.into_iter().find(|it| it.release == release).map(|it| it.id))
     }
 
     /// What a version was built from, when it was deployed before.

@@ -138,6 +138,11 @@ fn a_release_is_a_deployment_with_a_status_for_each_step() {
     assert_eq!(last_of(&github, 2), "inactive 1.5.0 serves now");
     tell(&facts(&github), vec![completed("rel-5", "1.5.0", "shifted", "by hand")]);
     assert_eq!(github.deployments().len(), 5, "weights are no deployment");
+
+    // Cut off before it moved anybody, and ended by somebody else, who never heard of its beginning.
+    tell(&facts(&github), vec![started("rel-6", "deploy", "1.9.0", false)]);
+    tell(&facts(&github), vec![completed("rel-6", "1.9.0", "abandoned", "1.9.0 never ended")]);
+    assert_eq!((github.deployments().len(), last_of(&github, 5)), (6, "failure 1.9.0 never ended".into()));
 }
 
 #[test]
@@ -178,6 +183,13 @@ fn a_pull_request_has_one_comment_for_each_environment() {
         comments[121],
         "<!-- crossfade:production -->\n✅ **production**: promoted 1.6.0: it serves everybody\n\n| | |\n|---|---|\n\
          | release | rel-2 |\n| visitors on it | 100 % (revision 101) |\n\n\
+         [how it went](https://github.example/acme/booking/actions/runs/17)\n"
+    );
+    // By hand: a version of before is back, and that is no success of the pull request's.
+    tell(&facts(&github), vec![completed("rel-3", "1.4.2", "promoted", "blue 1.4.2 serves everybody")]);
+    assert_eq!(
+        github.comments()[121],
+        "<!-- crossfade:production -->\n↩️ **production**: blue 1.4.2 serves everybody\n\n\
          [how it went](https://github.example/acme/booking/actions/runs/17)\n"
     );
     let made =

@@ -15,7 +15,7 @@ use crate::cloudflare::API_TOKEN;
 use crate::config;
 use crate::context::Context;
 use crate::edge::CONTROL_TOKEN;
-use crate::github::GITHUB_TOKEN;
+use crate::github::{GITHUB_TOKEN, STATE};
 use crate::signing::SIGNING_KEY;
 
 /// How long what was asked to end may take to put things in order.
@@ -94,6 +94,8 @@ fn command(hook: &config::Command, directory: &Path, variables: &[(&str, String)
     let mut command = shell(&hook.run);
     // Whoever has these can move traffic; nothing but this program needs them.
     command.env_remove(SIGNING_KEY).env_remove(CONTROL_TOKEN).env_remove(GITHUB_TOKEN);
+    // What stands in there is run by the action's `post`, with all secrets.
+    command.env_remove(STATE);
     if !hook.secrets {
         // A build runs a thousand packages of strangers; only a hook that deploys something itself needs it.
         command.env_remove(API_TOKEN);

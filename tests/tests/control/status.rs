@@ -46,6 +46,9 @@ fn status_says_what_a_release_does_and_what_one_can_do() {
     ]);
     screen.press("q");
     assert_eq!(screen.end(), 0);
+    let mut screen = Screen::begin(stage.site.command(&["status", "--watch"]));
+    screen.until("step 2 of 3: paused at 25 %");
+    assert_eq!(screen.close(), Some(0), "it goes on before a terminal that is gone");
     watching.until("paused at 25 %");
     running.signal(Signal::KILL);
     running.end();

@@ -147,6 +147,8 @@ fn an_abandoned_release_is_brought_home_by_the_job_that_began_it_and_by_no_other
         assert_eq!(site.document("routing:production"), table, "{why}");
     }
     assert_eq!(site.changes(), []);
+    site.put("routing:production", &shifted("rel-cut-off"));
+    run("18").prints(&["release rel-cut-off holds shifted weights until 2999-01-01T00:00:00Z; unless"]);
 
     // Of what moved nobody the next release need not wait until it counts as dead, not even where there is no table yet.
     for table in [None, Some(&rest)] {

@@ -43,7 +43,7 @@ fn events(directory: &Path) -> Vec<Value> {
 #[test]
 fn a_job_is_told_what_a_release_came_to_and_takes_orders_from_nobody_else() {
     let (site, _origins) = Site::serving(&[("blue", "1.0.0")]);
-    let says = "echo '::set-output name=outcome::stolen'; env | grep -c GITHUB_TOKEN= || true";
+    let says = "echo '::set-output name=outcome::stolen'; env | grep -cE 'GITHUB_(TOKEN|STATE)=' || true";
     site.configure("[rollout]", &format!("prepare = [{{ run = \"{says}\" }}]\n[rollout]"));
     // The token may not do anything.
     let github = Origin::new(|_, wire| {
@@ -74,7 +74,7 @@ fn a_job_is_told_what_a_release_came_to_and_takes_orders_from_nobody_else() {
     let log = &ended.stdout;
     let [before, after] = [log.find("::stop-commands::"), log.find("\n::set-output")].map(Option::unwrap);
     assert!(before < after, "{log}");
-    assert!(log.contains("\n0\n"), "the hook has no token of GitHub's: {log}");
+    assert!(log.contains("\n0\n"), "the hook has no token of GitHub's, and nothing to say to `post`: {log}");
     assert_eq!(log.matches("::notice title=crossfade::GitHub Deployments: not told").count(), 1, "{log}");
     assert!(log.contains("\n::notice title=crossfade::promoted 1.1.0: it serves everybody ("), "{log}");
     assert_eq!(github.received().len(), 1, "what may not be is not tried again");

@@ -193,4 +193,19 @@ mod tests {
         assert_eq!(as_workflow(whole), Ok(whole.into()));
         assert!(as_workflow("concurrency: x\n").is_err());
     }
+
+    /// The bash that comes with macOS is 3.2, and its `set -e` goes on after a `[[ … ]]` that is not true
+    /// (<https://www.gnu.org/software/bash/manual/html_node/The-Set-Builtin.html> is of one that does not).
+    #[test]
+    fn no_check_of_our_workflows_is_passed_over_on_macos() {
+        for path in listed(".github/workflows", "yml").unwrap() {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut commands = text.lines().flat_map(|line| line.split(';')).map(str::trim);
+            let alone = |command: &&str| {
+                let command = command.strip_prefix("do ").unwrap_or(command);
+                command.starts_with("[[") && command.ends_with("]]")
+            };
+            assert_eq!(commands.find(alone), None, "{}: write it with `test`", path.display());
+        }
+    }
 }
