@@ -37,12 +37,14 @@ impl Outlook {
         requests_per_second: Option<f64>,
     ) -> Result<Self, Error> {
         let plan = config.plan(config.instances(settings).len(), false)?;
+        let forecast = Forecast::of(&plan);
+        let forecast = if settings.load_balancer.is_some() { forecast.without_lease() } else { forecast };
         Ok(Self {
             environment: environment.to_owned(),
             strategy: config.rollout.strategy,
             before: before(config),
             settle: plan.gates(plan.steps().len()).to_vec(),
-            forecast: Forecast::of(&plan),
+            forecast,
             requests_per_second,
         })
     }
@@ -168,23 +170,34 @@ impl fmt::Display for Outlook {
         writeln!(f)?;
         writeln!(f, "If it fails, everybody is home again at most")?;
         for (time, why) in [
-            (home.while_held, "after it began to fail, while a step is held"),
+            (Some(home.while_held), "after it began to fail, while a step is held"),
             (
-                home.from_the_start,
+                Some(home.from_the_start),
                 "after a step began in which it fails at once and that the edge is slow to serve",
             ),
-            (home.unmeasured, "after it became impossible to measure"),
+            (Some(home.unmeasured), "after it became impossible to measure"),
             (home.lease, "after the runner died or could write no more: the lease runs out"),
         ] {
-            writeln!(f, "  {:>11}  {why}", clock(time))?;
+            if let Some(time) = time {
+                writeln!(f, "  {:>11}  {why}", clock(time))?;
+            }
         }
+        let router = home.lease.is_some();
         write!(f, "and by `crossfade rollback`, with one write, for as long as its deployment is kept.")?;
+        if !router {
+            write!(
+                f,
+                "\nA load balancer knows no lease: when the runner dies, visitors stay where they are until another release, or a\nperson, brings them home."
+            )?;
+        }
         if requests_per_second.is_none() {
             write!(f, "\nWith --requests-per-second it also says how many requests that puts at risk.")?;
         } else {
+            let before =
+                if router { ", before the router\nrescues any request or its breaker opens" } else { "" };
             write!(
                 f,
-                "\nAt risk is what a version that fails at everything could lose in the worst of these cases, before the router\nrescues any request or its breaker opens."
+                "\nAt risk is what a version that fails at everything could lose in the worst of these cases{before}."
             )?;
         }
         Ok(())

@@ -34,6 +34,8 @@ pub const HOME_WRITTEN_WITHIN: Duration = Duration::from_secs(6);
 /// assert!(while_held < forecast.home.worst());
 /// // A twentieth of ten requests a second, until everybody is home.
 /// assert_eq!(forecast.at_risk(forecast.steps[0].share, 10.0), forecast.home.worst().as_secs_f64() / 2.0);
+/// // A load balancer stays as it was told when the runner dies.
+/// assert_eq!(forecast.without_lease().home.lease, None);
 /// # Ok::<(), crossfade_core::rollout::PlanError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -82,9 +84,9 @@ pub struct WayHome {
     /// It fails and cannot be measured: so many measurements in a row.
     #[serde(rename = "unmeasured_seconds", serialize_with = "seconds")]
     pub unmeasured: Duration,
-    /// The runner dies, or nothing can be written: every router goes home by itself.
-    #[serde(rename = "lease_seconds", serialize_with = "seconds")]
-    pub lease: Duration,
+    /// The runner dies, or nothing can be written: every router goes home by itself. Absent where nobody does.
+    #[serde(rename = "lease_seconds", serialize_with = "seconds_if_any")]
+    pub lease: Option<Duration>,
 }
 
 impl WayHome {
@@ -96,13 +98,13 @@ impl WayHome {
             from_the_start: confirm_within + back,
             unmeasured: measure_every.saturating_mul(errors_max.saturating_add(1)) + back,
             // Seen at the last moment, by then the lease may have been renewed just now.
-            lease: measure_every + lease,
+            lease: Some(measure_every + lease),
         }
     }
 
-    /// The longest of them.
+    /// The longest of those that there are.
     pub fn worst(self) -> Duration {
-        self.while_held.max(self.from_the_start).max(self.unmeasured).max(self.lease)
+        self.while_held.max(self.from_the_start).max(self.unmeasured).max(self.lease.unwrap_or_default())
     }
 }
 
@@ -128,6 +130,12 @@ impl Forecast {
             home: WayHome::of(limits),
             steps,
         }
+    }
+
+    /// The same where visitors meet what knows no lease, such as a load balancer.
+    pub fn without_lease(mut self) -> Self {
+        self.home.lease = None;
+        self
     }
 
     /// The requests that a version which fails at all of them may lose at most while it has this share: before the router has
@@ -186,6 +194,13 @@ const fn longest_wait(gate: Gate, limits: &Limits) -> Duration {
         Gate::Approval { within, .. } => within,
         Gate::Hook(_) => limits.hook_waits_max,
     }
+}
+
+fn seconds_if_any<S: serde::Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
 }
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -45,6 +45,20 @@ fn a_fleets_batches_are_told() {
 }
 
 #[test]
+fn nobody_is_promised_a_lease_behind_a_load_balancer() {
+    let id = "0f2ac74b498b48028cb68387c421e279";
+    let balanced = format!(
+        "[environments.production.load_balancer]\nzone = \"{id}\"\nid = \"{id}\"\npools = {{ blue = \"{id}\", green = \"{}\" }}",
+        id.replace('0', "1")
+    );
+    let outlook = outlook(&balanced, Some(10.0));
+    let told = outlook.to_string();
+    assert!(!told.contains("lease runs out") && !told.contains("breaker"), "{told}");
+    assert!(told.contains("A load balancer knows no lease: when the runner dies"), "{told}");
+    assert_eq!(outlook.to_json()["forecast"]["home"]["lease_seconds"], serde_json::Value::Null);
+}
+
+#[test]
 fn programs_are_told_the_same() {
     let told = outlook("[rollout]\nstrategy = \"canary\"", Some(100.0)).to_json();
     assert_eq!(told["strategy"], "canary");

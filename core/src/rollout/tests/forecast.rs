@@ -39,7 +39,7 @@ fn steps_follow_each_other_and_gates_make_it_longer_at_most() {
 fn home_takes_what_the_limits_say() {
     let plan = Plan::new(Draft { steps: vec![step("100", 0, &[])], ..Draft::default() }).unwrap();
     let Forecast { home, .. } = Forecast::of(&plan);
-    let told = [home.while_held, home.from_the_start, home.unmeasured, home.lease, home.worst()];
+    let told = [home.while_held, home.from_the_start, home.unmeasured, home.lease.unwrap(), home.worst()];
     // 30 s, 180 s and five times 30 s until it is known, 6 s until home is written, 90 s until it is everywhere; 5 min of lease.
     assert_eq!(told.map(|duration| duration.as_secs()), [126, 276, 246, 330, 330]);
 }
