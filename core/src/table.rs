@@ -18,11 +18,12 @@
 //!
 //! Fields that this version does not know are ignored, so that an old router reads a newer runner's table.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::Timestamp;
 
 mod affinity;
+mod draft;
 mod error;
 mod name;
 mod origin;
@@ -33,9 +34,11 @@ mod rest;
 mod revision;
 mod rule;
 mod text;
+mod variant;
 mod weight;
 
 pub use affinity::{Affinity, AffinityBy, SameSite};
+pub use draft::Draft;
 pub use error::{Problem, TableError};
 pub use name::{Environment, ReleaseId, RunnerId, VariantName, Version};
 pub use origin::{Origin, is_loopback};
@@ -45,6 +48,7 @@ pub(crate) use read::manners;
 pub use revision::Revision;
 pub use rule::{Facts, Named, Rule};
 pub use text::TextMatch;
+pub use variant::{Previous, Variant};
 pub use weight::Weight;
 
 /// The schema that this version reads and writes.
@@ -66,6 +70,7 @@ pub const PREVIOUS_MAX: usize = 5;
 /// assert_eq!(table.variants()[1].weight.to_string(), "5 %");
 /// assert_eq!(table.variant(&table.variants()[1].name), Some(&table.variants()[1]));
 /// assert_eq!(table.previous()[0].version.as_str(), "1.4.1");
+/// assert!(table.names(table.stable().origin.as_str()) && !table.names("https://elsewhere.example"));
 /// assert_eq!(RoutingTable::parse(table.to_json().as_bytes())?, table);
 ///
 /// let lease = table.lease().unwrap();
@@ -94,76 +99,6 @@ pub struct RoutingTable {
     policy: Policy,
 }
 
-/// What a table is made of, before its invariants are checked.
-///
-/// ```
-/// # use crossfade_core::{RoutingTable, table::{Draft, Problem, TableError, Weight}};
-/// # let json = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/table/example.json"));
-/// let mut draft: Draft = RoutingTable::parse(json)?.draft();
-/// draft.revision = draft.revision.next();
-/// draft.variants[1].weight = Weight::from_percent("10").unwrap();
-/// let error: TableError = RoutingTable::new(draft.clone()).unwrap_err();
-/// assert_eq!(error.problem, Problem::WeightSum);
-/// assert_eq!(
-///     error.to_string(),
-///     "routing table: `variants[].weight` is `10500`: the weights must make exactly 10000 basis points"
-/// );
-/// draft.variants[0].weight = draft.variants[1].weight.rest();
-/// assert_eq!(RoutingTable::new(draft)?.revision().number(), 43);
-/// # Ok::<(), TableError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// Whose traffic this is.
-    pub environment: Environment,
-    /// The number of this write.
-    pub revision: Revision,
-    /// Who writes it.
-    pub release: ReleaseId,
-    /// Which process of that release; `None` when nobody stays in charge of what is written.
-    pub owner: Option<Owner>,
-    /// When it is written.
-    pub updated_at: Timestamp,
-    /// The variant that everything falls back to.
-    pub stable: VariantName,
-    /// All destinations.
-    pub variants: Vec<Variant>,
-    /// Until when the weights hold; `None` when nothing is in flight.
-    pub lease: Option<Lease>,
-    /// Older releases, newest first, for their assets only.
-    pub previous: Vec<Previous>,
-    /// How visitors are recognised and spread.
-    pub affinity: Affinity,
-    /// What the router does beyond the draw.
-    pub policy: Policy,
-}
-
-/// One destination.
-///
-/// ```
-/// use crossfade_core::table::{Origin, Previous, Variant, VariantName, Version, Weight};
-///
-/// let green = Variant {
-///     name: VariantName::new("name", "green")?,
-///     origin: Origin::new("origin", "https://4e5f6a7b.booking.pages.dev")?,
-///     version: Version::new("version", "1.5.0")?,
-///     weight: Weight::ZERO,
-/// };
-/// assert_eq!(Previous::from(green).version.as_str(), "1.5.0");
-/// # Ok::<(), crossfade_core::table::TableError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Variant {
-    /// The slot or instance: `blue`, `green`, …
-    pub name: VariantName,
-    /// Where its requests go.
-    pub origin: Origin,
-    /// What is deployed there.
-    pub version: Version,
-    /// Its share of the visitors.
-    pub weight: Weight,
-}
-
 /// How long the weights hold without anybody's further word.
 ///
 /// ```
@@ -176,15 +111,6 @@ pub struct Variant {
 pub struct Lease {
     /// From this millisecond on every router sends all visitors to `stable`.
     pub expires_at: Timestamp,
-}
-
-/// An older release that pages loaded before a deploy may still need files of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Previous {
-    /// Where it is.
-    pub origin: Origin,
-    /// What it was.
-    pub version: Version,
 }
 
 impl RoutingTable {
@@ -337,6 +263,13 @@ impl RoutingTable {
     /// Older releases, newest first.
     pub fn previous(&self) -> &[Previous] {
         &self.previous
+    }
+
+    /// Whether visitors are sent to this origin, or fetch files from it; it may end in a slash.
+    pub fn names(&self, origin: &str) -> bool {
+        let variants = self.variants.iter().map(|variant| &variant.origin);
+        let mut all = variants.chain(self.previous.iter().map(|previous| &previous.origin));
+        all.any(|it| it.as_str() == origin.trim_end_matches('/'))
     }
 
     /// How visitors are recognised and spread.

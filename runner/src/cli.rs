@@ -1,26 +1,25 @@
 //! Arguments and environment variables in, a command out. Nothing of `clap` travels further.
 
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use crossfade_core::Span;
 
-use crate::command;
-use crate::error::{Error, explain};
-use crate::github;
-use crate::report::{Mode, Reporter};
+use crate::report::Mode;
 
 #[cfg(test)]
 mod documented;
 mod init;
 mod pages;
+mod questions;
 mod router;
+mod run;
 mod when;
 
 pub(crate) use init::{Init, Strategy};
 pub(crate) use pages::{Pages, PagesDelete, PagesDeploy, PagesList, PagesRetry};
+pub(crate) use questions::{Check, History, Monitor, Report, Status, Validate};
 pub(crate) use router::{Router, RouterBundle, RouterDeploy, RouterRemove};
+pub use run::run;
 pub(crate) use when::When;
 
 /// Zero-downtime, reversible deploys to Cloudflare Pages.
@@ -231,52 +230,6 @@ pub(crate) struct Rollback {
     pub(crate) if_unsettled: bool,
 }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Status {
-    /// Show it again whenever it changes, until the release in flight has ended.
-    #[arg(short, long)]
-    pub(crate) watch: bool,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct History {
-    /// How many.
-    #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
-    pub(crate) limit: usize,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct Report {
-    /// What happened in one release, by its id (`rel-…`) or version, rather than how releases went in a period.
-    #[arg(value_name = "RELEASE")]
-    pub(crate) release: Option<String>,
-    /// The period's beginning: so long ago (`7d`, `12h`), a date, or an RFC 3339 time.
-    #[arg(long, value_name = "WHEN", default_value = "30d")]
-    pub(crate) from: When,
-    /// Its end. Default: now.
-    #[arg(long, value_name = "WHEN")]
-    pub(crate) to: Option<When>,
-    /// As Markdown, for a job summary or a chat.
-    #[arg(long)]
-    pub(crate) markdown: bool,
-    /// Write the release's report as a page that needs nothing else.
-    #[arg(long, value_name = "FILE", requires = "release")]
-    pub(crate) html: Option<PathBuf>,
-    /// Write the release's picture; with `--markdown` the text refers to it.
-    #[arg(long, value_name = "FILE", requires = "release")]
-    pub(crate) svg: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Monitor {
-    /// Only these environments.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) only: Vec<String>,
-    /// End by itself after so long, such as `14m`. Default: a signal ends it.
-    #[arg(long = "for", value_name = "TIME")]
-    pub(crate) time: Option<Span>,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Weights {
     /// `NAME=PERCENT` for each variant, such as `stable=90 canary=10` or `blue=90 green=10`; together 100.
@@ -285,97 +238,6 @@ pub(crate) struct Weights {
     /// Also when a release is in charge; it will find that out and stop.
     #[arg(long)]
     pub(crate) force: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Check {
-    /// The site; default: the environment's public URL.
-    pub(crate) url: Option<String>,
-    /// The health checks only.
-    #[arg(long)]
-    pub(crate) health_only: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Validate {
-    /// The site's traffic, to say how many requests are at risk.
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub(crate) requests_per_second: Option<f64>,
-}
-
-/// A number that a rate can be.
-fn positive(text: &str) -> Result<f64, String> {
-    let number = text.parse::<f64>().map_err(|error| error.to_string())?;
-    if number.is_finite() && number > 0.0 { Ok(number) } else { Err("it must be above 0".to_owned()) }
-}
-
-/// Runs the program.
-pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return refuse(&error),
-    };
-    github::enter(cli.global.mode());
-    let result = match &cli.command {
-        Command::Completions { shell } => completions(*shell),
-        Command::Man { into } => man(into.as_deref()),
-        command => command::run(&cli.global, command),
-    };
-    let exit = match &result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&cli.global, error),
-    };
-    if let Some(job) = github::job() {
-        result.iter().for_each(|()| job.done());
-        job.leave();
-    }
-    exit
-}
-
-/// Shows what `clap` has to say: help, or what is wrong with the arguments.
-fn refuse(error: &clap::Error) -> ExitCode {
-    github::enter(Mode::Lines);
-    match github::job() {
-        Some(job) if error.use_stderr() => job.refuse(&error.to_string()),
-        Some(_) | None => drop(error.print()),
-    }
-    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-/// Tells programs and people why it did not work.
-fn fail(global: &Global, error: &Error) -> ExitCode {
-    use std::io::Write as _;
-    // That there is no place for a report is not worth another error.
-    let reporter = command::reporter(global, None).unwrap_or_else(|_| Reporter::new(global.mode()));
-    reporter.error(error);
-    let text = explain(error);
-    // Neither an annotation nor a summary knows colours.
-    let plain = anstream::adapter::strip_str(&text).to_string();
-    if !github::job().is_some_and(|job| job.fail(plain.trim_start_matches("error: "))) {
-        let _ = writeln!(anstream::stderr(), "{text}");
-    }
-    error.to_exit()
-}
-
-/// The man page on standard output, or all of them in a directory.
-fn man(into: Option<&Path>) -> Result<(), Error> {
-    let command = Cli::command();
-    let written = match into {
-        Some(directory) => {
-            std::fs::create_dir_all(directory).and_then(|()| clap_mangen::generate_to(command, directory))
-        }
-        None => clap_mangen::Man::new(command).render(&mut std::io::stdout()),
-    };
-    written.map_err(|source| Error::Io { doing: "cannot write the man page".into(), source })
-}
-
-fn completions(shell: clap_complete::Shell) -> Result<(), Error> {
-    use std::io::Write as _;
-    // Into memory first: it panics where it cannot write.
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "crossfade", &mut script);
-    let written = std::io::stdout().write_all(&script);
-    written.map_err(|source| Error::Io { doing: "cannot write the completions".into(), source })
 }
 
 /// The program's arguments, for whoever checks or describes them.

@@ -81,7 +81,9 @@ impl Outlook {
         };
         let risk = self.requests_per_second.map_or_else(String::new, |rate| {
             let (gets, risk) = (step.requests(rate), self.forecast.at_risk(step.share, rate));
-            format!("; {gets:.0} requests on it, {risk:.0} at risk")
+            // How many an unheld step gets is a matter of a moment.
+            let gets = if gets > 0.0 { format!("{gets:.0} requests on it, ") } else { String::new() };
+            format!("; {gets}{risk:.0} at risk")
         });
         let waits = step.gates.iter().map(|gate| format!("\n            first: {}", waits(*gate)));
         format!("  {:>8}  {what:>7}  {held}{risk}{}", clock(step.begins), waits.collect::<String>())

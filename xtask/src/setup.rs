@@ -162,6 +162,17 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
+/// Has a compiler leave out where it compiles: it is nobody's business, and other bytes would come out elsewhere.
+pub(crate) fn of_no_place(command: &mut Command) {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let places = [Some((root(), ".")), home.map(|home| (home, "cargo"))];
+    let remap = |(from, to): (PathBuf, &str)| format!("--remap-path-prefix={}={to}", from.display());
+    let theirs = std::env::var("RUSTFLAGS").unwrap_or_default();
+    let flags = theirs.split_whitespace().map(str::to_owned).chain(places.into_iter().flatten().map(remap));
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags.collect::<Vec<_>>().join("\u{1f}"));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::process::Command;
 use sha2::{Digest as _, Sha256};
 
 use crate::root;
-use crate::setup::{Toolchain, Tools};
+use crate::setup::{Toolchain, Tools, of_no_place};
 use crate::step::{self, Failed};
 
 /// What the router is made of.
@@ -110,6 +110,7 @@ fn shrink(tools: &Tools, wasm: &Path) -> Result<(), Failed> {
 /// Makes a command compile for wasm, in a target directory of its own: two compilers would undo each other's work.
 pub(crate) fn compile_for_wasm(tools: &Tools, command: &mut Command) {
     tools.toolchain.prepare(command);
+    of_no_place(command);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let node = tools.node.program.parent().map(Path::to_path_buf);
     let first = node.into_iter().chain(tools.toolchain.path());
@@ -134,7 +135,12 @@ fn fingerprint(tools: &Tools) -> std::io::Result<String> {
         Toolchain::Active => "active",
         Toolchain::Distribution { .. } => "distribution",
     };
-    for text in [compiler, &tools.wasm_bindgen.to_string_lossy(), &tools.worker_build.to_string_lossy()] {
+    for text in [
+        "of no place",
+        compiler,
+        &tools.wasm_bindgen.to_string_lossy(),
+        &tools.worker_build.to_string_lossy(),
+    ] {
         hasher.update(text.as_bytes());
     }
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

@@ -203,6 +203,24 @@ impl Seen {
                  from"
             ));
         }
+        let steers = |rule: &Value| {
+            let overrides = rule.get("overrides").and_then(Value::as_object);
+            let is_on = rule.get("disabled").and_then(Value::as_bool) != Some(true);
+            overrides.is_some_and(|it| {
+                is_on && it.keys().any(|key| key.contains("pool") || key.contains("steering"))
+            })
+        };
+        if let Some(rule) = balancer.rules.iter().flatten().find(|rule| steers(rule)) {
+            let name = rule.get("name").and_then(Value::as_str).unwrap_or_default();
+            return Some(format!(
+                "its rule \"{name}\" sends requests to pools of its own choice, whatever the weights say"
+            ));
+        }
+        let nobody =
+            |pool: &Pool| pool.origins.iter().any(|it| it.get("weight").and_then(Value::as_f64) == Some(0.0));
+        if let Some((id, _)) = self.pools.iter().find(|(_, pool)| nobody(pool)) {
+            return Some(format!("the endpoint of pool {id} has a weight of 0: nobody would get to it"));
+        }
         let crowded = self.pools.iter().find(|(_, pool)| pool.origins.len() > 1);
         crowded.map(|(id, pool)| {
             format!(

@@ -35,9 +35,10 @@ pub(crate) struct Init {
     /// The branch whose pushes are released.
     #[arg(long, value_name = "BRANCH")]
     pub(crate) branch: Option<String>,
-    /// Where the workflow goes.
-    #[arg(long, value_name = "FILE", default_value = ".github/workflows/crossfade.yml")]
-    pub(crate) workflow: PathBuf,
+    /// Where the workflow goes. Default: `.github/workflows/crossfade.yml`; in a repository with several sites with the site's
+    /// directory in its name.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) workflow: Option<PathBuf>,
     /// Write no workflow.
     #[arg(long, conflicts_with = "workflow")]
     pub(crate) no_workflow: bool,

@@ -146,8 +146,9 @@ fn files(global: &Global, arguments: &Init, found: &Found, answers: &Answers) ->
     // One that releases already is enough.
     let releases = !found.ours.is_empty() && !arguments.force;
     if !arguments.no_workflow && !releases {
-        let itself = arguments.workflow.display().to_string();
-        let path = workflow_path(&arguments.workflow, found, &root(&global.config));
+        let itself = arguments.workflow.clone().unwrap_or_else(|| found.workflow());
+        let path = workflow_path(&itself, found, &root(&global.config));
+        let itself = itself.display().to_string();
         files.push(File { path, text: workflow(answers, &found.below, &itself) });
     }
     Ok(files)

@@ -12,7 +12,7 @@ use crate::cli::{Global, PagesDeploy};
 use crate::cloudflare::Cloudflare;
 use crate::config::{Config, check_project};
 use crate::error::Error;
-use crate::report::{Event, Reporter};
+use crate::report::{Event, Reporter, counted};
 use crate::upload::{self, Bytes, Commit, Deployment, Output, Progress, Upload};
 
 mod git;
@@ -98,7 +98,7 @@ impl Order {
         match planned {
             Ok(plan) => {
                 let size = Bytes(plan.new_bytes);
-                phase.done(format!("{} files, {} of them new ({size})", plan.files, plan.new));
+                phase.done(format!("{}, {} of them new ({size})", counted(plan.files, "file"), plan.new));
                 let text = format!("nothing was sent: `{}` is as it was", self.project);
                 self.reporter.finished("done", true, text);
                 Ok(())

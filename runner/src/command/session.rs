@@ -138,8 +138,7 @@ impl Session {
             return Some(known.id.to_owned());
         }
         // `rollout` was told where a version is, not how Pages calls it.
-        let newest = self.client.deployments_since(self.project()?, None, self.api_within).ok()?;
-        newest.into_iter().find(|it| is_at(&it.url)).map(|it| it.id)
+        self.client.deployment_at(self.project()?, origin, self.api_within).ok()?.map(|it| it.id)
     }
 
     /// What sends visitors on at the public URL.

@@ -172,6 +172,15 @@ fn describe(record: &Record, now: crossfade_core::Timestamp) -> String {
     }
 }
 
+/// `step 2: …` → `step 2 of 3: …`; what is no step's is left as it is.
+fn of_how_many(stage: &str, steps: Option<usize>) -> String {
+    let step = stage.strip_prefix("step ").and_then(|rest| rest.split_at_checked(rest.find([':', ' '])?));
+    match (step, steps) {
+        (Some((step, rest)), Some(steps)) => format!("step {step} of {steps}{rest}"),
+        _ => stage.to_owned(),
+    }
+}
+
 /// A release that has not ended: what it does, who runs it, and what one can do.
 fn in_flight(record: &Record, now: crossfade_core::Timestamp) -> String {
     let Record { id, version, phase, runner, .. } = record;
@@ -185,8 +194,7 @@ fn in_flight(record: &Record, now: crossfade_core::Timestamp) -> String {
         ));
     }
     if let Some(stage) = &record.stage {
-        let of = record.steps.map_or_else(String::new, |steps| format!(" (of {steps})"));
-        lines.push(format!("  {stage}{of}"));
+        lines.push(format!("  {}", of_how_many(&stage.to_string(), record.steps)));
     }
     if let Some(answered) = &record.answered {
         let refused = answered.refused.as_ref().map_or_else(String::new, |why| format!(": refused, {why}"));

@@ -62,6 +62,18 @@ impl LoadBalancerConfig {
 impl Config {
     /// Refuses what no load balancer can do.
     pub(super) fn check_balancers(&self) -> Result<(), String> {
+        let mut seen = BTreeMap::new();
+        for (name, environment) in &self.environments {
+            let its = environment.load_balancer.iter();
+            for id in its.flat_map(|it| std::iter::once(&it.id).chain(it.pools.values())) {
+                if let Some(other) = seen.insert(id, name).filter(|other| *other != name) {
+                    return Err(format!(
+                        "`environments.{name}.load_balancer` has {id}, and so has {other}: a release of one would move the \
+                         visitors of the other"
+                    ));
+                }
+            }
+        }
         for (name, environment) in &self.environments {
             let Some(balancer) = &environment.load_balancer else { continue };
             balancer.check(&format!("environments.{name}.load_balancer"), &self.rollout.slots)?;

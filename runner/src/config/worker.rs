@@ -19,9 +19,11 @@ pub struct WorkerConfig {
     pub origin: Option<String>,
     /// How old a routing table may get until the router looks for a newer one. Default: `30s`.
     pub refresh: Span,
-    /// The only hosts that visitors may be sent to, whatever the table says: `https://*.booking.pages.dev`. Default: any.
+    /// The only hosts that visitors may be sent to, whatever the table says: `https://*.booking.pages.dev`. Default: any, or
+    /// what the router was told before.
     pub allowed_origins: Option<String>,
-    /// The Analytics Engine dataset that gets a data point for every request. Default: none.
+    /// The Analytics Engine dataset that gets a data point for every request. Default: none, or the one that the
+    /// router has.
     pub dataset: Option<String>,
 }
 

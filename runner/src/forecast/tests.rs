@@ -16,6 +16,8 @@ fn outlook(toml: &str, requests_per_second: Option<f64>) -> Outlook {
 #[test]
 fn a_plan_is_told_as_people_read_it() {
     insta::assert_snapshot!("blue_green", outlook("", None));
+    let unheld = outlook("", Some(20.0)).to_string();
+    assert!(unheld.contains("until one measurement passes; 6600 at risk"), "{unheld}");
     insta::assert_snapshot!("canary", outlook("[rollout]\nstrategy = \"canary\"", Some(200.0)));
     let gates = r#"
         [hooks]

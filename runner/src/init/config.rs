@@ -24,7 +24,7 @@ directory = {out}   # the build's output
 url = {url}   # where the router answers: the address that visitors use
 kv_namespace = {kv_namespace}   # the id of the KV namespace that the router reads
 
-# How a deployment tells which version it is: the build below writes this file.
+# How a deployment tells which version it is: the build below writes this file, which belongs into .gitignore.
 [version]
 path = "/version.json"
 

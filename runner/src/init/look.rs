@@ -27,7 +27,7 @@ pub struct Found {
     pub branch: String,
     /// Workflows that deploy to Pages already, by path.
     pub deploying: Vec<String>,
-    /// Workflows that use Crossfade already, by path.
+    /// Workflows that release this site with Crossfade already, by path.
     pub ours: Vec<String>,
     /// The repository's directory; workflows lie below it.
     pub top: PathBuf,
@@ -52,7 +52,8 @@ impl Found {
         if let Some(wrangler) = &wrangler {
             notes.push(format!("{} describes a Cloudflare project", wrangler.file));
         }
-        let (deploying, ours) = workflows(&top);
+        let below = below.trim_end_matches('/').to_owned();
+        let (deploying, ours) = workflows(&top, &below);
         notes.extend(deploying.iter().map(|path| format!("{path} deploys to Cloudflare already")));
         let wrangler = wrangler.unwrap_or_default();
         let directory = wrangler.directory().map(str::to_owned).or_else(|| framework.directory.clone());
@@ -62,12 +63,22 @@ impl Found {
             branch: branch(root),
             directory,
             framework,
-            below: below.trim_end_matches('/').to_owned(),
+            below,
             top,
             deploying,
             ours,
             notes,
         }
+    }
+}
+
+impl Found {
+    /// Where its workflow goes: each site of a repository has one of its own.
+    pub fn workflow(&self) -> PathBuf {
+        let plain = |it: char| if it.is_alphanumeric() { it } else { '-' };
+        let of: String = self.below.chars().map(plain).collect();
+        let name = if of.is_empty() { "crossfade.yml".to_owned() } else { format!("crossfade-{of}.yml") };
+        Path::new(".github/workflows").join(name)
     }
 }
 
@@ -101,8 +112,8 @@ fn branch(root: &Path) -> String {
     remote.or_else(|| git(root, &["symbolic-ref", "--short", "HEAD"])).unwrap_or_else(|| "main".to_owned())
 }
 
-/// Workflows that deploy to Pages, and those that use Crossfade.
-fn workflows(top: &Path) -> (Vec<String>, Vec<String>) {
+/// Workflows that deploy to Pages, and those that release the site in `below` with Crossfade.
+fn workflows(top: &Path, below: &str) -> (Vec<String>, Vec<String>) {
     let directory = top.join(".github/workflows");
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let (mut deploying, mut ours) = (Vec::new(), Vec::new());
@@ -114,7 +125,9 @@ fn workflows(top: &Path) -> (Vec<String>, Vec<String>) {
         let Ok(text) = std::fs::read_to_string(entry.path()) else { continue };
         let path = format!(".github/workflows/{name}");
         if text.contains(OURS) {
-            ours.push(path);
+            if sites(&text).contains(&below) {
+                ours.push(path);
+            }
         } else if DEPLOYS.iter().any(|word| text.contains(word)) {
             deploying.push(path);
         }
@@ -122,4 +135,14 @@ fn workflows(top: &Path) -> (Vec<String>, Vec<String>) {
     deploying.sort();
     ours.sort();
     (deploying, ours)
+}
+
+/// The directories whose sites a workflow of ours releases: the whole repository where it names none.
+fn sites(workflow: &str) -> Vec<&str> {
+    let named = workflow.split("workingDirectory:").skip(1).map(|rest| {
+        let end = rest.find(['\n', ',', '}', '#']).unwrap_or(rest.len());
+        rest[..end].trim().trim_matches(['"', '\'']).trim_start_matches("./").trim_end_matches(['/', '.'])
+    });
+    let named: Vec<&str> = named.collect();
+    if named.is_empty() { vec![""] } else { named }
 }

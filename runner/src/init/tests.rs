@@ -224,6 +224,22 @@ fn a_site_in_a_monorepo_has_its_workflow_at_the_top_and_sees_those_that_are_ther
     assert_eq!((found.project.as_str(), found.branch.as_str()), ("web-site", "trunk"));
     assert_eq!(found.deploying, [".github/workflows/old.yml"]);
     assert_eq!(found.framework.build.as_deref(), Some("pnpm run build"), "the lock file lies at the top");
+
+    // Another site of the repository has a workflow; it is not this one's, nor does this one wait for it.
+    let of = |below: &str| {
+        let found = Found::look(&top.path().join(below));
+        let text = workflow(&answers(&found), below, &found.workflow().display().to_string());
+        (found.ours.clone(), found.workflow(), text)
+    };
+    std::fs::create_dir(top.path().join("docs")).unwrap();
+    let (ours, path, text) = of("apps/web");
+    assert!(ours.is_empty());
+    assert_eq!(path, Path::new(".github/workflows/crossfade-apps-web.yml"));
+    std::fs::write(top.path().join(&path), &text).unwrap();
+    assert_eq!(of("apps/web").0, [path.display().to_string()]);
+    let (ours, _, other) = of("docs");
+    assert!(ours.is_empty(), "{ours:?}");
+    assert_ne!(yaml(&other)["concurrency"]["group"], yaml(&text)["concurrency"]["group"]);
 }
 
 #[test]
@@ -237,6 +253,13 @@ fn wrangler_files_of_each_form_are_read_and_a_workers_name_is_no_project() {
         Found::look(repository(&[("wrangler.toml", router), ("package.json", r#"{"name":"other"}"#)]).path());
     assert_eq!(found.project, "other");
     assert_eq!(found.kv_namespace.as_deref(), Some("0f2ac74b498b48028cb68387c421e279"));
+    let example = router.replace("0f2ac74b498b48028cb68387c421e279", "<your id>");
+    let found = Found::look(repository(&[("wrangler.toml", &example)]).path());
+    assert_eq!(found.kv_namespace, None);
+    let odd = "name = \"My_Shop\"\npages_build_output_dir = \"dist\"\n";
+    let found =
+        Found::look(repository(&[("wrangler.toml", odd), ("package.json", r#"{"name":"other"}"#)]).path());
+    assert_eq!((found.project.as_str(), found.directory.as_deref()), ("other", Some("dist")));
     let found = Found::look(repository(&[("wrangler.toml", "name = [")]).path());
     assert_eq!((found.kv_namespace, found.directory), (None, None));
 }

@@ -12,7 +12,12 @@ const BUN: &str = "oven-sh/setup-bun@0c5077e51419868618aeaa5fe8019c62421857d6 # 
 /// path.
 pub fn workflow(answers: &Answers, below: &str, itself: &str) -> String {
     let Answers { environment, branch, .. } = answers;
-    let (branch, group) = (quoted(branch), quoted(&format!("crossfade-{environment}")));
+    // Sites of one repository do not wait for each other.
+    let of = |name: &str, sign: &str| {
+        if below.is_empty() { quoted(name) } else { quoted(&format!("{name}{sign}{below}")) }
+    };
+    let (branch, name) = (quoted(branch), of("release", " "));
+    let group = of(&format!("crossfade-{environment}"), "-");
     let paths = if below.is_empty() {
         String::new()
     } else {
@@ -34,7 +39,7 @@ pub fn workflow(answers: &Answers, below: &str, itself: &str) -> String {
 #   CLOUDFLARE_API_TOKEN    a token with Cloudflare Pages: Edit and Workers KV Storage: Edit
 #   CROSSFADE_TOKEN         the router's secret
 #   CLOUDFLARE_ACCOUNT_ID   (a variable) the account
-name: release
+name: {name}
 
 on:
   push:

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::config::check_project;
+
 /// The router's binding.
 const ROUTING: &str = "ROUTING";
 
@@ -45,7 +47,8 @@ impl Wrangler {
 
     /// The Pages project; a Worker's name is none.
     pub(super) fn project(&self) -> Option<&str> {
-        self.pages_build_output_dir.as_ref().and(self.name.as_deref())
+        let name = self.pages_build_output_dir.as_ref().and(self.name.as_deref());
+        name.filter(|name| check_project("name", name).is_ok())
     }
 
     /// Where the build's output is.
@@ -56,6 +59,8 @@ impl Wrangler {
 
     /// The namespace that a router reads.
     pub(super) fn routing(&self) -> Option<&str> {
-        self.kv_namespaces.iter().find(|it| it.binding == ROUTING)?.id.as_deref()
+        let id = self.kv_namespaces.iter().find(|it| it.binding == ROUTING)?.id.as_deref();
+        // Examples have `<your id>` there.
+        id.filter(|id| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 }

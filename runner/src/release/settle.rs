@@ -30,20 +30,12 @@ pub(super) fn clean_up(session: &Session) {
 
 fn remove_old(session: &Session) -> Result<usize, Error> {
     let table = takeover::table_in_force(session)?;
-    let in_use: Vec<String> = table
-        .iter()
-        .flat_map(|table| {
-            let variants = table.variants().iter().map(|variant| variant.origin.to_string());
-            variants.chain(table.previous().iter().map(|previous| previous.origin.to_string()))
-        })
-        .collect();
     let Cleanup { keep, grace } = session.config.cleanup;
     let in_grace = |replaced: Option<Timestamp>| replaced.is_some_and(|at| at.plus(grace.0) > report::now());
     let mut removed = 0;
     let history = session.ledger.history(keep + LOOK_BACK)?;
-    let is_used = |origin: Option<&str>| {
-        origin.is_some_and(|it| in_use.iter().any(|used| used == it.trim_end_matches('/')))
-    };
+    let is_used =
+        |origin: Option<&str>| table.as_ref().zip(origin).is_some_and(|(table, origin)| table.names(origin));
     let deployed = history.iter().map(|record| (record, record.uploaded()));
     let deployed: Vec<_> = deployed.filter(|(_, uploaded)| !uploaded.is_empty()).collect();
     // The release after it took its place when it ended. The newest one is followed by the one that is ending now.

@@ -1,11 +1,13 @@
 //! What is there, as far as a plan depends on it.
 
+use std::borrow::Cow;
+
 use crossfade_core::RoutingTable;
 use crossfade_core::table::{Origin, Version};
 use serde_json::Value;
 
 use super::pattern::{Leads, leads};
-use super::wanted::{BUNDLE, Wanted};
+use super::wanted::{BUNDLE, HOST, Wanted};
 use crate::cloudflare::workers::Binding;
 use crate::cloudflare::zones::{Domain, Record, Route, Zone};
 
@@ -20,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) astray: bool,
     /// The table in it.
     pub(crate) table: Option<RoutingTable>,
+    /// Why what is there is none.
+    pub(crate) damaged: Option<String>,
     /// Somebody's Worker of the wanted name.
     pub(crate) worker: Option<Worker>,
     pub(crate) zone: Option<Zone>,
@@ -31,6 +35,8 @@ pub(crate) struct Found {
     pub(crate) domain: Option<Domain>,
     /// The site without Crossfade.
     pub(crate) site: Option<Site>,
+    /// The Pages project's own host and its custom domains. The first need not be its name's: that may have been taken.
+    pub(crate) hosts: Vec<String>,
     /// The Pages deployment that the table's stable version is, when the site is another one.
     pub(crate) stable_deployment: Option<String>,
     pub(crate) answers: Answers,
@@ -94,6 +100,11 @@ impl Deployed {
         self.bound(BUNDLE, "text")
     }
 
+    /// The host whose router it is, as our uploads say.
+    pub(crate) fn host(&self) -> Option<&str> {
+        self.bound(HOST, "text")
+    }
+
     /// Its secrets' names.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let secrets =
@@ -102,10 +113,10 @@ impl Deployed {
     }
 
     /// Whether an upload would change nothing, but for secrets' values.
-    pub(crate) fn is_as_wanted(&self, wanted: &Wanted, fingerprint: &str, namespace: Option<&str>) -> bool {
+    pub(crate) fn is_as_wanted(&self, wanted: &Wanted, fingerprint: &str, found: &Found) -> bool {
         self.bundle() == Some(fingerprint)
-            && wanted.variables.iter().all(|(name, value)| self.bound(name, "text") == Some(value))
-            && self.namespace() == namespace
+            && found.variables(wanted).all(|(name, value)| self.bound(name, "text") == Some(&*value))
+            && self.namespace() == found.namespace.as_deref()
             && self.bound("COUNTERS", "class_name") == Some("Counters")
             && wanted.dataset.as_deref().is_none_or(|it| self.bound("ANALYTICS", "dataset") == Some(it))
             && wanted.secrets.iter().all(|secret| self.secrets().any(|name| name == secret.name))
@@ -128,8 +139,16 @@ impl Found {
     /// The version that is being rolled out, where an earlier run has begun with it.
     pub(crate) fn new_version(&self, wanted: &Wanted, fingerprint: &str) -> Option<String> {
         let deployed = self.worker.iter().flat_map(|worker| &worker.deployed);
-        let mut new = deployed.filter(|it| it.is_as_wanted(wanted, fingerprint, self.namespace.as_deref()));
+        let mut new = deployed.filter(|it| it.is_as_wanted(wanted, fingerprint, self));
         new.next().map(|it| it.version.clone())
+    }
+
+    /// The router's plain variables. A Pages project that is not there yet has no host, and what has its name may be a stranger's.
+    pub(crate) fn variables<'a>(&self, wanted: &'a Wanted) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+        let pages = self.hosts.first().map(|host| format!("https://{host}").into());
+        let default = wanted.origin.as_deref().map(Cow::from).or(pages);
+        let known = wanted.variables.iter().map(|(name, value)| (*name, value.as_str().into()));
+        known.chain(default.map(|default| ("DEFAULT_ORIGIN", default)))
     }
 
     /// The patterns of the zone's routes to this Worker.

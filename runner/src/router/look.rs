@@ -115,9 +115,10 @@ fn namespace(
             found.astray |= wanted.namespace.as_ref() == Some(&id);
             continue;
         };
-        let parse =
-            |bytes: Vec<u8>| RoutingTable::parse(&bytes).map_err(|source| Error::Table { key, source });
-        found.table = bytes.map(parse).transpose()?;
+        match bytes.map(|bytes| RoutingTable::parse(&bytes)).transpose() {
+            Ok(table) => found.table = table,
+            Err(error) => found.damaged = Some(error.to_string()),
+        }
         found.namespace = Some(id);
         break;
     }
@@ -162,21 +163,23 @@ fn site(
     let of_project = |left| match client.project(project, left) {
         // Its first deployment makes it.
         Err(error) if error.is_not_found() => Ok(None),
-        result => result.map(|project| project.canonical_deployment),
+        result => result.map(Some),
     };
-    let Some(live) = asking.ask("Cloudflare Pages: Edit (account)", &what, of_project)? else {
+    let Some(its) = asking.ask("Cloudflare Pages: Edit (account)", &what, of_project)? else {
         return Ok(());
     };
+    found.hosts = its.subdomain.into_iter().chain(its.domains).collect();
+    found.hosts.dedup();
+    let Some(live) = its.canonical_deployment else { return Ok(()) };
     let origin = Origin::new("url", &live.url).map_err(damaged)?;
     let short = live.id.get(..8).unwrap_or(&live.id);
     let version = Version::new("version", format!("pages-{short}")).map_err(damaged)?;
     let stable = found.table.as_ref().map(|table| &table.stable().origin).filter(|stable| **stable != origin);
     if let Some(stable) = stable {
         let made = asking.ask("Cloudflare Pages: Edit (account)", &what, |left| {
-            client.deployments_since(project, None, left)
+            client.deployment_at(project, stable, left)
         })?;
-        let is_stable = |url: &str| url.trim_end_matches('/') == stable.as_str();
-        found.stable_deployment = made.into_iter().find(|made| is_stable(&made.url)).map(|made| made.id);
+        found.stable_deployment = made.map(|made| made.id);
     }
     found.site = Some(Site { origin, version, deployment: Some(live.id) });
     Ok(())

@@ -55,10 +55,13 @@ pub(super) fn write(path: &Path, environment: &str, id: Option<&str>) -> Result<
     };
     let text = std::fs::read_to_string(path).map_err(io("read"))?;
     let Some(noted) = noted(&text, environment, id) else { return Ok(false) };
-    // Whole or not at all: a rename replaces it in one go.
+    // Whole or not at all: a rename replaces it in one go, the file itself and not a link to it.
+    let path = path.canonicalize().map_err(io("find"))?;
     let beside = path.with_extension("toml.new");
     std::fs::write(&beside, noted).map_err(io("write beside"))?;
-    std::fs::rename(&beside, path).map_err(io("replace"))?;
+    let permissions = std::fs::metadata(&path).map_err(io("look at"))?.permissions();
+    std::fs::set_permissions(&beside, permissions).map_err(io("write beside"))?;
+    std::fs::rename(&beside, &path).map_err(io("replace"))?;
     Ok(true)
 }
 

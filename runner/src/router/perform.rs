@@ -211,7 +211,7 @@ impl Work<'_> {
         };
         RoutingTable::new(Draft {
             environment: self.wanted.environment.clone(),
-            revision: Revision::FIRST,
+            revision: self.found.table.as_ref().map_or(Revision::FIRST, |table| table.revision().next()),
             affinity: Affinity { by: AffinityBy::default(), salt: release.to_string() },
             release,
             owner: None,

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use crossfade_core::Span;
 
-use super::found::{Answers, Deployed, Found, Worker};
-use super::pattern::{Leads, leads};
+use super::found::{Answers, Deployed, Found, Site, Worker};
 use super::{Step, Wanted};
-use crate::cloudflare::zones::Route;
 use crate::config::Entry;
 
+mod refuse;
 mod remove;
 #[cfg(test)]
 mod tests;
 
+use refuse::{refuse_another_site, refuse_damaged, refuse_strangers, refuse_their_routes};
 pub(crate) use remove::remove;
 
 /// The shares of a new version of the Worker, in percent, one after the other.
@@ -37,6 +37,10 @@ pub(crate) fn deploy(
     let entry = entry(wanted, found)?;
     refuse_strangers(wanted, found)?;
     refuse_their_routes(wanted, found)?;
+    refuse_damaged(wanted, found)?;
+    if entry == Entry::Route && !found.is_live(wanted) {
+        refuse_another_site(wanted, found)?;
+    }
     if let (true, Some(id)) = (found.astray, &wanted.namespace) {
         return Err(Refused(format!(
             "the configuration's `kv_namespace`, {id}, is not on this account: without that line the namespace is found or made"
@@ -47,7 +51,14 @@ pub(crate) fn deploy(
         steps.push(Step::CreateNamespace { title: wanted.worker.clone() });
     }
     // Before anybody is led to the router, it knows where to send them.
-    if let (None, Some(site)) = (&found.table, &found.site) {
+    // What an earlier one knew is not what visitors have now.
+    let mut deployed = found.worker.iter().flat_map(|worker| &worker.deployed);
+    let is_alone = deployed.all(|it| it.host() == Some(&wanted.host));
+    let comes = entry == Entry::Route && !found.is_live(wanted) && is_alone;
+    let knows = |site: &Site| {
+        found.table.as_ref().is_some_and(|table| !comes || table.stable().origin == site.origin)
+    };
+    if let Some(site) = found.site.as_ref().filter(|site| !knows(site)) {
         steps.push(Step::WriteTable { origin: site.origin.clone(), version: site.version.clone() });
     }
     match &found.worker {
@@ -81,6 +92,7 @@ pub(crate) fn upgrade(
     hold: Span,
 ) -> Result<Vec<Step>, Refused> {
     refuse_strangers(wanted, found)?;
+    refuse_damaged(wanted, found)?;
     match &found.worker {
         Some(worker) if found.is_live(wanted) => Ok(rollout(wanted, found, worker, fingerprint, hold)),
         Some(_) => Err(Refused(format!(
@@ -98,7 +110,10 @@ pub(crate) fn upgrade(
 fn rollout(wanted: &Wanted, found: &Found, worker: &Worker, fingerprint: &str, hold: Span) -> Vec<Step> {
     let mut steps = Vec::new();
     let is_new = |deployed: &&Deployed| is_wanted(deployed, wanted, found, fingerprint);
-    let new = worker.deployed.iter().find(is_new);
+    // Of two that look as wanted, one has a secret's old value, and which one nobody tells.
+    let new =
+        worker.deployed.iter().find(is_new).filter(|_| worker.deployed.iter().filter(is_new).count() == 1);
+    let is_new = |deployed: &&Deployed| new.is_some_and(|new| new.version == deployed.version);
     let largest = |a: &&Deployed, b: &&Deployed| a.percentage.total_cmp(&b.percentage);
     let old = worker.deployed.iter().filter(|deployed| !is_new(deployed)).max_by(largest);
     let upload = Step::UploadVersion { worker: wanted.worker.clone() };
@@ -134,8 +149,7 @@ fn rollout(wanted: &Wanted, found: &Found, worker: &Worker, fingerprint: &str, h
 
 /// A secret cannot be read; whether it is the wanted one, the router itself has said.
 fn is_wanted(deployed: &Deployed, wanted: &Wanted, found: &Found, fingerprint: &str) -> bool {
-    deployed.is_as_wanted(wanted, fingerprint, found.namespace.as_deref())
-        && found.answers != Answers::OtherSecret
+    deployed.is_as_wanted(wanted, fingerprint, found) && found.answers != Answers::OtherSecret
 }
 
 /// How visitors are led to the router, last of all: the control endpoints first, where a route can do that.
@@ -159,6 +173,8 @@ fn led(wanted: &Wanted, found: &Found, entry: Entry) -> Vec<Step> {
                     steps.push(Step::AddRoute { pattern: door.clone(), worker: worker.clone() });
                 }
                 steps.push(Step::CheckDoor { fresh: false });
+                // A deployment's own address may ask for a login where the site does not: no visitor finds that out.
+                steps.extend(found.site.iter().map(|site| Step::CheckSite { origin: site.origin.clone() }));
                 steps.push(Step::AddRoute { pattern: route, worker: worker.clone() });
                 steps.extend(visitors);
                 steps.push(Step::DeleteRoute { pattern: door, worker });
@@ -214,41 +230,4 @@ fn entry(wanted: &Wanted, found: &Found) -> Result<Entry, Refused> {
             None => Ok(entry),
         },
     }
-}
-
-/// What somebody else has made is left alone.
-fn refuse_strangers(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
-    let name = &wanted.worker;
-    if found.worker.as_ref().is_some_and(|worker| !worker.is_ours()) {
-        return Err(Refused(format!(
-            "there is a Worker {name} that is no router of Crossfade (it has no binding ROUTING); give ours another name with \
-             `environments.{}.worker.name`",
-            wanted.environment
-        )));
-    }
-    let bound = found.worker.iter().flat_map(|worker| &worker.deployed).find_map(Deployed::namespace);
-    match (bound, &found.namespace) {
-        (Some(bound), Some(namespace)) if found.is_live(wanted) && bound != namespace => {
-            Err(Refused(format!(
-                "the router reads the KV namespace {bound}, and the configuration says {namespace}: visitors would meet \
-                 another table at once; put {bound} into `kv_namespace`"
-            )))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Requests that a route of somebody else's leads would be ours from now on, or not come to us. Paths of the host by its name stay his.
-fn refuse_their_routes(wanted: &Wanted, found: &Found) -> Result<(), Refused> {
-    let in_the_way = |route: &&Route| {
-        let takes = leads(&route.pattern, &wanted.host);
-        route.script.as_ref() != Some(&wanted.worker)
-            && (route.pattern == wanted.door()
-                || matches!(takes, Leads::All | Leads::Some { by_name: false }))
-    };
-    let Some(route) = found.routes.iter().find(in_the_way).filter(|_| !found.is_live(wanted)) else {
-        return Ok(());
-    };
-    let whose = route.script.as_deref().map_or("no Worker".into(), |script| format!("the Worker {script}"));
-    Err(Refused(format!("{} leads to {whose}: remove that route first, or keep it", route.pattern)))
 }

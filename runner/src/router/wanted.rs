@@ -1,10 +1,12 @@
 //! What should be there. In: the configuration and the secrets. Out: names, bindings, the metadata of an upload.
 
+use std::collections::BTreeSet;
+
 use crossfade_core::table::Environment;
 use serde_json::{Value, json};
 
-use super::Bundle;
 use super::step::DOOR;
+use super::{Bundle, Found};
 use crate::config::{Config, Entry, EnvironmentConfig, check_name};
 use crate::edge::CONTROL_TOKEN;
 use crate::error::Error;
@@ -13,29 +15,10 @@ use crate::error::Error;
 const COMPATIBILITY_DATE: &str = "2026-01-01";
 /// The binding that says which router a version is.
 pub(super) const BUNDLE: &str = "CROSSFADE_BUNDLE";
+/// The binding that says whose router it is: another site's may have the same name.
+pub(super) const HOST: &str = "CROSSFADE_HOST";
 /// The one migration of the counters' object; `wrangler.toml` has the same.
 const MIGRATION: &str = "counters";
-/// All kinds of bindings that somebody may have added: what we do not set ourselves stays.
-const KEPT: [&str; 17] = [
-    "secret_text",
-    "secret_key",
-    "plain_text",
-    "json",
-    "kv_namespace",
-    "durable_object_namespace",
-    "analytics_engine",
-    "service",
-    "r2_bucket",
-    "d1",
-    "queue",
-    "ai",
-    "browser",
-    "hyperdrive",
-    "vectorize",
-    "version_metadata",
-    "ratelimit",
-];
-
 /// The router of an environment.
 pub(crate) struct Wanted {
     /// The Worker's name, and its namespace's title.
@@ -54,6 +37,7 @@ pub(crate) struct Wanted {
     others: Vec<(String, String)>,
     /// The first of the slots.
     pub(crate) slot: String,
+    /// But for `DEFAULT_ORIGIN`, which is found ([`Found::variables`]).
     pub(crate) variables: Vec<(&'static str, String)>,
     pub(crate) dataset: Option<String>,
     pub(crate) secrets: Vec<Secret>,
@@ -94,19 +78,14 @@ impl Wanted {
                  behind it"
             )));
         }
-        let default_origin = match (&origin, project) {
-            (Some(origin), _) => origin.clone(),
-            (None, Some(project)) => format!("https://{project}.pages.dev"),
-            (None, None) => {
-                return Err(Error::Usage(format!(
-                    "crossfade.toml names no `project` at Pages: name what answers behind the router with \
-                     `environments.{environment}.worker.origin`"
-                )));
-            }
-        };
+        if origin.is_none() && project.is_none() {
+            return Err(Error::Usage(format!(
+                "crossfade.toml names no `project` at Pages: name what answers behind the router with \
+                 `environments.{environment}.worker.origin`"
+            )));
+        }
         let mut variables = vec![
             ("ENVIRONMENT", environment.to_string()),
-            ("DEFAULT_ORIGIN", default_origin),
             ("REFRESH_SECONDS", settings.worker.refresh.0.as_secs().to_string()),
         ];
         let allowed = settings.worker.allowed_origins.clone();
@@ -133,11 +112,11 @@ impl Wanted {
         })
     }
 
-    /// The metadata of an upload.
-    pub(crate) fn metadata(&self, bundle: &Bundle, namespace: &str, migrates: bool) -> Value {
+    /// The metadata of an upload. Bindings that somebody has added stay, of whatever kind they are.
+    pub(crate) fn metadata(&self, bundle: &Bundle, namespace: &str, found: &Found, migrates: bool) -> Value {
         let text = |name: &str, value: &str| json!({ "name": name, "type": "plain_text", "text": value });
-        let mut bindings = vec![text(BUNDLE, bundle.fingerprint())];
-        bindings.extend(self.variables.iter().map(|(name, value)| text(name, value)));
+        let mut bindings = vec![text(BUNDLE, bundle.fingerprint()), text(HOST, &self.host)];
+        bindings.extend(found.variables(self).map(|(name, value)| text(name, &value)));
         bindings.push(json!({ "name": "ROUTING", "type": "kv_namespace", "namespace_id": namespace }));
         bindings.push(
             json!({ "name": "COUNTERS", "type": "durable_object_namespace", "class_name": "Counters" }),
@@ -148,8 +127,11 @@ impl Wanted {
         let secret =
             |secret: &Secret| json!({ "name": secret.name, "type": "secret_text", "text": secret.value });
         bindings.extend(self.secrets.iter().map(secret));
+        let there = found.worker.iter().flat_map(|worker| &worker.deployed).flat_map(|it| &it.bindings);
+        let mut kept: BTreeSet<&str> = there.filter_map(|binding| binding.get("type")?.as_str()).collect();
+        kept.extend(["secret_text", "secret_key"]);
         let mut metadata = json!({
-            "main_module": "index.js", "compatibility_date": COMPATIBILITY_DATE, "bindings": bindings, "keep_bindings": KEPT,
+            "main_module": "index.js", "compatibility_date": COMPATIBILITY_DATE, "bindings": bindings, "keep_bindings": kept,
             "annotations": { "workers/message": format!("Crossfade's router {}", bundle.fingerprint()) },
         });
         if migrates {

@@ -21,8 +21,10 @@ const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 
 /// Draws it.
 pub fn draw(view: &View, frame: &mut Frame<'_>) {
-    let rows = lines(view.rows.len() + view.missing.len()) + 3;
-    let release = lines(view.release.len() + view.facts.len()) + u16::from(view.gauge.is_some()) + 2;
+    let inner = frame.area().width.saturating_sub(2);
+    let told = |texts: &[String]| texts.iter().map(|text| lines(wrapped(text, inner).len())).sum::<u16>();
+    let rows = lines(view.rows.len()) + told(&view.missing) + 3;
+    let release = told(&view.release) + told(&view.facts) + u16::from(view.gauge.is_some()) + 2;
     let foot = 1 + lines(keys(view).width()).div_ceil(frame.area().width.max(1));
     // Who serves whom comes first where there is no room for all; below three lines a block is its border alone.
     let mut left = frame.area().height.saturating_sub(foot);
@@ -42,6 +44,22 @@ pub fn draw(view: &View, frame: &mut Frame<'_>) {
 
 fn lines(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
+}
+
+/// A text in lines of this width, a few of them at most: why something failed stands at the end of a long sentence.
+fn wrapped(text: &str, width: u16) -> Vec<String> {
+    const MOST: usize = 6;
+    let width = usize::from(width.max(1));
+    let mut letters: Vec<char> = text.chars().collect();
+    let mut told = Vec::new();
+    while letters.len() > width && told.len() + 1 < MOST {
+        let blank = letters[..=width].iter().rposition(|it| *it == ' ').filter(|at| *at > width / 2);
+        let rest = letters.split_off(blank.unwrap_or(width));
+        told.push(letters.into_iter().collect());
+        letters = rest.into_iter().skip_while(|it| *it == ' ').collect();
+    }
+    told.push(letters.into_iter().collect());
+    told
 }
 
 fn draw_split(view: &View, frame: &mut Frame<'_>, area: Rect) {
@@ -68,7 +86,8 @@ fn draw_split(view: &View, frame: &mut Frame<'_>, area: Rect) {
     let widths = [Constraint::Fill(1)].into_iter().chain(lengths.map(|(width, _)| Constraint::Length(width)));
     let rows = view.rows.iter().map(|row| only(cells(row, view, bar)).style(style(row)));
     frame.render_widget(Table::new(rows, widths).header(only(head).style(DIM)), table);
-    let missing_lines: Vec<Line<'_>> = view.missing.iter().map(|why| Line::raw(format!("! {why}"))).collect();
+    let missing_lines: Vec<Line<'_>> =
+        view.missing.iter().flat_map(|why| wrapped(why, inner.width)).map(Line::raw).collect();
     frame.render_widget(Paragraph::new(missing_lines), missing);
 }
 
@@ -100,15 +119,18 @@ fn draw_state(view: &View, frame: &mut Frame<'_>, area: Rect) {
     let block = Block::bordered().title(" release ");
     let inner = block.inner(area);
     frame.render_widget(block, area);
+    let first = |index: usize| if index == 0 { BOLD } else { Style::new() };
+    let told = view.release.iter().enumerate().flat_map(|(index, it)| {
+        wrapped(it, inner.width).into_iter().map(move |line| Line::styled(line, first(index)))
+    });
+    let told: Vec<Line<'_>> = told.collect();
     let [release, gauge, facts] = Layout::vertical([
-        Constraint::Length(lines(view.release.len())),
+        Constraint::Length(lines(told.len())),
         Constraint::Length(u16::from(view.gauge.is_some())),
         Constraint::Min(0),
     ])
     .areas(inner);
-    let first = |index: usize| if index == 0 { BOLD } else { Style::new() };
-    let told = view.release.iter().enumerate().map(|(index, it)| Line::styled(it.as_str(), first(index)));
-    frame.render_widget(Paragraph::new(told.collect::<Vec<_>>()), release);
+    frame.render_widget(Paragraph::new(told), release);
     match &view.gauge {
         Some(super::Gauge { ratio: Some(ratio), label }) => {
             frame.render_widget(
@@ -125,7 +147,8 @@ fn draw_state(view: &View, frame: &mut Frame<'_>, area: Rect) {
         }
         None => {}
     }
-    let known: Vec<Line<'_>> = view.facts.iter().map(|fact| Line::styled(fact.as_str(), DIM)).collect();
+    let known = view.facts.iter().flat_map(|fact| wrapped(fact, inner.width));
+    let known: Vec<Line<'_>> = known.map(|line| Line::styled(line, DIM)).collect();
     frame.render_widget(Paragraph::new(known), facts);
 }
 

@@ -145,6 +145,11 @@ fn what_cannot_be_told_says_why_in_its_place() {
         ..seen(None)
     };
     insta::assert_snapshot!("blind", screen(&blind, &Dialog::Quiet, 110));
+
+    // The cause is what a long sentence ends with.
+    let long = format!("GET /accounts/{}/values/routing: cannot reach the API: refused", "0".repeat(32));
+    let narrow = screen(&Seen { table: Err(long.clone()), record: Err(long), ..blind }, &Dialog::Quiet, 60);
+    assert_eq!(narrow.matches("refused").count(), 2, "{narrow}");
 }
 
 #[test]

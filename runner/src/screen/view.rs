@@ -127,11 +127,11 @@ impl View {
     pub fn of(seen: &Seen, dialog: &Dialog, now: Timestamp) -> Self {
         let mut missing = Vec::new();
         let table = seen.table.as_ref().unwrap_or_else(|why| {
-            missing.push(format!("table: {why}"));
+            missing.push(format!("! table: {why}"));
             &None
         });
         let figures = seen.figures.as_deref().unwrap_or_else(|why| {
-            missing.push(format!("counters: {why}"));
+            missing.push(format!("! counters: {why}"));
             &[]
         });
         let record = seen.record.as_ref().ok().and_then(Option::as_ref);

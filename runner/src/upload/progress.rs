@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::report::seconds;
+use crate::report::{counted, seconds};
 
 /// How often it is said.
 const SAY_EVERY: Duration = Duration::from_millis(100);
@@ -48,7 +48,7 @@ pub enum Progress {
 impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Scanned { files, bytes } => write!(f, "{files} files, {}", Bytes(*bytes)),
+            Self::Scanned { files, bytes } => write!(f, "{}, {}", counted(*files, "file"), Bytes(*bytes)),
             Self::Uploading { done, total, files, of_files, elapsed } => {
                 write!(f, "{} of {}, {files} of {of_files} files", Bytes(*done), Bytes(*total))?;
                 let rate = u128::from(*done) * 1000 / elapsed.as_millis().max(1);
@@ -63,7 +63,7 @@ impl std::fmt::Display for Progress {
             Self::Stored { files, new, noted } => {
                 let warning =
                     if *noted { "" } else { "; Cloudflare took no note, and may want them again next time" };
-                write!(f, "{files} files, {new} of them new{warning}")
+                write!(f, "{}, {new} of them new{warning}", counted(*files, "file"))
             }
         }
     }

@@ -32,6 +32,10 @@ fn a_configuration_that_needs_the_router_is_refused() {
         stage.site.write("crossfade.toml", &config.replacen(from, to, 1));
         stage.site.run(&["validate"]).expect(2).says(&[says]);
     }
+    let staging = config.replace("[environments.production]", "[environments.staging]");
+    let staging = &staging[staging.find("[environments").unwrap()..staging.find("[version]").unwrap()];
+    stage.site.write("crossfade.toml", &format!("{config}\n{staging}"));
+    stage.site.run(&["validate"]).expect(2).says(&["a release of one would move the visitors of the other"]);
     // Counting by probes, and numbers of one's own, need no router.
     let own = "[analysis]\njudge = \"threshold\"\n[[analysis.metrics]]\nname = \"errors\"\npass = { at-most = 1 }\n\
                source = { prometheus = { url = \"https://prometheus.example\", query = \"errors\" } }\n[[health]]";
@@ -55,7 +59,10 @@ fn a_load_balancer_or_a_token_that_will_not_do_is_told_before_anything_is_change
         stage.by_hand(&fields);
         stage.release().expect(3).says(&[says, "at Cloudflare's dashboard"]);
     }
-    stage.by_hand(&json!({ "default_pools": POOL_IDS }));
+    let rule = json!({ "name": "api", "condition": "", "overrides": { "default_pools": [POOL_IDS[1]] } });
+    stage.by_hand(&json!({ "default_pools": POOL_IDS, "rules": [rule] }));
+    stage.release().expect(3).says(&["its rule \"api\" sends requests to pools of its own choice"]);
+    stage.by_hand(&json!({ "rules": [] }));
     let refused = || Action::Answer {
         status: 403,
         code: 10_000,

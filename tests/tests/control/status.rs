@@ -23,11 +23,11 @@ fn status_says_what_a_release_does_and_what_one_can_do() {
     };
     let mut running = stage.begin();
     stage.until_held(&mut running, "5 %");
-    says(&["step 2 waits for approval, until 20", "else it goes home (of 3)", "now: `crossfade approve`"]);
+    says(&["step 2 of 3 waits for approval, until 20", "else it goes home", "now: `crossfade approve`"]);
     let mut watching = Running::begin(stage.site.command(&["status", "--watch"]));
     stage.site.run(&["approve"]).expect(0);
     says(&[
-        "step 2: watched at 25 % until 20",
+        "step 2 of 3: watched at 25 % until 20",
         "now: `crossfade promote`, `crossfade pause`, `crossfade abort`",
     ]);
     watching.until("watched at 25 %");
@@ -40,12 +40,15 @@ fn status_says_what_a_release_does_and_what_one_can_do() {
     screen.until("told to pause: it does");
     screen.until("step 2 of 3: paused at 25 %");
     says(&[
-        "step 2: paused at 25 % (by order), at most until 20",
+        "step 2 of 3: paused at 25 % (by order), at most until 20",
         "last told to pause by ",
         "`crossfade resume`",
     ]);
     screen.press("q");
     assert_eq!(screen.end(), 0);
+    let mut screen = Screen::begin(stage.site.command(&["status", "--watch"]));
+    screen.until("step 2 of 3: paused at 25 %");
+    assert_eq!(screen.close(), Some(0), "it goes on before a terminal that is gone");
     watching.until("paused at 25 %");
     running.signal(Signal::KILL);
     running.end();

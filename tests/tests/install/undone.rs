@@ -63,6 +63,13 @@ fn whatever_is_refused_all_that_was_done_before_is_undone() {
     ground.run_with(&["deploy"], &broken).expect(4).says(&["answers 500, where it was 200 before"]);
     ground.assert_untouched();
 
+    // Behind a route that cannot be taken away everything stays.
+    ground.sandbox.fault(Fault::new("DELETE", "/workers/routes/", refusal(403, 10_000)));
+    ground.run(&["deploy"]).expect(6).says(&["\"Workers Routes: Edit\" on this zone", "; delete the Worker"]);
+    ground.sandbox.clear_faults();
+    assert!(ground.served().1.is_some());
+    ground.run(&["remove", "--purge"]).expect(0);
+
     // What cannot be undone is said.
     ground.sandbox.fault(Fault::new("POST", "/workers/routes", refusal(400, 10_022)));
     ground.sandbox.fault(Fault::new("DELETE", "/workers/scripts/", refusal(400, 10_026)));

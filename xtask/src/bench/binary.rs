@@ -2,7 +2,7 @@
 //! run. The two take turns, so that whatever the machine does meets both; what counts are medians.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 
 use crate::root;
-use crate::setup::{self, Tools, cargo, which};
+use crate::setup::{self, Tools, cargo, of_no_place, which};
 use crate::step::{self, Failed, say};
 use crate::worker;
 
@@ -92,14 +92,8 @@ fn build(tools: &Tools, target: &str) -> Result<PathBuf, Failed> {
         add.args(["target", "add", target]).env("RUSTUP_MAX_RETRIES", "0");
         step::log(&format!("rustup target add {target}"), &tools.cache, &mut add)?;
     }
-    // Else the program says where it was built, and other bytes come out elsewhere.
-    let home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
-    let flags = [Some(remap(&root(), ".")), home.map(|home| remap(&home, "cargo"))];
     let mut build = cargo();
-    build.env("RUSTFLAGS", flags.into_iter().flatten().collect::<Vec<_>>().join(" "));
+    of_no_place(&mut build);
     build.args(["build", "--profile", "dist", "--locked", "--package", "crossfade", "--target", target]);
     step::log("building the program for release", &tools.cache, build.current_dir(root())).map_err(
         |failed| {

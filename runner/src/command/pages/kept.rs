@@ -16,7 +16,6 @@ use crate::command::{print, settings};
 use crate::config::{Config, check_project};
 use crate::error::Error;
 use crate::report::{Event, Mode, Reporter};
-use crate::retry::{self, Policy};
 use crate::upload;
 
 /// What all calls of one question may take.
@@ -128,9 +127,7 @@ fn ask(
 impl Project {
     fn deployments(&self) -> Result<Vec<Deployment>, Error> {
         let cancelled = || self.cancel.is_cancelled();
-        let listed = retry::retry(Policy::within(WITHIN), &cancelled, |left| {
-            self.client.deployments(&self.name, left)
-        });
+        let listed = self.client.deployments(&self.name, WITHIN, &cancelled);
         listed.map_err(Error::cloudflare(format!("list the deployments of `{}`", self.name)))
     }
 
@@ -160,9 +157,7 @@ impl Project {
                 .map_err(Error::cloudflare(format!("read `{key}` from KV")))?;
             let Some(bytes) = bytes else { continue };
             let table = RoutingTable::parse(&bytes).map_err(|source| Error::Table { key, source })?;
-            let variants = table.variants().iter().map(|variant| &variant.origin);
-            let mut named = variants.chain(table.previous().iter().map(|previous| &previous.origin));
-            if named.any(|it| it.as_str() == origin.trim_end_matches('/')) {
+            if table.names(origin) {
                 return Ok(Some(name.clone()));
             }
         }

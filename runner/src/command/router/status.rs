@@ -65,7 +65,12 @@ fn rows(place: &Place<'_>, found: &Found) -> Vec<(&'static str, String)> {
         ("worker", worker.unwrap_or_else(|| format!("{}: none", wanted.worker))),
         ("secrets", if secrets.is_empty() { none() } else { secrets.join(", ") }),
         ("namespace", found.namespace.clone().unwrap_or_else(none)),
-        ("table", table.unwrap_or_else(none)),
+        (
+            "table",
+            table
+                .or_else(|| Some(format!("none that can be used: {}", found.damaged.as_ref()?)))
+                .unwrap_or_else(none),
+        ),
         ("entry", entry(place, found)),
         ("edge", answers(place, found)),
         ("site", found.site.as_ref().map_or_else(none, |site| format!("{} without the router", site.origin))),

@@ -8,6 +8,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 
 use super::{ASK_WITHIN, WATCH_EVERY};
 use crate::command::Session;
+use crate::command::question::{AT_ONCE, left_when_cancelled};
 use crate::edge::by_variant;
 use crate::error::Error;
 use crate::notice::VariantFigures;
@@ -41,14 +42,26 @@ pub(in crate::command) fn run(session: Session) -> Result<(), Error> {
     let (looking, to) = (Arc::clone(&session), sender.clone());
     // It ends with the process: an answer under way is not waited for.
     std::thread::spawn(move || {
-        while to.send(News::Seen(Box::new(look(&looking)))).is_ok() && !looking.cancel.wait(WATCH_EVERY) {}
+        while to.send(News::Seen(Box::new(look(&looking)))).is_ok() && !looking.cancel.wait(WATCH_EVERY) {
+            // Not every terminal that is closed says so by a signal.
+            if !std::io::stdin().is_terminal() {
+                looking.cancel.cancel("the terminal is gone");
+            }
+        }
     });
     let cannot = |source| Error::Io { doing: "cannot use this terminal".into(), source };
     // A panic restores the terminal too.
     let mut terminal = ratatui::try_init().map_err(cannot)?;
-    let shown = show(&session, &mut terminal, &sender, &news);
-    ratatui::try_restore().map_err(cannot)?;
-    shown.map_err(cannot)
+    let cancel = session.cancel.clone();
+    // Of a terminal that is gone no event ever comes, nor does the wait for it end: <https://github.com/crossterm-rs/crossterm/issues/793>.
+    let shown = left_when_cancelled(&cancel, AT_ONCE, move || {
+        show(&session, &mut terminal, &sender, &news).map_err(cannot)
+    });
+    let restored = ratatui::try_restore().map_err(cannot);
+    match shown {
+        Err(Error::Interrupted(_)) => Ok(()),
+        shown => shown.and(restored),
+    }
 }
 
 fn show(

@@ -128,12 +128,16 @@ impl Work<'_> {
             }
             Step::Note => {
                 let (id, environment) = (self.namespace()?.to_owned(), self.wanted.environment.to_string());
-                if !note::write(self.config, &environment, Some(&id))? {
-                    let config = self.config.display();
-                    self.reporter.warn(format!(
-                        "put `kv_namespace = \"{id}\"` into environment {environment} of `{config}`: it has no table of its own there"
-                    ));
-                }
+                // The router is there and serves: it is not undone for a file.
+                let why = match note::write(self.config, &environment, Some(&id)) {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => "it has no table of its own there".into(),
+                    Err(error) => error.in_one_line(),
+                };
+                let config = self.config.display();
+                self.reporter.warn(format!(
+                    "put `kv_namespace = \"{id}\"` into environment {environment} of `{config}`: {why}"
+                ));
                 Ok(())
             }
             Step::Forget => note::write(self.config, self.wanted.environment.as_str(), None).map(drop),
@@ -195,7 +199,7 @@ impl Work<'_> {
 
     fn form(&self, migrates: bool) -> Result<(String, Vec<u8>), Error> {
         let bundle = self.bundle.ok_or_else(|| Error::Usage("there is no router to upload".into()))?;
-        Ok(bundle.form(&self.wanted.metadata(bundle, self.namespace()?, migrates)))
+        Ok(bundle.form(&self.wanted.metadata(bundle, self.namespace()?, &self.found, migrates)))
     }
 
     fn namespace(&self) -> Result<&str, Error> {

@@ -2,7 +2,7 @@
 
 use super::super::pattern::{Leads, leads};
 use super::super::{Found, Step, Wanted};
-use super::{Refused, refuse_strangers};
+use super::{Refused, refuse_another_site, refuse_damaged, refuse_strangers};
 
 /// Takes the router away: what lies beneath it is made to serve what visitors have, then visitors are led there, and only then the
 /// Worker goes. `force` also removes what leaves something else, or nothing, behind.
@@ -20,6 +20,8 @@ pub(crate) fn remove(wanted: &Wanted, found: &Found, purge: bool, force: bool) -
     }
     if found.leading(wanted).any(|pattern| all(&pattern)) {
         if !force {
+            refuse_damaged(wanted, found)?;
+            refuse_another_site(wanted, found)?;
             steps.extend(beneath(found)?);
         }
         steps.extend(found.leading(wanted).filter(all).map(deleted));

@@ -29,11 +29,12 @@ fn deployed(wanted: &Wanted, bundle: &str, version: &str, percentage: f64) -> De
     let text = |name: &str, value: &str| json!({ "name": name, "type": "plain_text", "text": value });
     let mut bindings = vec![
         text("CROSSFADE_BUNDLE", bundle),
+        text("CROSSFADE_HOST", &wanted.host),
         json!({ "name": "ROUTING", "type": "kv_namespace", "namespace_id": NAMESPACE }),
         json!({ "name": "COUNTERS", "type": "durable_object_namespace", "class_name": "Counters" }),
         json!({ "name": CONTROL_TOKEN, "type": "secret_text" }),
     ];
-    bindings.extend(wanted.variables.iter().map(|(name, value)| text(name, value)));
+    bindings.extend(pages().variables(wanted).map(|(name, value)| text(name, &value)));
     let bindings = bindings.into_iter().map(|binding| binding.as_object().unwrap().clone()).collect();
     Deployed { version: version.into(), percentage, bindings }
 }
@@ -46,7 +47,8 @@ fn route(pattern: &str, script: &str) -> Route {
 fn pages() -> Found {
     Found {
         zone: Some(Zone { id: "z".into(), name: "example.com".into() }),
-        records: vec![Record { kind: "CNAME".into(), content: "p.pages.dev".into(), proxied: true }],
+        records: vec![Record { kind: "CNAME".into(), content: "p-1ab.pages.dev".into(), proxied: true }],
+        hosts: vec!["p-1ab.pages.dev".into()],
         site: Some(Site {
             origin: Origin::new("origin", "https://0a.p.pages.dev").unwrap(),
             version: Version::new("version", "pages-0a").unwrap(),
@@ -92,6 +94,7 @@ fn visitors_are_led_to_the_router_last_and_only_once_it_has_answered_at_its_own_
             "upload the Worker w, with the objects of its counters",
             "lead www.example.com/__crossfade/* to the Worker w",
             "check that the router answers, with its secret and table",
+            "check that https://0a.p.pages.dev answers without the router",
             "lead www.example.com/* to the Worker w",
             "check that visitors get the site through the router",
             "lead www.example.com/__crossfade/* no longer to the Worker w",
@@ -125,6 +128,7 @@ fn what_is_done_already_is_not_done_again() {
             vec![door],
             vec![
                 "check that the router answers, with its secret and table",
+                "check that https://0a.p.pages.dev answers without the router",
                 "lead www.example.com/* to the Worker w",
                 check,
                 lead,
@@ -133,6 +137,14 @@ fn what_is_done_already_is_not_done_again() {
     ] {
         assert_eq!(planned(&wanted, &Found { routes, ..done.clone() }), expected);
     }
+    // The table of a router that was removed is not what visitors have by now; that of one that serves them is.
+    let moved = |routes| {
+        let origin = Origin::new("origin", "https://0b.p.pages.dev").unwrap();
+        let site = Site { origin, ..done.site.clone().unwrap() };
+        planned(&wanted, &Found { routes, site: Some(site), ..done.clone() })
+    };
+    assert!(moved(Vec::new())[0].contains("everybody on https://0b.p.pages.dev"));
+    assert_eq!(moved(done.routes.clone()), [check]);
     // Nobody meets it yet: it is replaced at once.
     let quiet = Found { routes: Vec::new(), ..live(&wanted, &[("0+old", "old", 100.0)]) };
     assert_eq!(planned(&wanted, &quiet)[0], "replace the Worker w");
@@ -159,6 +171,8 @@ fn a_router_that_serves_visitors_is_replaced_share_by_share_and_from_where_it_st
     let two_others = upgraded(&live(&wanted, &[("2+other", "other", 10.0), ("0+old", "old", 90.0)]));
     assert_eq!(two_others[0], "send all requests to version old");
     assert_eq!(two_others[1..], whole);
+    let two_alike = upgraded(&live(&wanted, &[(FINGERPRINT, "new", 10.0), (FINGERPRINT, "old", 90.0)]));
+    assert_eq!(two_alike, two_others);
     assert_eq!(upgraded(&live(&wanted, &[(FINGERPRINT, "new", 100.0)])), Vec::<String>::new());
     // A router without counters takes its migration all at once.
     let mut before = live(&wanted, &[("0+old", "old", 100.0)]);
@@ -179,6 +193,9 @@ fn the_site_beneath_serves_what_visitors_have_before_the_router_goes() {
     let check = "check that https://0a.p.pages.dev answers without the router";
     let plan = texts(removed(&found, false));
     assert_eq!((plan[0].as_str(), &plan[1..]), (check, &gone.map(str::to_owned)[..]));
+    let damaged = Found { damaged: Some("it is text".into()), table: None, ..found.clone() };
+    assert!(removed(&damaged, false).unwrap_err().to_string().contains("is no routing table"));
+    assert_eq!(texts(removed(&damaged, true))[0], gone[0]);
     let mut newer = found.clone();
     newer.site = Some(Site {
         origin: Origin::new("origin", "https://0b.p.pages.dev").unwrap(),
@@ -242,7 +259,9 @@ fn a_namespace_that_others_may_use_is_not_deleted() {
 fn what_others_have_made_is_left_alone() {
     let plain = wanted(NAMESPACE, "");
     let installed = live(&plain, &[(FINGERPRINT, "new", 100.0)]);
-    let record = |proxied| Record { kind: "A".into(), content: "192.0.2.1".into(), proxied };
+    let record = |proxied| Record { kind: "A".into(), content: "203.0.113.9".into(), proxied };
+    let mut elsewhere = installed.worker.clone().unwrap();
+    elsewhere.deployed[0].bindings[1].insert("text".into(), "b.example.com".into());
     let stranger = Worker { migrated: false, deployed: vec![Deployed::default()] };
     for (worker, found, says) in [
         ("", Found { zone: None, ..pages() }, "lacks \"Zone: Read\""),
@@ -254,12 +273,23 @@ fn what_others_have_made_is_left_alone() {
             "*.example.com/* leads to the Worker theirs",
         ),
         ("", Found { records: vec![record(false)], ..pages() }, "is not proxied"),
+        (
+            "",
+            Found { records: vec![record(true)], ..pages() },
+            "leads to 203.0.113.9, which is not the Pages project (p-1ab.pages.dev)",
+        ),
         ("entry = \"route\"", Found { records: Vec::new(), ..pages() }, "has no DNS record"),
         (
             "entry = \"domain\"",
             Found { records: vec![record(true)], ..pages() },
             "cannot become a custom domain",
         ),
+        (
+            "",
+            Found { damaged: Some("it is text".into()), table: None, ..installed.clone() },
+            "is no routing table (it is text)",
+        ),
+        ("", Found { worker: Some(elsewhere), ..pages() }, "the Worker w is the router of b.example.com"),
         ("", Found { namespace: Some("another".into()), ..installed }, "another table at once"),
     ] {
         let refused = deploy(&wanted(NAMESPACE, worker), &found, FINGERPRINT, Span(Duration::ZERO));
