@@ -80,11 +80,11 @@ impl Deployments {
         let Some(state) = state else { return Ok(()) };
         if self.wanted.is_none() {
             // Perhaps whoever began it was cut off before it could say how it ended.
+            self.version.clone_from(&completed.new_version);
             self.id = self.of_release(&completed.release)?;
         }
         if self.wanted.is_none() && self.id.is_none() && state == State::Success {
             // By hand: a version that was deployed before is back. GitHub knows its commit, or is not told a wrong one.
-            self.version.clone_from(&completed.new_version);
             let commit = self.commit_of(&completed.new_version)?;
             self.wanted = commit.map(|commit| Wanted { release: completed.release.clone(), commit });
         }
