@@ -143,7 +143,7 @@ pub struct Completed {
     /// What served visitors when it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stable_version: Option<String>,
-    /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`; `abandoned` when its runner died before it moved anybody.
+    /// `promoted`, `not-started`, `rolled-back`, `superseded`, `stuck`; `abandoned` when its runner died and it moves nobody.
     pub outcome: String,
     /// Why, in one sentence.
     pub text: String,

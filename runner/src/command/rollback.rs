@@ -204,7 +204,7 @@ fn left_by_us(session: &Session) -> Result<Option<Record>, Error> {
     Ok(current.filter(|record| record.ended.is_none() && record.runner == runner_name()))
 }
 
-/// Ends the record of a release that this job began and that moved nobody, so that the next one need not wait until it counts as
+/// Ends the record of a release that this job began and that moves nobody now, so that the next one need not wait until it counts as
 /// dead; what was done.
 fn let_go(session: &Session, table: Option<&RoutingTable>) -> Result<String, Error> {
     let moving = table.and_then(|table| Some((table.release(), table.lease()?)));
@@ -216,9 +216,17 @@ fn let_go(session: &Session, table: Option<&RoutingTable>) -> Result<String, Err
         return Ok(format!("nothing that this job began is in flight; nothing was changed{theirs}"));
     };
     let Record { id, version, phase, .. } = &record;
-    let text = format!("{version} never ended: it was cut off ({phase}) before it moved anybody");
+    // The last write of a release that succeeds says that this version is what everybody stays on.
+    let has_settled = table.is_some_and(|table| {
+        table.release().as_str() == id.as_str() && table.stable().version.as_str() == version.as_str()
+    });
+    let (outcome, text) = if has_settled {
+        ("promoted", format!("{version} serves everybody: it was cut off ({phase}) after it had settled"))
+    } else {
+        ("abandoned", format!("{version} never ended: it was cut off ({phase}) and moves nobody"))
+    };
     let said = format!("release {id} of {text}");
-    let ended = Some(Ended { at: report::now(), outcome: "abandoned".into(), text });
+    let ended = Some(Ended { at: report::now(), outcome: outcome.into(), text });
     let record = Record { ended, ..record };
     session.ledger.close_ours(&record)?;
     by_hand::tell(session, record);

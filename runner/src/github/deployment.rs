@@ -78,12 +78,13 @@ impl Deployments {
     fn end(&mut self, completed: &Completed) -> Result<(), Refused> {
         let state = State::of(&completed.outcome);
         let Some(state) = state else { return Ok(()) };
-        if self.wanted.is_none() && state != State::Success {
-            // Whoever began it was cut off before it could say so.
-            self.id = self.of_release(&completed.release)?;
-        } else if self.wanted.is_none() {
-            // By hand: a version that was deployed before is back. GitHub knows its commit, or is not told a wrong one.
+        if self.wanted.is_none() {
+            // Perhaps whoever began it was cut off before it could say how it ended.
             self.version.clone_from(&completed.new_version);
+            self.id = self.of_release(&completed.release)?;
+        }
+        if self.wanted.is_none() && self.id.is_none() && state == State::Success {
+            // By hand: a version that was deployed before is back. GitHub knows its commit, or is not told a wrong one.
             let commit = self.commit_of(&completed.new_version)?;
             self.wanted = commit.map(|commit| Wanted { release: completed.release.clone(), commit });
         }

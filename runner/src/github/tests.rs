@@ -143,6 +143,13 @@ fn a_release_is_a_deployment_with_a_status_for_each_step() {
     tell(&facts(&github), vec![started("rel-6", "deploy", "1.9.0", false)]);
     tell(&facts(&github), vec![completed("rel-6", "1.9.0", "abandoned", "1.9.0 never ended")]);
     assert_eq!((github.deployments().len(), last_of(&github, 5)), (6, "failure 1.9.0 never ended".into()));
+    tell(&facts(&github), vec![started("rel-7", "deploy", "2.0.0", false)]);
+    tell(&facts(&github), vec![completed("rel-7", "2.0.0", "promoted", "2.0.0 serves everybody")]);
+    assert_eq!(
+        (github.deployments().len(), last_of(&github, 6)),
+        (7, "success 2.0.0 serves everybody".into())
+    );
+    assert_eq!(last_of(&github, 4), "inactive 2.0.0 serves now");
 }
 
 #[test]

@@ -160,6 +160,12 @@ fn an_abandoned_release_is_brought_home_by_the_job_that_began_it_and_by_no_other
         run("17").prints(&["release rel-before of 7.7.7 never ended: it was cut off ("]);
         assert_eq!(site.document("release:production")["ended"]["outcome"], "abandoned");
     }
+    // Cut off between its last write and its last word, a release has done what it was to do.
+    let mut settled = record(rest["release"].as_str().unwrap(), ours);
+    settled["version"] = "1.0.0".into();
+    site.put("release:production", &settled);
+    run("17").prints(&["of 1.0.0 serves everybody: it was cut off (smoke) after it had settled"]);
+    assert_eq!(site.document("release:production")["ended"]["outcome"], "promoted");
 
     site.put("routing:production", &shifted("rel-cut-off"));
     site.put("release:production", &record("rel-cut-off", ours));
