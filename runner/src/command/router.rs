@@ -122,7 +122,8 @@ impl<'a> Place<'a> {
                     .iter()
                     .enumerate()
                     .for_each(|(index, text)| print(&format!("  {:>2}. {text}", index + 1)));
-                print(&format!("{}; nothing was changed", counted(changes, "change")));
+                let steps = counted(texts.len(), "step");
+                print(&format!("{steps}, {changes} of which change something; nothing was changed"));
             }
         }
     }

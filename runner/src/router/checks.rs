@@ -190,6 +190,7 @@ impl Checks {
     fn answers(&self, status: u16, by: By) -> String {
         let checks = match self.before.held.len() {
             0 => String::new(),
+            1 => ", and 1 health check holds".to_owned(),
             held => format!(", and {} hold", crate::report::counted(held, "health check")),
         };
         let by = if by == By::Router { "through the router" } else { "without the router" };
