@@ -14,6 +14,7 @@ use crossfade_sandbox::{Options, Sandbox, Tools};
 
 mod balanced;
 mod browser;
+mod documented;
 mod exceptions;
 mod fleet;
 pub mod form;
@@ -29,6 +30,7 @@ mod upload;
 
 pub use balanced::Balanced;
 pub use browser::Browser;
+pub use documented::documented;
 pub use fleet::{Fleet, Instance, Visit, Visitors};
 pub use job::job_values;
 pub use reference::reference;

@@ -1,9 +1,9 @@
 //! What `status` says of a release in flight, and how it follows one.
 
-use crossfade_tests::{Running, Screen};
+use crossfade_tests::{Ended, Running, Screen, documented};
 use rustix::process::Signal;
 
-use crate::Stage;
+use crate::{Stage, until};
 
 #[test]
 fn status_says_what_a_release_does_and_what_one_can_do() {
@@ -62,4 +62,30 @@ fn status_says_what_a_release_does_and_what_one_can_do() {
     for text in ["waits for approval", "watched at 25 %", "paused at 25 %", "last: rolled-back 2.0.0"] {
         assert!(watched.contains(text), "`{text}` is not in:\n{watched}");
     }
+}
+
+/// What the documentation says to a release in flight, said in that order.
+#[test]
+fn what_the_documentation_says_to_a_release_is_heard() {
+    let stage = Stage::new(
+        r#"steps = [
+  { weight = "5%", hold = "1s" },
+  { weight = "25%", hold = "1h", approval = true, approve_within = "10m" },
+  { weight = "50%", hold = "1h" },
+]"#,
+    );
+    let lines = documented("sh in-flight");
+    assert_eq!(lines.len(), 5);
+    let mut running = stage.begin();
+    let becomes =
+        ["watched at 25 %", "watched at 50 %", "paused at 50 %", "watched at 50 %", "last: rolled-back"];
+    let says = |text: &str| stage.site.run(&["status"]).stdout.contains(text);
+    stage.until_held(&mut running, "5 %");
+    until("it waits", || says("waits for approval"));
+    for (line, becomes) in lines.iter().zip(becomes) {
+        let ended = Ended::of(stage.site.shell(line));
+        assert_eq!(ended.code, 0, "{line}: {}{}", ended.stdout, ended.stderr);
+        until(line, || says(becomes));
+    }
+    assert_eq!(running.end().code, 4);
 }

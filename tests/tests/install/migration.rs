@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crossfade_sandbox::{NAMESPACE_ID, Tools, ZONE_NAME};
-use crossfade_tests::{Ended, Site, Visitors, openapi, root};
+use crossfade_tests::{Ended, Site, Visitors, documented, openapi, root};
 
 #[test]
 fn a_pages_site_moves_behind_the_router_and_back_and_no_request_fails() {
@@ -29,18 +29,24 @@ fn a_pages_site_moves_behind_the_router_and_back_and_no_request_fails() {
     site.run(&["deploy"])
         .expect(2)
         .says(&["`kv_namespace` of this environment is not set", "crossfade router deploy"]);
+    // All pages say the same: what brings the router, and what takes it away.
     let bundle = tools.worker.unwrap();
-    let bundle = bundle.to_str().unwrap();
-    site.run(&["router", "deploy", "--bundle", bundle]).expect(0);
+    let mut lines: Vec<String> = documented("sh router");
+    lines.iter_mut().for_each(|line| line.truncate(line.split(" #").next().unwrap().trim_end().len()));
+    lines.sort();
+    lines.dedup();
+    let [deploy, plan, remove, plan_of_removal] = &lines[..] else { panic!("{lines:?}") };
+    let with_bundle =
+        |line: &str| Ended::of(site.shell(&format!("{line} --bundle {}", bundle.display()))).expect(0);
+    with_bundle(plan).prints(&["of which change something; nothing was changed"]);
+    with_bundle(deploy);
     // Pages serves a new version at its own host name as soon as it is there; visitors keep the one they have.
     site.deploy("1.1.0", &["real-host"]);
     assert_eq!(site.served_version(), "1.0.0");
     site.sandbox.take_exchanges();
     // So what lies beneath the router is not what they have, until it is made to be.
-    site.run(&["router", "remove", "--dry-run"])
-        .expect(0)
-        .prints(&["make the Pages project serve deployment"]);
-    site.run(&["router", "remove"]).expect(0);
+    Ended::of(site.shell(plan_of_removal)).expect(0).prints(&["make the Pages project serve deployment"]);
+    Ended::of(site.shell(remove)).expect(0);
     assert_eq!(site.served_version(), "1.0.0");
     openapi::check(&site.sandbox.take_exchanges());
     let visits: Vec<_> = visitors.leave().into_iter().flatten().collect();
