@@ -159,7 +159,7 @@ impl Script {
         json!({
             "id": version.id, "number": number, "annotations": annotations, "startup_time_ms": 3,
             "metadata": { "author_email": "sandbox@example.com", "author_id": "sandbox", "created_on": version.created_on,
-                          "modified_on": version.created_on, "source": "wrangler", "hasPreview": false },
+                          "modified_on": version.created_on, "source": "wrangler", "has_preview": self.subdomain["previews_enabled"] },
             "resources": {
                 "script": { "etag": version.id, "handlers": ["fetch"], "last_deployed_from": "wrangler" },
                 "bindings": self.bindings(version),
@@ -210,8 +210,11 @@ impl Script {
 
     /// The script as a Worker of the newer API.
     pub(crate) fn worker(&self) -> Value {
+        let mut subdomain = self.subdomain.clone();
+        // What wrangler makes a version's address of, which nothing is served at here.
+        subdomain["preview_url_suffix"] = format!("-{}.sandbox.workers.dev", self.name).into();
         json!({
-            "id": "5a4db0c55a4db0c55a4db0c55a4db0c5", "name": self.name, "logpush": false, "subdomain": self.subdomain,
+            "id": "5a4db0c55a4db0c55a4db0c55a4db0c5", "name": self.name, "logpush": false, "subdomain": subdomain,
             "observability": { "enabled": true }, "tags": [], "tail_consumers": [],
             "references": { "domains": [], "dispatch_namespace_outbounds": [], "durable_objects": [], "queues": [], "workers": [] },
             "created_on": self.created_on, "updated_on": self.created_on,

@@ -1,7 +1,7 @@
 //! wrangler's commands for Workers: scripts with bindings and routes, versions and their shares, rollback, secrets.
 
 use crossfade_sandbox::{ACCOUNT_ID, NAMESPACE_ID};
-use crossfade_tests::{openapi, sandbox};
+use crossfade_tests::{openapi, root, sandbox};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -83,4 +83,28 @@ fn wrangler_deploys_a_worker_shares_traffic_between_versions_and_rolls_back() {
         .mentions(&["KV namespace '0f2ac74b498b48028cb68387c421e279' not found"]);
     assert!(wrangler.run(&["secret", "list"]).expect(0).stdout.contains("CROSSFADE_TOKEN"), "secrets stay");
     openapi::check(&sandbox.take_exchanges());
+}
+
+/// The script of `docs/upstreams.md` that brings a version to Workers.
+#[test]
+fn the_documented_script_uploads_a_version_and_its_last_line_is_where_that_is() {
+    let page = std::fs::read_to_string(root().join("docs/upstreams.md")).unwrap();
+    let blocks = page.split("```sh\n").filter_map(|rest| rest.split("```").next());
+    let script = blocks.into_iter().find(|block| block.contains("npx wrangler versions upload")).unwrap();
+    let sandbox = sandbox(|options| options.worker = None);
+    let project = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(project.path().join(name), text).unwrap();
+    let config = json!({
+        "name": "site", "main": "index.js", "compatibility_date": "2026-01-01", "workers_dev": true, "preview_urls": true,
+    });
+    write("wrangler.json", &config.to_string());
+    write("index.js", "export default { fetch: () => new Response('1') };");
+    let wrangler = Wrangler::new(&sandbox).at(project.path());
+    wrangler.run(&["deploy"]).expect(0);
+    let said = wrangler.run_script(script, &[("CROSSFADE_VERSION", "1.1.0")]).expect(0).stdout;
+    let path = format!("/accounts/{ACCOUNT_ID}/workers/scripts/site/versions");
+    let newest = http::api(&sandbox, "GET", &path, b"").unwrap().json()["result"]["items"][0].clone();
+    assert_eq!(newest["annotations"]["workers/tag"], "1.1.0", "{newest}");
+    let short = &newest["id"].as_str().unwrap()[..8];
+    assert_eq!(said.lines().last(), Some(format!("https://{short}-site.sandbox.workers.dev").as_str()));
 }

@@ -1,5 +1,6 @@
 //! Real wrangler, of the version that `package.json` pins, pointed at a sandbox and at nothing else.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -46,12 +47,33 @@ impl<'a> Wrangler<'a> {
         Ended::of(command)
     }
 
+    /// Runs a shell script to which `npx wrangler` is this wrangler.
+    pub(crate) fn run_script(&self, script: &str, variables: &[(&str, &str)]) -> Ended {
+        let tools = Tools::load().unwrap();
+        let npx = self.directory.path().join("npx");
+        let text = format!(
+            "#!/bin/sh\nshift\nexec '{}' '{}' \"$@\"\n",
+            tools.node.display(),
+            tools.wrangler.display()
+        );
+        std::fs::write(&npx, text).unwrap();
+        std::fs::set_permissions(&npx, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{path}", self.directory.path().display());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        Ended::of(self.surrounded(shell, &[variables, &[("PATH", &path)]].concat()))
+    }
+
     fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let tools = Tools::load().unwrap();
         let mut command = Command::new(tools.node);
+        command.arg(tools.wrangler).args(arguments);
+        self.surrounded(command, variables)
+    }
+
+    fn surrounded(&self, mut command: Command, variables: &[(&str, &str)]) -> Command {
         command
-            .arg(tools.wrangler)
-            .args(arguments)
             .current_dir(self.project.as_deref().unwrap_or(self.directory.path()))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
