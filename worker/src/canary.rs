@@ -68,7 +68,9 @@ fn note(call: &Call, ready: &Rc<Ready>, route: &Route, outcome: Outcome, can_rep
         tally.rescued += u64::from(rescue);
         (rescue, open && !was_open)
     });
-    let (rescued, ejected) = noted.unwrap_or_default();
+    // In a table that came into force meanwhile it is no more: nothing follows what is on its way, so stable can bear it.
+    let rescuable = failed && can_repeat && policy.rescue.budget > Weight::ZERO;
+    let (rescued, ejected) = noted.unwrap_or((rescuable, false));
     counting::request(call, ready, route.index, &Ended { outcome, rescued, ejected }, now);
     rescued
 }

@@ -32,7 +32,7 @@ fn a_canary_that_fails_or_is_slow_from_a_quarter_on_is_rolled_back_although_its_
         });
         assert!(ended.error().contains(why), "{}", ended.stderr);
         assert!(stage.serves("1.0.0"));
-        assert_eq!(failed, 0, "of {asked}: what the canary failed at was rescued");
+        assert_eq!(failed, [""; 0], "of {asked}: what the canary failed at was rescued");
         let looks = looks(&ended);
         let fail = of(&looks, "fail").unwrap();
         assert_eq!((&fail["step"], &fail["weight"]), (&Value::from(1), &Value::from(2_500)), "{fail}");
@@ -64,7 +64,7 @@ fn a_good_canary_passes_with_enough_requests_and_whatever_a_killed_runner_saw_is
     let seen = crossfade_core::Timestamp::parse(judging["seen_until"].as_str().unwrap()).unwrap();
     assert_eq!(looks[0]["from"], seen.as_millis(), "nothing is left out and nothing is judged twice");
     assert!(of(&looks, "pass").is_some() && of(&looks, "fail").is_none(), "{looks:#?}");
-    assert_eq!(failed, 0);
+    assert_eq!(failed, [""; 0]);
     assert!(stage.serves("2.0.0"));
 }
 

@@ -156,9 +156,9 @@ path = "/api/health/basic"
         self.site.live() == (version.to_owned(), true)
     }
 
-    /// Visitors who come again and again while this happens, without cookies, so that each is drawn anew; how many came, and how
-    /// many of them saw an error.
-    pub(crate) fn visited<T>(&self, while_: impl FnOnce() -> T) -> (usize, usize, T) {
+    /// Visitors who come again and again while this happens, without cookies, so that each is drawn anew; how many came, and what
+    /// those saw who saw an error.
+    pub(crate) fn visited<T>(&self, while_: impl FnOnce() -> T) -> (usize, Vec<String>, T) {
         let url = format!("{}/", self.site.sandbox.public_url().unwrap());
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -166,7 +166,7 @@ path = "/api/health/basic"
                 .map(|nth| {
                     let (done, url) = (&done, &url);
                     scope.spawn(move || {
-                        let (mut asked, mut failed) = (0_usize, 0);
+                        let (mut asked, mut failed) = (0_usize, Vec::new());
                         while !done.load(Ordering::Relaxed) {
                             asked += 1;
                             let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -175,9 +175,18 @@ path = "/api/health/basic"
                                 .build()
                                 .into();
                             let address = format!("10.{nth}.{}.{}", asked / 250 % 250, asked % 250);
-                            let well = (agent.get(url).header("cf-connecting-ip", address).call())
-                                .is_ok_and(|answer| answer.status() == 200);
-                            failed += usize::from(!well);
+                            match agent.get(url).header("cf-connecting-ip", address).call() {
+                                Ok(answer) if answer.status() == 200 => {}
+                                Ok(mut answer) => {
+                                    let text = answer.body_mut().read_to_string();
+                                    failed.push(format!(
+                                        "{} {:?} {text:?}",
+                                        answer.status(),
+                                        answer.headers()
+                                    ));
+                                }
+                                Err(error) => failed.push(format!("{error:?}")),
+                            }
                             std::thread::sleep(Duration::from_millis(2));
                         }
                         (asked, failed)
@@ -187,8 +196,8 @@ path = "/api/health/basic"
             let came_of_it = while_();
             done.store(true, Ordering::Relaxed);
             let counts = visitors.into_iter().map(|visitor| visitor.join().unwrap());
-            let (asked, failed) = counts.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-            (asked, failed, came_of_it)
+            let (asked, failed): (Vec<usize>, Vec<Vec<String>>) = counts.unzip();
+            (asked.into_iter().sum(), failed.concat(), came_of_it)
         })
     }
 }

@@ -38,10 +38,11 @@ fn row(weight: u32, one_of: u32) -> String {
     assert!(stage.serves("1.0.0"));
     let first = stage.first_failure().unwrap();
     format!(
-        "| {weight} % | {} % | {rate:.0} | {:.1} s | {:.1} s | {} | {seen} |",
+        "| {weight} % | {} % | {rate:.0} | {:.1} s | {:.1} s | {} | {} |",
         100 / one_of,
         (judged - first).as_secs_f64(),
         (home - first).as_secs_f64(),
         stage.failures(),
+        seen.len(),
     )
 }

@@ -1,9 +1,12 @@
 //! Rescue: a canary that fails, in whatever way, is no visitor's trouble, and still its own failure.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crossfade_tests::origin::Origin;
 use serde_json::{Value, json};
 
-use crate::edge::{Edge, Nobody, now, table};
+use crate::edge::{Edge, Nobody, now, only, table};
 
 /// What stable says.
 const RESCUED: &str = r#"variant="blue", version="1.4.2", revision=1, rescued"#;
@@ -144,6 +147,31 @@ fn a_dead_canary_costs_nobody_anything_however_many_ask_at_once() {
         assert_eq!(tally["failures"], tally["requests"], "{tally}");
         assert_eq!(tally["rescued"], tally["requests"], "{tally}");
     }
+}
+
+/// Home is written, and names the canary no more, while a visitor waits for its answer.
+#[test]
+fn what_is_under_way_to_a_canary_that_is_gone_from_the_table_is_rescued_too() {
+    let (blue, gone) = (Origin::saying("fine"), Arc::new(AtomicBool::new(false)));
+    let its = Arc::clone(&gone);
+    let green = Origin::new(move |_, wire| {
+        while !its.load(Ordering::Relaxed) {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        wire.answer("500 Internal Server Error", &[("connection", "close")], "oops");
+        wire.close();
+    });
+    let edge = Edge::routing(&canary(&blue, &green, json!({})));
+    let mut visitor = edge.connect();
+    visitor.request("GET", "/", &[], b"");
+    while green.received().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    edge.put(&only(2, &blue));
+    edge.until_revision(2);
+    gone.store(true, Ordering::Relaxed);
+    let answer = visitor.answer("GET");
+    assert_eq!((answer.status, answer.text().as_str(), answer.crossfade()), (200, "fine", RESCUED));
 }
 
 #[test]
