@@ -94,6 +94,11 @@ pub fn retry<T>(
     repeat(policy, Effect::Idempotent, cancelled, |_, left| call(left))
 }
 
+/// Nobody cancels it.
+pub(crate) const fn never() -> bool {
+    false
+}
+
 /// Makes a call that is to be carried out once. As soon as nobody knows whether it was, `find` looks for what it makes
 /// before each further try.
 ///

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Bearer, Body, Cloudflare, Error};
-use crate::retry::{Policy, retry};
+use crate::retry::{Policy, never, retry};
 
 /// The largest value (<https://developers.cloudflare.com/kv/platform/limits/>), and so the largest answer we read.
 pub(super) const VALUE_MAX: u64 = 25 * 1024 * 1024;
@@ -137,10 +137,6 @@ impl Cloudflare {
         let at = super::At::new("GET", path);
         self.send(&at, path, Bearer::Api, Body::None, within)?.envelope(&at)
     }
-}
-
-const fn never() -> bool {
-    false
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters.

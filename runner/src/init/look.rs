@@ -70,9 +70,7 @@ impl Found {
             notes,
         }
     }
-}
 
-impl Found {
     /// Where its workflow goes: each site of a repository has one of its own.
     pub fn workflow(&self) -> PathBuf {
         let plain = |it: char| if it.is_alphanumeric() { it } else { '-' };

@@ -8,7 +8,7 @@ use super::{Patience, Step, WITHIN, Work};
 use crate::cloudflare::Error as ApiError;
 use crate::cloudflare::zones::Zone;
 use crate::error::Error;
-use crate::retry::retry;
+use crate::retry::{never, retry};
 use crate::router::note;
 
 impl Work<'_> {
@@ -214,8 +214,4 @@ impl Work<'_> {
 /// What is not there need not be removed.
 fn or_gone(result: Result<(), ApiError>) -> Result<(), ApiError> {
     result.or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
-}
-
-const fn never() -> bool {
-    false
 }
